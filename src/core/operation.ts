@@ -1,0 +1,38 @@
+import type { Content, Props } from './content.js'
+import type { RelPath } from './path.js'
+import type { ProblemCode } from './report.js'
+
+/**
+ * One change to one root with what it expects to find. `expect` is the content that was reported, all twelve mode bits
+ * and the time to the nanosecond; a file in it may lack its fingerprint, then size, mode and time decide.
+ * Properties to set that are undefined: a new file takes the process's default, a replacement keeps what was there.
+ */
+export type Operation =
+  | { readonly op: 'create-directory'; readonly path: RelPath; readonly expect: Content; readonly props: Props }
+  | {
+      readonly op: 'write-file'
+      readonly path: RelPath
+      readonly expect: Content
+      /** Names the staged bytes within the batch; see Want in replica.ts. */
+      readonly want: number
+      readonly sizeBytes: number
+      readonly props: Props
+    }
+  | { readonly op: 'write-symlink'; readonly path: RelPath; readonly expect: Content; readonly target: string }
+  | { readonly op: 'remove'; readonly path: RelPath; readonly expect: Content }
+  | { readonly op: 'set-props'; readonly path: RelPath; readonly expect: Content; readonly props: Props }
+
+/** What became of an operation. Every operation of a batch has one, in the order given. */
+export type Outcome =
+  /** It is visible. `content` is what the path now holds: properties read back, fingerprint known. */
+  | { readonly kind: 'done'; readonly path: RelPath; readonly content: Content }
+  /** Something else than expected was there. It is still there (or beside it, as a conflict copy), and the path is dirty. */
+  | { readonly kind: 'superseded'; readonly path: RelPath; readonly detail: string }
+  /** Nothing was changed. `transient`: waiting can help. */
+  | {
+      readonly kind: 'failed'
+      readonly path: RelPath
+      readonly code: ProblemCode
+      readonly detail: string
+      readonly transient: boolean
+    }

@@ -1,0 +1,29 @@
+import type { AbsPath } from '../core/path.js'
+import type { Clock, Random } from './clock.js'
+import type { Sockets } from './sockets.js'
+import type { Stores } from './store.js'
+import type { Watcher } from './watcher.js'
+import type { Workers } from './workers.js'
+
+/** Facts that do not change while the agent runs. */
+export interface Machine {
+  readonly hostName: string
+  readonly pid: number
+  /** Of this boot of the machine: another one means that the machine went down. */
+  readonly bootId: string
+  readonly homeDirectory: AbsPath
+  readonly platform: 'linux' | 'macos'
+}
+
+/** The door to the world. Given once to openAgent; everything real or simulated is behind it. */
+export interface Host {
+  readonly clock: Clock
+  readonly random: Random
+  readonly machine: Machine
+  /** File work: jobs in worker threads. */
+  readonly workers: Workers
+  /** For reading the archive on the main thread; writes go through jobs. */
+  readonly stores: Stores
+  readonly sockets: Sockets
+  readonly watcher: Watcher
+}

@@ -1,0 +1,38 @@
+import type { Clock, Random } from './clock.js'
+import type { Files } from './files.js'
+import type { Machine } from './host.js'
+import type { Stores } from './store.js'
+
+/** What a job may touch. One per thread; under simulation one per agent. */
+export interface World {
+  readonly files: Files
+  readonly stores: Stores
+  readonly clock: Clock
+  readonly random: Random
+  readonly machine: Machine
+}
+
+/**
+ * Work that waits on disks: a synchronous function of a world and an input, run to its end in a worker thread.
+ * Input and output are plain data (structured clone). State between jobs (open streams) is kept per World, in a WeakMap of
+ * the job's module, and only for jobs of one lane. A Failure that it throws comes out of `run` with name, code and message.
+ */
+export interface Job<Input, Output> {
+  readonly name: string
+  run(world: World, input: Input): Output
+  /** Buffers of the output to hand over instead of copying. */
+  transfer?(output: Output): ArrayBuffer[]
+  /** Buffers of the input to hand over instead of copying: they are gone for the caller. */
+  transferInput?(input: Input): ArrayBuffer[]
+}
+
+/** In this order when several wait: a user's newest edit, then small files, then bulk. */
+export type Order = 'edit' | 'small' | 'bulk'
+
+export interface Workers {
+  readonly count: number
+  /** Jobs of one lane run on one worker, in the order given. Others run on any worker that is free. */
+  run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output>
+  /** Ends the workers when the jobs in hand are done; waiting jobs are refused with a WorkersClosed failure. */
+  close(): Promise<void>
+}

@@ -1,0 +1,349 @@
+import type { AbsPath } from '../core/path.js'
+import { componentsOf, decodeName, encodeName, join, type RelPath, rootPath } from '../core/path.js'
+import type { Store, Transaction } from '../host/store.js'
+import type { World } from '../host/workers.js'
+import { BytesReader, BytesWriter, Malformed } from '../wire/bytes.js'
+import { decodeRecord, encodeRecord, type IndexRecord, type RecordFields } from './record.js'
+
+/**
+ * What one root holds, as last seen, in an ordered store. It belongs to the root: no preference of a pair is in it, and a
+ * scan can rebuild it. Keys begin with the letter of their table; ids and sequences in them are big-endian, so that they
+ * sort.
+ *
+ *     m name                    facts: format, id, run, sequence, next directory id, synced-until
+ *     e directory id u48, name  IndexRecord; the root itself is the entry '' of directory 0
+ *     d directory id u48        where a directory is and when it last changed: DirectoryPlace
+ *     r first sequence u48      run id of 16 bytes: who gave the sequences from there on
+ *     g directory id u48        members of a directory that is gone, to be removed in time
+ *
+ * A directory keeps its id for as long as it is the same directory (inode and birth) at the same place.
+ */
+export class Index {
+  constructor(private readonly store: Store) {}
+
+  /** The record at `path` and where it is kept; undefined when nothing is known there. */
+  find(path: RelPath): Located | undefined {
+    return find(this.store, path)
+  }
+
+  at(directoryId: number, name: string): IndexRecord | undefined {
+    return at(this.store, directoryId, name)
+  }
+
+  /** The id under which the members of the directory `path` are kept. */
+  directoryId(path: RelPath): number | undefined {
+    return directoryIdOf(this.store, path)
+  }
+
+  /** Members of a directory in the order of their bytes. */
+  members(directoryId: number): Iterable<IndexMember> {
+    return members(this.store, directoryId)
+  }
+
+  /** Every directory with its place, in the order of ids. */
+  *places(): Iterable<{ readonly directoryId: number; readonly place: DirectoryPlace }> {
+    for (const { key, value } of this.store.range(Buffer.from('d'), Buffer.from('e')))
+      yield { directoryId: Buffer.from(key).readUIntBE(1, 6), place: decodePlace(value) }
+  }
+
+  place(directoryId: number): DirectoryPlace | undefined {
+    const value = this.store.get(placeKey(directoryId))
+    return value === undefined ? undefined : decodePlace(value)
+  }
+
+  /** The last sequence that was given. */
+  sequence(): number {
+    return numberAt(this.store, 'sequence') ?? 0
+  }
+
+  fact(name: string): string | undefined {
+    const value = this.store.get(factKey(name))
+    return value === undefined ? undefined : Buffer.from(value).toString('utf8')
+  }
+
+  /** First and last sequence of a run, or undefined for a run that this index does not know. */
+  run(run: string): { readonly first: number; readonly last: number } | undefined {
+    let found: { first: number; last: number } | undefined
+    for (const { key, value } of this.store.range(Buffer.from('r'), Buffer.from('s'))) {
+      const first = Buffer.from(key).readUIntBE(1, 6)
+      if (found !== undefined) return { first: found.first, last: first - 1 }
+      if (Buffer.from(value).toString('hex') === run) found = { first, last: 0 }
+    }
+    return found === undefined ? undefined : { first: found.first, last: this.sequence() }
+  }
+
+  /**
+   * One transaction. Sequences are given inside it, so that a reader who saw one has seen all before it.
+   * `first` > `last`: nothing got a sequence.
+   */
+  write<T>(body: (edit: IndexEdit) => T): { readonly value: T; readonly first: number; readonly last: number } {
+    return this.store.write((transaction) => {
+      const edit = new IndexEdit(transaction)
+      const value = body(edit)
+      const { first, last } = edit.finish()
+      return { value, first, last }
+    })
+  }
+
+  close(): void {
+    this.store.close()
+  }
+}
+
+export interface Located {
+  readonly directoryId: number
+  readonly name: string
+  readonly record: IndexRecord
+}
+
+export interface IndexMember {
+  readonly name: string
+  readonly record: IndexRecord
+}
+
+export interface DirectoryPlace {
+  /** Directory that holds it; 0 for the root. */
+  readonly parentId: number
+  readonly name: string
+  /** Sequence at which this directory came to this place. */
+  readonly placed: number
+  /** Sequence of the last change of membership or of a member. */
+  readonly changed: number
+}
+
+/** The id of the root directory itself; its own record is the entry '' of directory 0. */
+export const rootDirectoryId = 1
+
+/** Edits within one transaction; reads see them. */
+export class IndexEdit {
+  private readonly before: number
+  private sequence: number
+  private nextId: number
+  private readonly changed = new Map<number, number>()
+
+  constructor(private readonly transaction: Transaction) {
+    this.before = numberAt(transaction, 'sequence') ?? 0
+    this.sequence = this.before
+    this.nextId = numberAt(transaction, 'next-id') ?? rootDirectoryId + 1
+  }
+
+  find(path: RelPath): Located | undefined {
+    return find(this.transaction, path)
+  }
+
+  at(directoryId: number, name: string): IndexRecord | undefined {
+    return at(this.transaction, directoryId, name)
+  }
+
+  directoryId(path: RelPath): number | undefined {
+    return directoryIdOf(this.transaction, path)
+  }
+
+  members(directoryId: number): Iterable<IndexMember> {
+    return members(this.transaction, directoryId)
+  }
+
+  /**
+   * A content that was not known: gets the next sequence. A directory that is not the one that was there (inode or birth)
+   * gets a new id, and all that was known below the old one is forgotten.
+   */
+  put(directoryId: number, name: string, fields: RecordFields): IndexRecord {
+    const old = this.at(directoryId, name)
+    const sequence = ++this.sequence
+    let id = 0
+    if (fields.kind === 'directory') {
+      const same = old?.kind === 'directory' && old.inode === fields.inode && old.birthNs === fields.birthNs
+      id = same ? old.directoryId : directoryId === 0 ? this.rootId(old) : this.nextId++
+      if (!same) this.place(id, { parentId: directoryId, name, placed: sequence, changed: sequence })
+    }
+    if (old !== undefined && old.directoryId !== 0 && old.directoryId !== id) this.forget(old.directoryId)
+    const record: IndexRecord = { ...fields, directoryId: id, sequence }
+    this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
+    this.changed.set(directoryId, sequence)
+    return record
+  }
+
+  /** The same content with other stat facts: nobody hears of it. */
+  amend(directoryId: number, name: string, record: IndexRecord): void {
+    this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
+  }
+
+  /** Nothing is there any more. */
+  remove(directoryId: number, name: string): void {
+    const old = this.at(directoryId, name)
+    if (old === undefined) return
+    const sequence = ++this.sequence
+    if (old.directoryId !== 0) this.forget(old.directoryId)
+    this.transaction.remove(entryKey(directoryId, name))
+    this.changed.set(directoryId, sequence)
+  }
+
+  setFact(name: string, value: string): void {
+    this.transaction.put(factKey(name), Buffer.from(value, 'utf8'))
+  }
+
+  /** Sequences from here on belong to `run`. */
+  beginRun(run: string): void {
+    // One sequence is spent, so that two runs never share their first.
+    this.sequence++
+    this.transaction.put(runKey(this.sequence), Buffer.from(run, 'hex'))
+  }
+
+  /** Removes up to `most` records of directories that are gone; answers whether more are left. */
+  purge(most: number): boolean {
+    let left = most
+    for (const { key } of this.transaction.range(Buffer.from('g'), Buffer.from('h'))) {
+      const id = Buffer.from(key).readUIntBE(1, 6)
+      for (const member of this.members(id)) {
+        if (left-- <= 0) return true
+        if (member.record.directoryId !== 0) this.forget(member.record.directoryId)
+        this.transaction.remove(entryKey(id, member.name))
+      }
+      this.transaction.remove(key)
+    }
+    return false
+  }
+
+  /** Writes what is kept once per transaction; answers the sequences given. */
+  finish(): { readonly first: number; readonly last: number } {
+    for (const [directoryId, sequence] of this.changed) {
+      const value = this.transaction.get(placeKey(directoryId))
+      if (value !== undefined) this.place(directoryId, { ...decodePlace(value), changed: sequence })
+    }
+    if (this.sequence !== this.before) this.transaction.put(factKey('sequence'), numberBytes(this.sequence))
+    this.transaction.put(factKey('next-id'), numberBytes(this.nextId))
+    return { first: this.before + 1, last: this.sequence }
+  }
+
+  /** The root keeps its id while it is one directory; another directory in its place starts with a fresh one below. */
+  private rootId(old: IndexRecord | undefined): number {
+    return old === undefined ? rootDirectoryId : this.nextId++
+  }
+
+  private place(directoryId: number, place: DirectoryPlace): void {
+    this.transaction.put(placeKey(directoryId), encodePlace(place))
+  }
+
+  private forget(directoryId: number): void {
+    this.transaction.remove(placeKey(directoryId))
+    this.transaction.put(garbageKey(directoryId), new Uint8Array(0))
+  }
+}
+
+/** The index of a root, opened once per thread. Its `Job`s share it through the World. */
+export function openIndex(world: World, path: AbsPath): Index {
+  let opened = openIndexes.get(world)
+  if (opened === undefined) {
+    opened = new Map()
+    openIndexes.set(world, opened)
+  }
+  let index = opened.get(path)
+  if (index === undefined) {
+    index = new Index(world.stores.open(path))
+    opened.set(path, index)
+  }
+  return index
+}
+
+/** Forgets the handle, so that the file can be moved or removed. */
+export function closeIndex(world: World, path: AbsPath): void {
+  const opened = openIndexes.get(world)
+  opened?.get(path)?.close()
+  opened?.delete(path)
+}
+
+const openIndexes = new WeakMap<World, Map<AbsPath, Index>>()
+
+/** The path of a directory by its places, or undefined when it hangs in a directory that is gone. */
+export function pathOf(index: Index, directoryId: number, known: Map<number, RelPath>): RelPath | undefined {
+  const path = known.get(directoryId)
+  if (path !== undefined) return path
+  const place = index.place(directoryId)
+  if (place === undefined) return undefined
+  const parent = place.parentId === 0 ? rootPath : pathOf(index, place.parentId, known)
+  if (parent === undefined) return undefined
+  const found = place.parentId === 0 ? rootPath : join(parent, place.name)
+  known.set(directoryId, found)
+  return found
+}
+
+type Reader = Pick<Store, 'get' | 'range'>
+
+function find(from: Reader, path: RelPath): Located | undefined {
+  let directoryId = 0
+  let name = ''
+  let record = at(from, 0, '')
+  for (const component of componentsOf(path)) {
+    if (record === undefined || record.directoryId === 0) return undefined
+    directoryId = record.directoryId
+    name = component
+    record = at(from, directoryId, name)
+  }
+  return record === undefined ? undefined : { directoryId, name, record }
+}
+
+function directoryIdOf(from: Reader, path: RelPath): number | undefined {
+  const id = find(from, path)?.record.directoryId
+  return id === 0 ? undefined : id
+}
+
+function at(from: Reader, directoryId: number, name: string): IndexRecord | undefined {
+  const value = from.get(entryKey(directoryId, name))
+  return value === undefined ? undefined : decodeRecord(value)
+}
+
+function* members(from: Reader, directoryId: number): Iterable<IndexMember> {
+  for (const { key, value } of from.range(entryKey(directoryId, ''), entryKey(directoryId + 1, '')))
+    yield { name: decodeName(key.subarray(7)), record: decodeRecord(value) }
+}
+
+function entryKey(directoryId: number, name: string): Uint8Array {
+  const bytes = encodeName(name)
+  const key = Buffer.allocUnsafe(7 + bytes.length)
+  key[0] = 0x65
+  key.writeUIntBE(directoryId, 1, 6)
+  key.set(bytes, 7)
+  return key
+}
+
+function numberedKey(table: string, number: number): Uint8Array {
+  const key = Buffer.allocUnsafe(7)
+  key.write(table, 0, 'latin1')
+  key.writeUIntBE(number, 1, 6)
+  return key
+}
+
+const placeKey = (directoryId: number) => numberedKey('d', directoryId)
+const garbageKey = (directoryId: number) => numberedKey('g', directoryId)
+const runKey = (sequence: number) => numberedKey('r', sequence)
+const factKey = (name: string) => Buffer.from(`m${name}`, 'utf8')
+
+function numberAt(from: Reader, name: string): number | undefined {
+  const value = from.get(factKey(name))
+  return value === undefined ? undefined : Buffer.from(value).readUIntBE(0, 6)
+}
+
+function numberBytes(value: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(6)
+  bytes.writeUIntBE(value, 0, 6)
+  return bytes
+}
+
+function encodePlace(place: DirectoryPlace): Uint8Array {
+  const to = new BytesWriter(32 + place.name.length)
+  to.u8(1)
+  to.u48(place.parentId)
+  to.u48(place.placed)
+  to.u48(place.changed)
+  to.text(place.name)
+  return to.finish()
+}
+
+function decodePlace(bytes: Uint8Array): DirectoryPlace {
+  const from = new BytesReader(bytes)
+  if (from.u8() !== 1) throw new Malformed('a directory place of an unknown version')
+  const parentId = from.u48()
+  const placed = from.u48()
+  const changed = from.u48()
+  return { parentId, placed, changed, name: from.text(from.remaining()) }
+}

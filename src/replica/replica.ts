@@ -1,0 +1,194 @@
+import type { Fingerprint } from '../core/content.js'
+import { Failure } from '../core/failure.js'
+import type { Operation, Outcome } from '../core/operation.js'
+import type { RelPath } from '../core/path.js'
+import type { ProblemCode, Report } from '../core/report.js'
+
+/**
+ * One root as the engine sees it: seen, staged and changed. Local (local.ts) or behind a link (remote.ts), with no
+ * difference to the engine but speed and the failures of a link. One engine uses one Replica; calls may overlap.
+ *
+ * Every method may throw a LinkFailure (remote) or a ReplicaFailure; after a LinkFailure the replica is closed, and the
+ * engine opens another.
+ *
+ * The order of a pair's life: open once, changes once; then any number of list, identify, supply, stage, apply, sync,
+ * acknowledge; close.
+ */
+export interface Replica {
+  /** Canonical name of the root: '//host//abs/path' or 'wss://host:port/name'. */
+  readonly canonical: string
+
+  /**
+   * Makes the root ready: its marker read (made, when the root is new), interrupted work of an earlier run finished, watched,
+   * and its index brought up to date by a full scan if it is not known to be.
+   * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'in-doubt', 'unwritable', 'unknown-root'
+   */
+  open(request: OpenRequest): Promise<Opened>
+
+  /** Durably notes `generation` for `pair` in the root's marker. */
+  setGeneration(pair: string, generation: number): Promise<void>
+
+  /**
+   * Changes since the cursor of `open`, then changes as they become known, each with the watermark it brings the reader to.
+   * Listings since a cursor that the index cannot vouch for are complete from the root down. Ends when `signal` aborts.
+   */
+  changes(signal: AbortSignal): AsyncIterable<Changes>
+
+  /** What the index holds at and below each scope: the entry, then complete listings all the way down. */
+  list(scopes: readonly RelPath[]): Promise<readonly Report[]>
+
+  /** Reads the files and answers an entry each, with its fingerprint (or what is there instead). */
+  identify(paths: readonly RelPath[]): Promise<readonly Report[]>
+
+  /**
+   * Brings every path below the scopes up to date by a scan that starts after the call (and, on the whole root, drains the
+   * watcher first), whatever it finds being part of `changes` before this resolves.
+   */
+  rescan(scopes: readonly RelPath[]): Promise<void>
+
+  /**
+   * Reads files and packs them, in the order wanted, large ones in several packs. Bounded: at most a few packs are read
+   * ahead of the consumer. A file that is not as wanted any more is finished as superseded.
+   */
+  supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack>
+
+  /**
+   * Takes a pack of the batch into staging; resolves when there is room for the next one. The bytes are taken over.
+   * What cannot be staged (disk full) comes out as the outcome of its operation in `apply`.
+   */
+  stage(batch: number, pack: Pack): Promise<void>
+
+  /**
+   * Applies the operations in order: creations from the top down, removals from the leaves up. Every operation has an
+   * outcome, in the order given. Visible when it resolves; on disk only after `sync`.
+   * `supplier` is the boot of the machine whose content it is; it goes into the intent.
+   */
+  apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]>
+
+  /**
+   * Makes sure that everything that was at these paths before the call is on disk: the files, and the directories that
+   * name them. One syncfs when there are many; nothing for what is known to be durable.
+   */
+  sync(paths: readonly RelPath[]): Promise<void>
+
+  /** The archive holds the outcomes of these batches: their intents and slots may go. */
+  acknowledge(batches: readonly number[]): Promise<void>
+
+  /** Ends every activity. Work in hand is finished first. */
+  close(): Promise<void>
+}
+
+export interface OpenRequest {
+  /** Id of the pair: 32 hex digits, from its unordered canonical roots. */
+  readonly pair: string
+  readonly cursor: Cursor | undefined
+  readonly view: View
+  /** Make the root if it is absent: the pair has no archive yet. Its parent must exist. */
+  readonly create: boolean
+  /** Keep watching; without it one scan by `open`, and `changes` goes on only with what rescan and apply find. */
+  readonly watch: boolean
+}
+
+/** What decides what is seen: its digest is part of the cursor. Not a filter for correctness: the engine applies it too. */
+export interface View {
+  readonly ignore: readonly string[]
+  readonly ignorenot: readonly string[]
+  /** Only these paths and what is below; empty: everything. */
+  readonly paths: readonly string[]
+}
+
+/** How far a lead has taken in a root: a cursor that the index cannot vouch for gets everything. */
+export interface Cursor {
+  /** Id of the index, 32 hex digits. */
+  readonly index: string
+  /** Id of the run that gave the sequence. */
+  readonly run: string
+  readonly sequence: number
+  /** Digest of the preferences that decide what is seen or compared. */
+  readonly view: string
+}
+
+export interface Opened {
+  /** The marker's random id, 32 hex digits; stays with the root. */
+  readonly rootId: string
+  /** The root did not exist and was made now. */
+  readonly created: boolean
+  /** The marker was made now: no pair knows this root, or somebody removed its private folder. */
+  readonly fresh: boolean
+  /** What the marker knows of the pair, 0 if nothing. */
+  readonly generation: number
+  /** Boot id of the machine that holds the root. */
+  readonly boot: string
+  readonly index: string
+  readonly run: string
+  /** Outcomes of earlier batches of this pair that were never acknowledged, oldest first. */
+  readonly unacknowledged: readonly PastOutcome[]
+  /** Case or form is not distinguished by this root's file system. */
+  readonly folding: boolean
+}
+
+/** An outcome that the lead may not have taken in before it went down. */
+export interface PastOutcome {
+  readonly batch: number
+  /** Boot of the supplier's machine when it was applied: under another boot the supplier may have lost what it supplied. */
+  readonly supplier: string
+  readonly outcome: Outcome
+}
+
+export interface Changes {
+  readonly reports: readonly Report[]
+  /** All changes up to this sequence have been delivered, by this or earlier. */
+  readonly sequence: number
+  /** The catch-up is over: from here on the reader knows the whole root. Stays true. */
+  readonly current: boolean
+}
+
+/** A file whose bytes are wanted as they were reported. */
+export interface Want {
+  /** Unique within the batch. */
+  readonly want: number
+  readonly path: RelPath
+  readonly sizeBytes: number
+  readonly mtimeNs: bigint
+  readonly fingerprint: Fingerprint | undefined
+}
+
+/**
+ * Bytes of one or many files, at most packBytesMax, in the layout of wire/pack.ts; only the two ends of a transfer look
+ * inside. `finished` tells the engine which wants ended with this pack.
+ */
+export interface Pack {
+  readonly bytes: Uint8Array
+  readonly finished: readonly Supplied[]
+}
+
+export type Supplied =
+  | { readonly want: number; readonly kind: 'whole'; readonly fingerprint: Fingerprint }
+  /** It is not what was wanted any more; its path is dirty on the supplier's side. */
+  | { readonly want: number; readonly kind: 'superseded' }
+  | { readonly want: number; readonly kind: 'problem'; readonly code: ProblemCode; readonly detail: string }
+
+export type ReplicaCode =
+  | 'missing' // the root is not there
+  | 'not-directory' // the root is of another type
+  | 'unreadable' // no permission, or an i/o error, at the root itself
+  | 'unwritable' // the private folder cannot be made or written
+  | 'in-doubt' // the marker is not the one this agent knows: unmounted, exchanged
+  | 'not-answering' // a job on this root did not end in time
+  | 'unsupported' // no koffi, or a file system on which a root cannot be kept
+
+export class ReplicaFailure extends Failure {
+  override readonly name = 'ReplicaFailure'
+  constructor(
+    readonly code: ReplicaCode,
+    /** Canonical name or path of the root. */
+    readonly root: string,
+    detail: string,
+    cause?: unknown,
+  ) {
+    super(`${root}: ${detail}`, cause === undefined ? undefined : { cause })
+  }
+  override get transient(): boolean {
+    return this.code === 'not-answering' || this.code === 'missing' || this.code === 'in-doubt'
+  }
+}

@@ -1,0 +1,179 @@
+import type { Fingerprint } from '../core/content.js'
+import { Failure } from '../core/failure.js'
+import { decodeName, encodeName } from '../core/path.js'
+
+/** Bytes that are not what their format says: from a peer a violation of the protocol, from a store damage. */
+export class Malformed extends Failure {
+  override readonly name = 'Malformed'
+  readonly code = 'malformed'
+}
+
+/** Writes values one after the other, little-endian, into a buffer that grows. */
+export class BytesWriter {
+  private buffer: Buffer
+  private at = 0
+
+  constructor(sizeBytes = 256) {
+    this.buffer = Buffer.allocUnsafeSlow(sizeBytes)
+  }
+
+  get length(): number {
+    return this.at
+  }
+
+  u8(value: number): void {
+    this.room(1)
+    this.buffer[this.at++] = value
+  }
+
+  u16(value: number): void {
+    this.room(2)
+    this.at = this.buffer.writeUInt16LE(value, this.at)
+  }
+
+  u32(value: number): void {
+    this.room(4)
+    this.at = this.buffer.writeUInt32LE(value, this.at)
+  }
+
+  /** Up to 2^48 - 1: sizes, positions, sequences. */
+  u48(value: number): void {
+    this.room(6)
+    this.at = this.buffer.writeUIntLE(value, this.at, 6)
+  }
+
+  i64(value: bigint): void {
+    this.room(8)
+    this.at = this.buffer.writeBigInt64LE(value, this.at)
+  }
+
+  u64(value: bigint): void {
+    this.room(8)
+    this.at = this.buffer.writeBigUInt64LE(value, this.at)
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.room(bytes.length)
+    this.buffer.set(bytes, this.at)
+    this.at += bytes.length
+  }
+
+  /** A name, path, link target or message: length u32, then its bytes as decodeName reads them. */
+  text(value: string): void {
+    const bytes = encodeName(value)
+    this.u32(bytes.length)
+    this.raw(bytes)
+  }
+
+  /** Algorithm u8 (1 is SHA-256), then the digest. */
+  fingerprint(value: Fingerprint): void {
+    this.u8(1)
+    this.room(32)
+    this.at += this.buffer.write(value.slice(sha256Prefix.length), this.at, 32, 'hex')
+  }
+
+  /** What was written so far, without a copy: valid until the next write. */
+  view(): Uint8Array {
+    return this.buffer.subarray(0, this.at)
+  }
+
+  /** What was written, in a buffer of its own that can be handed over. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.buffer.subarray(0, this.at))
+  }
+
+  /** Starts again in the same buffer. */
+  reset(): void {
+    this.at = 0
+  }
+
+  private room(count: number): void {
+    if (this.at + count <= this.buffer.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.at + count))
+    this.buffer.copy(larger, 0, 0, this.at)
+    this.buffer = larger
+  }
+}
+
+const sha256Prefix = 'sha256:'
+
+/** The fingerprint of a SHA-256 digest of 32 bytes. */
+export function fingerprintOf(digest: Uint8Array): Fingerprint {
+  return (sha256Prefix + Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('hex')) as Fingerprint
+}
+
+/** Reads what BytesWriter wrote and never past the end. Every method throws Malformed. */
+export class BytesReader {
+  private readonly buffer: Buffer
+  private at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  }
+
+  atEnd(): boolean {
+    return this.at >= this.buffer.length
+  }
+
+  remaining(): number {
+    return this.buffer.length - this.at
+  }
+
+  u8(): number {
+    return this.buffer.readUInt8(this.take(1))
+  }
+
+  u16(): number {
+    return this.buffer.readUInt16LE(this.take(2))
+  }
+
+  u32(): number {
+    return this.buffer.readUInt32LE(this.take(4))
+  }
+
+  u48(): number {
+    return this.buffer.readUIntLE(this.take(6), 6)
+  }
+
+  i64(): bigint {
+    return this.buffer.readBigInt64LE(this.take(8))
+  }
+
+  u64(): bigint {
+    return this.buffer.readBigUInt64LE(this.take(8))
+  }
+
+  /** A view of the next `length` bytes. */
+  raw(length: number): Uint8Array {
+    const start = this.take(length)
+    return this.buffer.subarray(start, start + length)
+  }
+
+  /** A text of at most `bytesMax` bytes. */
+  text(bytesMax: number): string {
+    const length = this.u32()
+    if (length > bytesMax) throw new Malformed(`a text of ${length} bytes where ${bytesMax} are allowed`)
+    return decodeName(this.raw(length))
+  }
+
+  fingerprint(): Fingerprint {
+    const algorithm = this.u8()
+    if (algorithm !== 1) throw new Malformed(`unknown fingerprint algorithm ${algorithm}`)
+    return fingerprintOf(this.raw(32))
+  }
+
+  /** A count of things that take at least `eachBytes` each: never more than the bytes that are left can hold. */
+  count(eachBytes: number): number {
+    const count = this.u32()
+    if (count * eachBytes > this.remaining())
+      throw new Malformed(`${count} records announced in ${this.remaining()} bytes`)
+    return count
+  }
+
+  private take(count: number): number {
+    const start = this.at
+    if (start + count > this.buffer.length) throw new Malformed(`ends after ${this.buffer.length} bytes`)
+    this.at = start + count
+    return start
+  }
+}

@@ -1,0 +1,47 @@
+import type { Fingerprint } from '../core/content.js'
+import { BytesReader, type BytesWriter } from './bytes.js'
+
+/**
+ * A pack: bytes of one or many files on their way from one root to the other.
+ *
+ *     item*    | want u32 | flags u8 | position u48 | length u32 | fingerprint 33 bytes if last | data |
+ *
+ * All numbers little-endian. flags: 1 the file's last item. Items of one file come in order, without gaps, and a file that
+ * is not whole when the next one begins was given up by its supplier. The fingerprint is of the whole file.
+ */
+export const packBytesMax = 256 * 1024
+
+/** The most that one item adds to its data. */
+export const itemOverheadBytes = 4 + 1 + 6 + 4 + 33
+
+export interface Item {
+  readonly want: number
+  readonly position: number
+  readonly data: Uint8Array
+  /** Given with the last item of a file, else undefined. */
+  readonly fingerprint: Fingerprint | undefined
+}
+
+const lastFlag = 1
+
+export function writeItem(to: BytesWriter, item: Item): void {
+  to.u32(item.want)
+  to.u8(item.fingerprint === undefined ? 0 : lastFlag)
+  to.u48(item.position)
+  to.u32(item.data.length)
+  if (item.fingerprint !== undefined) to.fingerprint(item.fingerprint)
+  to.raw(item.data)
+}
+
+/** The items of a pack; `data` are views into it. @throws Malformed */
+export function* readItems(pack: Uint8Array): Iterable<Item> {
+  const from = new BytesReader(pack)
+  while (!from.atEnd()) {
+    const want = from.u32()
+    const flags = from.u8()
+    const position = from.u48()
+    const length = from.u32()
+    const fingerprint = (flags & lastFlag) === 0 ? undefined : from.fingerprint()
+    yield { want, position, data: from.raw(length), fingerprint }
+  }
+}
