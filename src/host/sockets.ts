@@ -58,6 +58,9 @@ export interface Socket {
 /** Largest message of the protocol; a longer one closes the link. */
 export const frameBytesMax = 1 << 20
 
+/** The low mark of Socket.bufferedBytes: bulk waits while there is as much as this. */
+export const bufferedLowBytes = 1 << 20
+
 export type LinkCode =
   | 'refused' // nobody listens there
   | 'unreachable' // host or network not reachable, name not known

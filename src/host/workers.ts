@@ -1,3 +1,4 @@
+import { Failure } from '../core/failure.js'
 import type { Clock, Random } from './clock.js'
 import type { Files } from './files.js'
 import type { Machine } from './host.js'
@@ -35,4 +36,10 @@ export interface Workers {
   run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output>
   /** Ends the workers when the jobs in hand are done; waiting jobs are refused with a WorkersClosed failure. */
   close(): Promise<void>
+}
+
+/** The job was not run, and nothing of it was done: the workers are closed, or are being closed. */
+export class WorkersClosed extends Failure {
+  override readonly name = 'WorkersClosed'
+  readonly code = 'workers-closed'
 }

@@ -67,9 +67,9 @@ export interface Replica {
 
   /**
    * Makes sure that everything that was at these paths before the call is on disk: the files, and the directories that
-   * name them. One syncfs when there are many; nothing for what is known to be durable.
+   * name them; nothing for no paths. 'all': everything in the root, with one syncfs.
    */
-  sync(paths: readonly RelPath[]): Promise<void>
+  sync(paths: readonly RelPath[] | 'all'): Promise<void>
 
   /** The archive holds the outcomes of these batches: their intents and slots may go. */
   acknowledge(batches: readonly number[]): Promise<void>

@@ -1,8 +1,8 @@
 import type { RelPath } from '../core/path.js'
 import type { ProblemCode } from '../core/report.js'
+import type { Side } from '../core/side.js'
 
-/** Which root. */
-export type Side = 'alpha' | 'beta'
+export type { Side }
 
 /** Facts, past tense; log, terminal and metrics are folds over this one stream. `pair` is the pair's name. */
 export type AgentEvent =

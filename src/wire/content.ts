@@ -18,22 +18,26 @@ import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
 export function writeFound(to: BytesWriter, found: Found): void {
   switch (found.kind) {
     case 'absent':
-      return to.u8(0)
+      to.u8(0)
+      break
     case 'directory':
       to.u8(1)
-      return writeProps(to, found.props)
+      writeProps(to, found.props)
+      break
     case 'symlink':
       to.u8(2)
-      return to.text(found.target)
+      to.text(found.target)
+      break
     case 'file':
       to.u8(found.fingerprint === undefined ? 4 : 3)
       to.u48(found.sizeBytes)
       if (found.fingerprint !== undefined) to.fingerprint(found.fingerprint)
-      return writeProps(to, found.props)
+      writeProps(to, found.props)
+      break
     case 'problem':
       to.u8(5)
       to.u8(problemCodes.indexOf(found.code))
-      return to.text(found.detail.slice(0, detailCharsMax))
+      to.text(found.detail.slice(0, detailCharsMax))
   }
 }
 

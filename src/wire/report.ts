@@ -14,7 +14,8 @@ export function writeReport(to: BytesWriter, report: Report): void {
     case 'entry':
       to.u8(0)
       to.text(report.path)
-      return writeFound(to, report.found)
+      writeFound(to, report.found)
+      break
     case 'listing':
       to.u8(1)
       to.text(report.path)

@@ -1,0 +1,46 @@
+import { commitJob } from '../archive/commit.js'
+import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
+import { acknowledgeJob } from '../replica/jobs/acknowledge.js'
+import { applyJob } from '../replica/jobs/apply.js'
+import { identifyJob } from '../replica/jobs/identify.js'
+import { catchUpJob, listJob } from '../replica/jobs/list.js'
+import { setGenerationJob } from '../replica/jobs/marker.js'
+import { closeIndexJob, noteScannedJob, noteSyncedJob, openIndexJob } from '../replica/jobs/open-index.js'
+import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
+import { recoverJob } from '../replica/jobs/recover.js'
+import { scanJob } from '../replica/jobs/scan.js'
+import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
+import { supplyCloseJob, supplyNextJob, supplyOpenJob } from '../replica/jobs/supply.js'
+import { sweepJob } from '../replica/jobs/sweep.js'
+import { syncJob } from '../replica/jobs/sync.js'
+import { resolveJob, stateJob } from './roots.js'
+
+/** Every job that a disk worker can be asked for. */
+export const jobs = [
+  acknowledgeJob,
+  applyJob,
+  catchUpJob,
+  closeArchiveJob,
+  closeIndexJob,
+  closeRootJob,
+  commitJob,
+  dropBatchJob,
+  identifyJob,
+  listJob,
+  noteScannedJob,
+  noteSyncedJob,
+  openArchiveJob,
+  openIndexJob,
+  openRootJob,
+  recoverJob,
+  resolveJob,
+  scanJob,
+  setGenerationJob,
+  stageJob,
+  stateJob,
+  supplyCloseJob,
+  supplyNextJob,
+  supplyOpenJob,
+  sweepJob,
+  syncJob,
+] as const

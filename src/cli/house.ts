@@ -1,0 +1,43 @@
+import type { Agent } from '../agent/agent-types.js'
+import type { Config } from '../config/config.js'
+import type { Emit } from '../status/event.js'
+
+/** An agent in this process, on the real world. */
+export interface House {
+  readonly agent: Agent
+  /** Ends the agent and every thread. */
+  close(): Promise<void>
+}
+
+export type OpenHouse = (config: Config, emit: Emit) => Promise<House>
+
+/** Loads what is heavy (koffi, lmdb, ws) only now: a wrong command line is answered without it. */
+export const openHouse: OpenHouse = async (config, emit) => {
+  const [{ openAgent }, { nodeHost, closeHost }] = await Promise.all([
+    import('../agent/agent.js'),
+    import('../host/node/host.js'),
+  ])
+  const host = nodeHost({})
+  try {
+    const agent = await openAgent(config, host, emit)
+    return {
+      agent,
+      close: async () => {
+        await agent.close()
+        await closeHost(host)
+      },
+    }
+  } catch (error) {
+    await closeHost(host)
+    throw error
+  }
+}
+
+/**
+ * Ends the process this instant. process.exit would wait for threads that are inside a call of the kernel.
+ * Everything is safe on disk or will be finished by the next run.
+ */
+export async function exitAtOnce(code: number): Promise<never> {
+  const { exitNow } = await import('../host/node/libc.js')
+  return exitNow(code)
+}

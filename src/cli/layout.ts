@@ -1,0 +1,107 @@
+import type { Choice, Item, PassResult } from '../agent/agent-types.js'
+import { unreachable } from '../core/assert.js'
+import type { Found } from '../core/report.js'
+import { bytesText, modeText, stampText } from '../status/amounts.js'
+import { escapeName, escapeText } from '../status/escape.js'
+
+/** What the two roots are called in front of the user. Not escaped. */
+export interface RootNames {
+  readonly alpha: string
+  readonly beta: string
+}
+
+/** Above the lines of a plan: what stands left and right. */
+export function headerLine(names: RootNames): string {
+  return `${escapeText(names.alpha).padEnd(14)} ${escapeText(names.beta)}`
+}
+
+/**
+ * One line of a plan as Unison prints it: what happened left, the arrow, what happened right, the path.
+ *
+ *              <--- new file   c
+ *     new file <-?-> new file   d/h
+ */
+export function itemLine(item: Item, choice: Choice = 'default'): string {
+  return `${item.alpha.padEnd(8)} ${arrowOf(item, choice)} ${item.beta.padEnd(8)}   ${shownPath(item)}`
+}
+
+/** Five columns; an arrow with a double shaft was chosen by the user against the default. */
+function arrowOf(item: Item, choice: Choice): string {
+  if (item.kind === 'problem') return 'error'
+  switch (choice) {
+    case 'skip':
+      return '<-?->'
+    case 'to-alpha':
+      return item.direction === 'to-alpha' ? ' <---' : ' <==='
+    case 'to-beta':
+      return item.direction === 'to-beta' ? ' --->' : ' ===>'
+    case 'default':
+      return { 'to-alpha': ' <---', 'to-beta': ' --->', both: '<--->', none: '<-?->' }[item.direction]
+    default:
+      return unreachable(choice)
+  }
+}
+
+/** The root itself has no name. */
+export function shownPath(item: Item): string {
+  return item.path === '' ? '(the root)' : escapeName(item.path)
+}
+
+/** What each side holds, a line each, and why, for a conflict or problem. */
+export function detailLines(item: Item, names: RootNames): string[] {
+  const width = Math.min(30, Math.max(names.alpha.length, names.beta.length))
+  const side = (name: string, state: string, found: Found) =>
+    `    ${escapeText(name).padEnd(width)} : ${(state === '' ? 'unchanged' : state).padEnd(9)} ${contentText(found)}`
+  return [
+    ...(item.detail === '' ? [] : [`    ${escapeText(item.detail)}`]),
+    side(names.alpha, item.alpha, item.alphaContent),
+    side(names.beta, item.beta, item.betaContent),
+  ]
+}
+
+function contentText(found: Found): string {
+  switch (found.kind) {
+    case 'absent':
+      return 'nothing there'
+    case 'directory':
+      return `directory${modeText(found.props.mode)}`
+    case 'symlink':
+      return `link to ${escapeName(found.target)}`
+    case 'file':
+      return `file, ${bytesText(found.sizeBytes)}${modeText(found.props.mode)}${stampText(found.props.mtimeNs)}`
+    case 'problem':
+      return `${found.code}: ${escapeText(found.detail)}`
+    default:
+      return unreachable(found)
+  }
+}
+
+/** A plan in which nothing is decided by anybody yet: every item, conflicts and problems with both sides. */
+export function planLines(items: readonly Item[], names: RootNames): string[] {
+  return items.flatMap((item) =>
+    item.kind === 'change' ? [itemLine(item)] : [itemLine(item), ...detailLines(item, names)],
+  )
+}
+
+export const nothingToDo = 'Nothing to do: replicas have been fully synchronized; all files are equal.'
+
+/** The last lines of a pass. */
+export function summaryLines(result: PassResult): string[] {
+  if (result.halted !== undefined) return [`Nothing was done: ${escapeText(result.halted)}`]
+  if (result.items.length === 0 && result.applied + result.skipped + result.failed === 0) return [nothingToDo]
+  const waiting = result.items.filter((item) => item.kind !== 'change')
+  const incomplete = result.skipped + result.failed > 0
+  return [
+    ...waiting.map((item) => `  skipped: ${shownPath(item)} (${escapeText(whyNot(item))})`),
+    `Synchronization ${incomplete ? 'incomplete' : 'complete'}  (${countText(result.applied, 'item')} transferred, ${result.skipped} skipped, ${result.failed} failed; ${bytesText(result.bytes)})`,
+  ]
+}
+
+function whyNot(item: Item): string {
+  if (item.detail !== '') return item.detail
+  return item.kind === 'conflict' ? 'changed on both sides' : 'cannot be told'
+}
+
+export function countText(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

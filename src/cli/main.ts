@@ -1,0 +1,62 @@
+import { unreachable } from '../core/assert.js'
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
+import { openHouse } from './house.js'
+import { failureText, outliveReaders, print, warn } from './output.js'
+import { type CommandLine, parseCommandLine } from './program.js'
+
+/**
+ * Runs a command line (without the program's own name) and answers the exit code. Whatever goes wrong has been told.
+ */
+export function main(argv: readonly string[]): Promise<ExitCode> {
+  return telling(async () => run(parseCommandLine(argv)))
+}
+
+/** The code of `work`, or of what it threw, which is told. */
+export async function telling(work: () => Promise<ExitCode>): Promise<ExitCode> {
+  outliveReaders()
+  try {
+    return await work()
+  } catch (error) {
+    warn(failureText(error))
+    return exitCodeOf(error)
+  }
+}
+
+/** Each command loads what it needs, and only that. */
+async function run(line: CommandLine): Promise<ExitCode> {
+  switch (line.command) {
+    case 'print':
+      print(line.text)
+      return exitCodes.inSync
+    case 'keygen':
+      return (await import('./keygen.js')).runKeygen(line)
+    case 'serve':
+      return (await import('./serve.js')).runServe(line, openHouse)
+    case 'sync':
+    case 'watch':
+      return (await import('./pair.js')).runPair(line, openHouse)
+    default:
+      return unreachable(line)
+  }
+}
+
+/** How long after the end something may still hold the process up: nothing should. */
+const lingerMsMax = 5_000
+
+/** The process's own main. */
+export function mainProcess(argv: readonly string[]): Promise<void> {
+  return runProcess(() => main(argv))
+}
+
+/**
+ * Runs and ends the process with the code. It ends by itself, when all that was written has gone out; the timer is for what
+ * should have been closed and was not.
+ */
+export async function runProcess(work: () => Promise<ExitCode>): Promise<void> {
+  process.on('uncaughtException', (error) => {
+    warn(failureText(error))
+    process.exit(exitCodeOf(error))
+  })
+  process.exitCode = await work()
+  setTimeout(() => process.exit(), lingerMsMax).unref()
+}

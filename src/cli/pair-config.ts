@@ -1,0 +1,112 @@
+import type { Assignment } from '../config/assignment.js'
+import { type Config, ConfigFailure, type RootConfig } from '../config/config.js'
+import { flagOf, fullScanSecondsDefault, type NamedRoot, parsePreferences } from '../config/parse-preferences.js'
+import type { Preferences } from '../config/preferences.js'
+import { readProfile } from '../config/profile.js'
+import { realPlace } from '../config/real-place.js'
+import { parseRoot } from '../config/root.js'
+import { readSecret } from '../config/secret.js'
+import { makeStateDirectory, type Surroundings, stateDirectory } from '../config/state.js'
+import type { AbsPath } from '../core/path.js'
+import type { PairCommand } from './program.js'
+import { UsageFailure } from './usage.js'
+
+export interface PairSetting {
+  readonly config: Config
+  /** As typed, for messages. */
+  readonly alpha: string
+  readonly beta: string
+  readonly preferences: Preferences
+  readonly logFile: string | undefined
+}
+
+/**
+ * Everything that `sync` and `watch` were told, checked: profile first, command line over it. Makes the state directory.
+ * @throws ConfigFailure, UsageFailure
+ */
+export function pairSetting(line: PairCommand, around: Surroundings): PairSetting {
+  const given = [...(line.profile === undefined ? [] : readProfile(line.profile)), ...line.preferences]
+  const [alpha, beta] = rootsOf(line, given, around)
+  const stated = parsePreferences(given, alpha, beta)
+  const preferences = line.command === 'watch' || stated.repeat.kind !== 'once' ? keptEqual(stated) : stated
+  if (line.dryRun && preferences.repeat.kind !== 'once')
+    throw new UsageFailure('--dry-run is one pass; leave out --repeat')
+  const stateDir = stateDirectory(line.stateDir, around)
+  // Before it is made: inside a root it would already be a change.
+  for (const root of [alpha, beta]) refuseWithin(stateDir, root)
+  const config: Config = {
+    pairs: [
+      {
+        name: `${alpha.given} ${beta.given}`,
+        alpha: rootConfig(alpha, line.secretFile),
+        beta: rootConfig(beta, line.secretFile),
+        preferences,
+        ignoreArchives: flagOf(
+          given.findLast((one) => one.name === 'ignorearchives'),
+          false,
+        ),
+      },
+    ],
+    serves: [],
+    listen: undefined,
+    peers: [],
+    stateDir,
+  }
+  makeStateDirectory(stateDir)
+  return { config, alpha: alpha.given, beta: beta.given, preferences, logFile: logFileOf(given) }
+}
+
+/** Where the log goes: `logfile`, unless `log` is off. */
+export function logFileOf(given: readonly Assignment[]): string | undefined {
+  const on = flagOf(
+    given.findLast((one) => one.name === 'log'),
+    true,
+  )
+  const file = given.findLast((one) => one.name === 'logfile')
+  if (file?.value === '') throw new ConfigFailure('bad-preference', `${file.from}: logfile needs the name of a file`)
+  return on ? file?.value : undefined
+}
+
+function refuseWithin(stateDir: AbsPath, root: NamedRoot): void {
+  if (root.spec.kind !== 'local') return
+  const outer = realPlace(root.spec.path)
+  const inner = realPlace(stateDir)
+  if (inner === outer || inner.startsWith(outer === '/' ? outer : `${outer}/`))
+    throw new ConfigFailure(
+      'bad-root',
+      `${root.given}: the state directory ${stateDir} lies in this root and would be synchronized; name another with --state-dir`,
+    )
+}
+
+/** Unless it says otherwise, `watch` acts on events; and nobody is asked while it does. */
+function keptEqual(stated: Preferences): Preferences {
+  const repeat =
+    stated.repeat.kind === 'once'
+      ? ({ kind: 'watch', fullScanSeconds: fullScanSecondsDefault } as const)
+      : stated.repeat
+  return { ...stated, repeat, batch: true }
+}
+
+function rootsOf(line: PairCommand, given: readonly Assignment[], around: Surroundings): [NamedRoot, NamedRoot] {
+  const typed = line.preferences.filter((one) => one.name === 'root').map((one) => one.value)
+  const profiled = given.filter((one) => one.name === 'root').map((one) => one.value)
+  const texts = line.roots.length > 0 ? line.roots : typed.length > 0 ? typed : profiled
+  const [one, two] = texts
+  if (one === undefined || two === undefined || texts.length !== 2)
+    throw new ConfigFailure(
+      'bad-root',
+      `${line.profile ?? 'command line'}: root is needed exactly twice, it is given ${texts.length} times`,
+    )
+  const alpha = { given: one, spec: parseRoot(one, around.workingDirectory) }
+  const beta = { given: two, spec: parseRoot(two, around.workingDirectory) }
+  if (alpha.spec.kind !== 'local' && beta.spec.kind !== 'local')
+    throw new ConfigFailure('bad-root', `${one} and ${two}: one of the roots must be on this machine`)
+  return [alpha, beta]
+}
+
+function rootConfig(root: NamedRoot, secretFile: string | undefined): RootConfig {
+  if (root.spec.kind === 'local') return root.spec
+  if (secretFile === undefined)
+    throw new UsageFailure(`${root.given} needs a key: --secret-file FILE, as tandem keygen made it`)
+  return { ...root.spec, secret: readSecret(secretFile) }
+}

@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import type { Assignment } from '../config/assignment.js'
+import { closest } from '../config/closest.js'
+import { ConfigFailure } from '../config/config.js'
+import { builtPreferences, type PreferenceKind } from '../config/preferences-table.js'
+import { splitArguments } from './arguments.js'
+import { UsageFailure } from './usage.js'
+
+/** What was asked for, with nothing looked at yet. */
+export type CommandLine =
+  | PairCommand
+  | ServeCommand
+  | KeygenCommand
+  | { readonly command: 'print'; readonly text: string }
+
+export interface PairCommand {
+  readonly command: 'sync' | 'watch'
+  /** None where a profile is to name them. */
+  readonly roots: readonly string[]
+  readonly preferences: readonly Assignment[]
+  readonly stateDir: string | undefined
+  readonly profile: string | undefined
+  readonly secretFile: string | undefined
+  readonly dryRun: boolean
+}
+
+export interface ServeCommand {
+  readonly command: 'serve'
+  readonly config: string
+  readonly preferences: readonly Assignment[]
+  readonly stateDir: string | undefined
+}
+
+export interface KeygenCommand {
+  readonly command: 'keygen'
+  readonly name: string
+  readonly out: string
+}
+
+/** Commands that are planned: no root is taken for one of them by mistake. */
+const toCome = [
+  'run',
+  'status',
+  'monitor',
+  'conflicts',
+  'resolve',
+  'log',
+  'flush',
+  'pause',
+  'resume',
+  'why',
+  'doctor',
+  'check',
+]
+const commands = ['sync', 'watch', 'serve', 'keygen']
+
+/**
+ * Reads a command line, without the program's own name.
+ * @throws UsageFailure, ConfigFailure 'not-built'
+ */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const { preferences, rest } = splitArguments(argv)
+  const first = rest[0]
+  if (first !== undefined && toCome.includes(first))
+    throw new ConfigFailure(
+      'not-built',
+      `the command '${first}' is known, but this version of tandem does not have it yet (a root of that name is written ./${first})`,
+    )
+  const parsed: { line: CommandLine | undefined; printed: string } = { line: undefined, printed: '' }
+  const program = programWith(preferences, (line) => {
+    parsed.line = line
+  })
+  for (const one of [program, ...program.commands])
+    one.exitOverride().configureOutput({ writeOut: (text) => (parsed.printed += text), writeErr: () => {} })
+  try {
+    program.parse(rest, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return { command: 'print', text: parsed.printed }
+    throw new UsageFailure(error.message.replace(/^error: /, ''))
+  }
+  if (parsed.line === undefined) throw new UsageFailure('nothing to do; see tandem --help')
+  return parsed.line
+}
+
+interface PairOptions {
+  readonly stateDir?: string
+  readonly profile?: string
+  readonly secretFile?: string
+  readonly dryRun?: boolean
+}
+
+function programWith(preferences: readonly Assignment[], found: (line: CommandLine) => void): Command {
+  const program = new Command('tandem')
+    .description('Keeps two directory trees equal and loses no version of anything.')
+    .version(version(), '--version', 'print the version and exit')
+    .helpOption('-h, --help', 'print help and exit')
+    .helpCommand(false)
+    .addHelpText('after', helpAfter())
+
+  const pairCommand = (command: 'sync' | 'watch', roots: string[], options: PairOptions) =>
+    found({
+      command,
+      roots: checkedRoots(roots, options.profile, preferences),
+      preferences,
+      stateDir: options.stateDir,
+      profile: options.profile,
+      secretFile: options.secretFile,
+      dryRun: options.dryRun === true,
+    })
+  const withPairOptions = (command: Command) =>
+    command
+      .argument('[ROOT1]', 'a path, or wss://host[:port]/name')
+      .argument('[ROOT2]', 'the other one')
+      .allowExcessArguments(true)
+      .option('--state-dir <DIR>', 'where archives are kept (default ~/.local/state/tandem)')
+      .option('--profile <FILE>', "preferences from a file, one 'name = value' a line")
+      .option('--secret-file <FILE>', 'the key for a wss:// root, as tandem keygen made it')
+
+  withPairOptions(program.command('sync', { isDefault: true }))
+    .description('one pass, then exit; also plain: tandem ROOT1 ROOT2')
+    .option('--dry-run', 'print the plan and change nothing')
+    .action((_one, _two, options: PairOptions, self: Command) => pairCommand('sync', self.args, options))
+  withPairOptions(program.command('watch'))
+    .description('keep them equal until stopped')
+    .action((_one, _two, options: PairOptions, self: Command) => pairCommand('watch', self.args, options))
+  program
+    .command('serve')
+    .description('serve the roots of a configuration file to its peers')
+    .requiredOption('--config <FILE>', 'the configuration file, as config.example.toml')
+    .option('--state-dir <DIR>', 'where indices are kept')
+    .action((options: { readonly config: string; readonly stateDir?: string }) => {
+      refuseOther(preferences, ['log', 'logfile'], 'serve')
+      found({ command: 'serve', config: options.config, preferences, stateDir: options.stateDir })
+    })
+  program
+    .command('keygen')
+    .description('make a key for a peer')
+    .argument('<NAME>', "the peer's name, which it shows when it connects")
+    .requiredOption('--out <FILE>', 'the key file to make; it must not exist')
+    .action((name: string, options: { readonly out: string }) => {
+      refuseOther(preferences, [], 'keygen')
+      found({ command: 'keygen', name, out: options.out })
+    })
+  return program
+}
+
+function checkedRoots(roots: string[], profile: string | undefined, preferences: readonly Assignment[]): string[] {
+  const [first] = roots
+  if (roots.length > 2)
+    throw new UsageFailure(`two roots are needed, ${roots.length} were given: ${roots.join(' ')}${meantCommand(first)}`)
+  if (roots.length === 1) throw new UsageFailure(`two roots are needed, one was given: ${first}${meantCommand(first)}`)
+  if (roots.length === 0 && profile === undefined && !preferences.some((one) => one.name === 'root'))
+    throw new UsageFailure('two roots are needed: tandem sync ROOT1 ROOT2')
+  return roots
+}
+
+function meantCommand(word: string | undefined): string {
+  const near = word === undefined || word.includes('/') ? undefined : closest(word, [...commands, ...toCome])
+  return near === undefined ? '' : `; did you mean the command ${near}?`
+}
+
+function refuseOther(preferences: readonly Assignment[], taken: readonly string[], command: string): void {
+  const other = preferences.find((one) => !taken.includes(one.name))
+  if (other !== undefined) throw new UsageFailure(`tandem ${command} takes no --${other.name}`)
+}
+
+function helpAfter(): string {
+  const rows = builtPreferences().filter((one) => one.name !== 'help' && one.name !== 'version')
+  return `
+Examples:
+  tandem a.tmp b.tmp                                 ask what to do with each difference
+  tandem sync --batch ~/photos /media/stick/photos   ask nothing
+  tandem watch ~/photos wss://nas:4242/photos --secret-file laptop.key
+  tandem serve --config /etc/tandem/tandem.toml
+
+Preferences, as --name value, --name=value, -name value or -name=value:
+${rows.map((one) => `  ${spoken(one).padEnd(26)} ${one.help}`).join('\n')}
+
+Exit codes: 0 in sync, 1 something skipped or in conflict, 2 failures, 3 fatal or interrupted, 64 wrong usage, 78 wrong or
+unsafe configuration.
+`
+}
+
+function spoken(kind: PreferenceKind): string {
+  const value = { flag: '', list: ' SPEC', string: ' TEXT', integer: ' N' }[kind.kind]
+  return `--${kind.name}${value}${kind.kind === 'list' ? ' ...' : ''}`
+}
+
+export function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
+  return 'unknown'
+}

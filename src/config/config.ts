@@ -1,0 +1,78 @@
+import { Failure } from '../core/failure.js'
+import type { AbsPath } from '../core/path.js'
+import type { Endpoint, Secret } from '../host/sockets.js'
+import type { Preferences } from './preferences.js'
+
+/** Everything that openAgent needs to know, checked. */
+export interface Config {
+  readonly pairs: readonly PairConfig[]
+  readonly serves: readonly ServeConfig[]
+  /** undefined: nobody can connect. */
+  readonly listen: Endpoint | undefined
+  readonly peers: readonly PeerConfig[]
+  /** Archives and indices live here. It exists and is writable. */
+  readonly stateDir: AbsPath
+}
+
+export interface PairConfig {
+  /** For messages and logs. */
+  readonly name: string
+  readonly alpha: RootConfig
+  readonly beta: RootConfig
+  readonly preferences: Preferences
+  /** Start as if the two roots had never met: the archive is moved aside. */
+  readonly ignoreArchives: boolean
+}
+
+export type RootConfig =
+  | { readonly kind: 'local'; readonly path: AbsPath }
+  | { readonly kind: 'wss'; readonly endpoint: Endpoint; readonly name: string; readonly secret: Secret }
+
+/** A root that peers may use by its name. */
+export interface ServeConfig {
+  readonly name: string
+  readonly path: AbsPath
+}
+
+export interface PeerConfig {
+  /** The PSK identity. */
+  readonly name: string
+  /** 32 bytes. */
+  readonly key: Uint8Array
+  /** Names of served roots that the peer may use. */
+  readonly roots: readonly string[]
+}
+
+/**
+ * Why a text is no configuration.
+ *
+ *     unreadable       a configuration, key or profile file that is missing or cannot be read
+ *     unsafe-file      a file with secrets that somebody else could read or change
+ *     bad-config       the configuration or key file says something that cannot be
+ *     bad-profile      a line of a profile that cannot be read
+ *     bad-preference   a value that the preference cannot take
+ *     not-built        known, but this version does not have it
+ *     bad-root         not a root
+ *     state-directory  the state directory cannot be made or written
+ */
+export type ConfigCode =
+  | 'unreadable'
+  | 'unsafe-file'
+  | 'bad-config'
+  | 'bad-profile'
+  | 'bad-preference'
+  | 'not-built'
+  | 'bad-root'
+  | 'state-directory'
+
+export class ConfigFailure extends Failure {
+  override readonly name = 'ConfigFailure'
+  constructor(
+    readonly code: ConfigCode,
+    /** What is wrong and where, as 'file:line: ...' when it is in a file; then what to do about it. */
+    detail: string,
+    cause?: unknown,
+  ) {
+    super(detail, cause === undefined ? undefined : { cause })
+  }
+}

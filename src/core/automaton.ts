@@ -1,0 +1,200 @@
+import type { Glob, Part, Range } from './glob.js'
+
+/**
+ * Many globs as one automaton: a path is read once, from left to right, whatever their number. Its states are found while
+ * matching and kept, so a character costs a look into a table; what is kept is bounded, and a pattern made to need more
+ * costs one pass over its parts for each character.
+ *
+ *     exact    the glob matches the whole text
+ *     below    the glob matches the text, or a part of it before a '/'
+ *     tail     the glob matches the text, or a part of it after a '/'
+ */
+export interface Rule {
+  readonly glob: Glob
+  readonly reach: 'exact' | 'below' | 'tail'
+}
+
+/** Transitions that are kept before all is forgotten and found anew: about 8 MB. */
+const transitionsMax = 1_000_000
+
+const dot = 46
+const slash = 47
+
+/** One place in a rule. `next` and `others` are indices of nodes. */
+interface Node {
+  readonly kind: Part['kind'] | 'end' | 'anything' | 'any-start'
+  readonly code: number
+  readonly ranges: readonly Range[]
+  readonly negated: boolean
+  readonly next: number
+  readonly others: readonly number[]
+}
+
+/** Where the rules may stand after some text. */
+interface State {
+  readonly nodes: readonly number[]
+  /** At the start of a component: here wildcards do not match a dot. */
+  readonly starts: boolean
+  readonly accepts: boolean
+  /** Whatever follows, the text matches. */
+  readonly settled: boolean
+  /** By class of the next character. */
+  readonly after: (State | undefined)[]
+}
+
+export class Automaton {
+  private readonly nodes: Node[] = []
+  private readonly entries: number[] = []
+  /** First code points of the classes: characters that no rule tells apart. */
+  private readonly bounds: number[]
+  private readonly asciiClass = new Uint16Array(128)
+  private states = new Map<string, State>()
+  private initial: State
+
+  constructor(rules: readonly Rule[]) {
+    const bounds = new Set([0, dot, dot + 1, slash, slash + 1])
+    for (const rule of rules) addBounds(rule.glob, bounds)
+    this.bounds = [...bounds].sort((a, b) => a - b)
+    for (let code = 0; code < 128; code++) this.asciiClass[code] = this.classOf(code)
+    for (const rule of rules) this.addRule(rule)
+    this.initial = this.state(this.entries, true)
+  }
+
+  matches(text: string): boolean {
+    let state = this.initial
+    for (let at = 0; at < text.length; at++) {
+      let code = text.charCodeAt(at)
+      let next: State | undefined
+      if (code < 128) {
+        const kind = this.asciiClass[code] ?? 0
+        next = state.after[kind] ?? this.step(state, kind)
+      } else {
+        if (code >= 0xd800 && code < 0xdc00) {
+          code = text.codePointAt(at) ?? code
+          if (code > 0xffff) at++
+        }
+        const kind = this.classOf(code)
+        next = state.after[kind] ?? this.step(state, kind)
+      }
+      if (next.settled) return true
+      if (next.nodes.length === 0) return false
+      state = next
+    }
+    return state.accepts
+  }
+
+  private classOf(code: number): number {
+    let low = 0
+    let high = this.bounds.length
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if ((this.bounds[middle] ?? 0) <= code) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  private step(state: State, kind: number): State {
+    const code = this.bounds[kind] ?? 0
+    const guarded = state.starts && code === dot
+    const next = new Set<number>()
+    for (const at of this.closure(state.nodes, !guarded)) {
+      const node = this.nodes[at]
+      if (node === undefined) continue
+      if (consumes(node, code, guarded)) next.add(node.kind === 'many' || node.kind === 'anything' ? at : node.next)
+      if (node.kind === 'any-start') {
+        next.add(at)
+        if (code === slash) next.add(node.next)
+      }
+    }
+    const after = this.state(
+      [...next].sort((a, b) => a - b),
+      code === slash,
+    )
+    state.after[kind] = after
+    return after
+  }
+
+  private state(nodes: readonly number[], starts: boolean): State {
+    const key = `${starts ? '/' : ''}${nodes.join()}`
+    const known = this.states.get(key)
+    if (known !== undefined) return known
+    if (this.states.size * this.bounds.length > transitionsMax) {
+      this.states = new Map()
+      this.initial = { ...this.initial, after: new Array(this.bounds.length).fill(undefined) }
+    }
+    const reached = [...this.closure(nodes, true)].map((at) => this.nodes[at]?.kind)
+    const settled = reached.includes('anything')
+    const state: State = {
+      nodes,
+      starts,
+      accepts: settled || reached.includes('end'),
+      settled,
+      after: new Array(this.bounds.length).fill(undefined),
+    }
+    this.states.set(key, state)
+    return state
+  }
+
+  /** The nodes that can be reached without a character; `skipping`: a `*` may match nothing. */
+  private closure(nodes: readonly number[], skipping: boolean): Set<number> {
+    const reached = new Set(nodes)
+    // A Set is walked in the order of insertion, what is added on the way included.
+    for (const at of reached) {
+      const node = this.nodes[at]
+      if (node?.kind === 'choice') for (const other of node.others) reached.add(other)
+      else if (node?.kind === 'many' && skipping) reached.add(node.next)
+    }
+    return reached
+  }
+
+  private addRule(rule: Rule): void {
+    let next = this.add({ kind: 'end' })
+    if (rule.reach === 'below') {
+      const below = this.add({ kind: 'char', code: slash, next: this.add({ kind: 'anything' }) })
+      next = this.add({ kind: 'choice', others: [next, below] })
+    }
+    const start = this.addGlob(rule.glob, next)
+    this.entries.push(start)
+    if (rule.reach === 'tail') this.entries.push(this.add({ kind: 'any-start', next: start }))
+  }
+
+  private addGlob(glob: Glob, after: number): number {
+    let next = after
+    for (const part of glob.toReversed())
+      next = this.add(
+        part.kind === 'choice'
+          ? { kind: 'choice', others: part.of.map((other) => this.addGlob(other, next)) }
+          : { ...part, next },
+      )
+    return next
+  }
+
+  private add(node: Partial<Node> & Pick<Node, 'kind'>): number {
+    return this.nodes.push({ code: -1, ranges: [], negated: false, next: -1, others: [], ...node }) - 1
+  }
+}
+
+function consumes(node: Node, code: number, guarded: boolean): boolean {
+  switch (node.kind) {
+    case 'char':
+      return node.code === code
+    case 'one':
+    case 'many':
+      return !guarded && code !== slash
+    case 'set':
+      return !guarded && code !== slash && node.ranges.some(([from, to]) => from <= code && code <= to) !== node.negated
+    case 'anything':
+      return true
+    default:
+      return false
+  }
+}
+
+function addBounds(glob: Glob, bounds: Set<number>): void {
+  for (const part of glob) {
+    if (part.kind === 'char') bounds.add(part.code).add(part.code + 1)
+    else if (part.kind === 'set') for (const [from, to] of part.ranges) bounds.add(from).add(to + 1)
+    else if (part.kind === 'choice') for (const other of part.of) addBounds(other, bounds)
+  }
+}

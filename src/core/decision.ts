@@ -1,0 +1,48 @@
+import type { Content } from './content.js'
+import type { RelPath } from './path.js'
+import type { Problem } from './report.js'
+import type { Side } from './side.js'
+
+/** What reconcile says of one path. A path of which it says nothing is as agreed. */
+export type Decision = Settle | Conflict | Trouble | Unread
+
+/**
+ * Both sides shall hold `goal`, and then it is the agreement. `alpha` and `beta` are what was reported, `agreement` what was
+ * agreed before. Where neither side needs an operation it is agreed already.
+ *
+ * Properties in `goal` are those that are compared: masked modes, times of files. One that is unknown is left as it is. A
+ * mode in conflict is the archive's, and each side keeps its own: the same path has a conflict about properties too.
+ */
+export interface Settle {
+  readonly kind: 'settle'
+  readonly path: RelPath
+  readonly goal: Content
+  readonly alpha: Content
+  readonly beta: Content
+  readonly agreement: Content
+}
+
+/** Both sides changed, differently. About content: nothing is decided at the path and below. */
+export interface Conflict {
+  readonly kind: 'conflict'
+  readonly path: RelPath
+  readonly about: 'content' | 'properties'
+  readonly agreement: Content
+  readonly alpha: Content
+  readonly beta: Content
+}
+
+/** The path cannot be told, or could not be changed without losing what cannot be told. Nothing is decided at it and below. */
+export interface Trouble {
+  readonly kind: 'problem'
+  readonly path: RelPath
+  readonly side: Side
+  readonly problem: Problem
+}
+
+/** Nothing can be decided before these sides have been read. */
+export interface Unread {
+  readonly kind: 'unread'
+  readonly path: RelPath
+  readonly sides: readonly Side[]
+}

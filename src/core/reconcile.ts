@@ -1,0 +1,248 @@
+import { absent, type Content } from './content.js'
+import type { Decision } from './decision.js'
+import { compareWithArchive, goalOf, judge } from './judge.js'
+import { join, type RelPath, relativeTo, rootPath } from './path.js'
+import { preferredTree } from './prefer.js'
+import type { Problem } from './report.js'
+import type { Rules } from './rules.js'
+import { otherSide, type Side } from './side.js'
+import { type AgreementTree, absentTree, agreedContent, noAgreement, type Touched, type Tree } from './tree.js'
+
+export type { Decision } from './decision.js'
+export type { Rules } from './rules.js'
+export type { AgreementTree, Touched, Tree } from './tree.js'
+
+/**
+ * What should become of two trees, given what they last agreed on.
+ *
+ * At each path: A equals B: record it. Both are directories: their members. One side is as agreed, at the path and
+ * everywhere below: it becomes what the other holds. Else: conflict, and nothing is decided below. `prefer` then decides
+ * conflicts. Nothing unsure counts as a deletion: a path that cannot be told is a problem, and so is a directory that would
+ * have to go with such a path in it.
+ *
+ * Decisions come parents first. A directory that goes or comes is looked at wholly, whatever `touched` says.
+ *
+ * The seam for moves: a step before this one may hand in trees that show the agreement and one side as if already moved.
+ */
+export function reconcile(
+  agreement: AgreementTree,
+  alpha: Tree,
+  beta: Tree,
+  touched: Touched,
+  rules: Rules,
+): Decision[] {
+  const reconciliation = new Reconciliation(rules)
+  reconciliation.visit(rootPath, agreement, alpha, beta, touched)
+  return reconciliation.decisions
+}
+
+/** What stands in the way of a replacement that must not take anything new with it. */
+interface Obstacles {
+  changed: boolean
+  problem: { readonly path: RelPath; readonly problem: Problem } | undefined
+  readonly unread: RelPath[]
+}
+
+class Reconciliation {
+  readonly decisions: Decision[] = []
+
+  constructor(private readonly rules: Rules) {}
+
+  visit(path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree, touched: Touched): void {
+    if (this.rules.skips(path)) return
+    const a = alpha.found
+    const b = beta.found
+    if (a.kind === 'problem' || b.kind === 'problem') {
+      if (a.kind === 'problem') this.decisions.push({ kind: 'problem', path, side: 'alpha', problem: a })
+      if (b.kind === 'problem') this.decisions.push({ kind: 'problem', path, side: 'beta', problem: b })
+      return
+    }
+    if ((a.kind === 'directory') !== (b.kind === 'directory')) {
+      this.directoryAgainstOther(path, archive, alpha, beta, a, b)
+      return
+    }
+    const before = agreedContent(archive)
+    const verdict = judge(archive.agreement, a, b, this.rules)
+    switch (verdict.kind) {
+      case 'unread':
+        this.decisions.push({ kind: 'unread', path, sides: verdict.sides })
+        return
+      case 'conflict':
+        this.conflict(path, archive, alpha, beta, a, b)
+        return
+      case 'settle':
+        if (verdict.news) this.settle(path, verdict.goal, a, b, before)
+        if (verdict.torn)
+          this.decisions.push({ kind: 'conflict', path, about: 'properties', agreement: before, alpha: a, beta: b })
+        break
+      case 'unchanged':
+        break
+    }
+    if (a.kind === 'directory') this.members(path, archive, alpha, beta, touched)
+    else if (before.kind === 'directory') this.forgetMembers(path, archive)
+  }
+
+  private members(path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree, touched: Touched): void {
+    // Members that were agreed when this was something else than a directory are no common state.
+    const isAgreed = agreedContent(archive).kind === 'directory'
+    const known = isAgreed ? archive : noAgreement
+    if (touched.whole || !isAgreed) {
+      for (const name of union(alpha, beta, known))
+        this.visit(join(path, name), known.member(name), alpha.member(name), beta.member(name), touched)
+      return
+    }
+    for (const name of touched.names()) {
+      const member = touched.member(name)
+      if (member !== undefined)
+        this.visit(join(path, name), known.member(name), alpha.member(name), beta.member(name), member)
+    }
+  }
+
+  /** A directory on one side, something else or nothing on the other. */
+  private directoryAgainstOther(
+    path: RelPath,
+    archive: AgreementTree,
+    alpha: Tree,
+    beta: Tree,
+    a: Content,
+    b: Content,
+  ): void {
+    const directory: Side = a.kind === 'directory' ? 'alpha' : 'beta'
+    const [full, other, otherContent] = directory === 'alpha' ? [alpha, beta, b] : [beta, alpha, a]
+    const before = agreedContent(archive)
+    const likeness = compareWithArchive(before, otherContent)
+    if (likeness === 'same') this.replace(path, archive, full, other, directory)
+    else if (likeness === 'unread') this.decisions.push({ kind: 'unread', path, sides: [otherSide(directory)] })
+    else if (before.kind !== 'directory' || !this.replaceUnchanged(path, archive, other, full, otherSide(directory)))
+      this.conflict(path, archive, alpha, beta, a, b)
+  }
+
+  /**
+   * Replaces the directory `loser` if it is as agreed everywhere below. False if it is not, and nothing is decided then.
+   * What cannot be told or was not read is reported in its place.
+   */
+  private replaceUnchanged(path: RelPath, archive: AgreementTree, winner: Tree, loser: Tree, source: Side): boolean {
+    const obstacles: Obstacles = { changed: false, problem: undefined, unread: [] }
+    const mark = this.decisions.length
+    this.replaceAt(path, archive, winner, loser, source, obstacles, true)
+    if (obstacles.changed) {
+      this.decisions.length = mark
+      return false
+    }
+    if (obstacles.problem !== undefined) {
+      this.decisions.length = mark
+      this.pushInnerProblem(path, otherSide(source), obstacles.problem)
+    } else if (obstacles.unread.length > 0) {
+      this.decisions.length = mark
+      for (const unread of obstacles.unread)
+        this.decisions.push({ kind: 'unread', path: unread, sides: [otherSide(source)] })
+    }
+    return true
+  }
+
+  /** Replaces `loser` by `winner`, at the path and below, whatever was agreed; only what cannot be told stands in the way. */
+  private replace(path: RelPath, archive: AgreementTree, winner: Tree, loser: Tree, source: Side): void {
+    const obstacles: Obstacles = { changed: false, problem: undefined, unread: [] }
+    const mark = this.decisions.length
+    this.replaceAt(path, archive, winner, loser, source, obstacles, false)
+    if (obstacles.problem === undefined) return
+    this.decisions.length = mark
+    this.pushInnerProblem(path, otherSide(source), obstacles.problem)
+  }
+
+  private replaceAt(
+    path: RelPath,
+    archive: AgreementTree,
+    winner: Tree,
+    loser: Tree,
+    source: Side,
+    obstacles: Obstacles,
+    mustBeUnchanged: boolean,
+  ): void {
+    const won = winner.found
+    const lost = loser.found
+    if (won.kind === 'problem') {
+      // Inside a new directory: the rest of it still travels.
+      this.decisions.push({ kind: 'problem', path, side: source, problem: won })
+      return
+    }
+    if (lost.kind === 'problem') {
+      obstacles.problem ??= { path, problem: lost }
+      return
+    }
+    const before = agreedContent(archive)
+    if (mustBeUnchanged) {
+      const likeness = compareWithArchive(before, lost)
+      if (likeness === 'different') obstacles.changed = true
+      else if (likeness === 'unread') obstacles.unread.push(path)
+      if (obstacles.changed) return
+    }
+    if (won.kind !== 'absent' || lost.kind !== 'absent' || before.kind !== 'absent') {
+      const goal = goalOf(won, this.rules)
+      if (source === 'alpha') this.settle(path, goal, won, lost, before)
+      else this.settle(path, goal, lost, won, before)
+    }
+    const known = before.kind === 'directory' ? archive : noAgreement
+    for (const name of union(winner, loser, known)) {
+      const memberPath = join(path, name)
+      if (this.rules.skips(memberPath)) {
+        if (won.kind !== 'directory') this.forget(memberPath, known.member(name))
+        continue
+      }
+      const from = won.kind === 'directory' ? winner.member(name) : absentTree
+      const to = lost.kind === 'directory' ? loser.member(name) : absentTree
+      this.replaceAt(memberPath, known.member(name), from, to, source, obstacles, mustBeUnchanged)
+      if (obstacles.changed) return
+    }
+  }
+
+  private conflict(path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree, a: Content, b: Content): void {
+    const source = preferredTree(this.rules, path, alpha, beta)
+    if (source === 'alpha') this.replace(path, archive, alpha, beta, 'alpha')
+    else if (source === 'beta') this.replace(path, archive, beta, alpha, 'beta')
+    else
+      this.decisions.push({
+        kind: 'conflict',
+        path,
+        about: 'content',
+        agreement: agreedContent(archive),
+        alpha: a,
+        beta: b,
+      })
+  }
+
+  private settle(path: RelPath, goal: Content, alpha: Content, beta: Content, agreement: Content): void {
+    this.decisions.push({ kind: 'settle', path, goal, alpha, beta, agreement })
+  }
+
+  private pushInnerProblem(path: RelPath, side: Side, inner: { path: RelPath; problem: Problem }): void {
+    const { problem } = inner
+    const detail = inner.path === path ? problem.detail : `${relativeTo(inner.path, path)}: ${problem.detail}`
+    this.decisions.push({ kind: 'problem', path, side, problem: { ...problem, detail } })
+  }
+
+  /** Below what is no directory on either side nothing is left: ignored members have gone too, or else they must not revive. */
+  private forgetMembers(path: RelPath, archive: AgreementTree): void {
+    for (const name of archive.names()) this.forget(join(path, name), archive.member(name))
+  }
+
+  private forget(path: RelPath, archive: AgreementTree): void {
+    const before = agreedContent(archive)
+    if (before.kind !== 'absent') this.settle(path, absent, absent, absent, before)
+    this.forgetMembers(path, archive)
+  }
+}
+
+/** Every name of three directories, once. What is no directory has none. */
+function union(one: Tree, other: Tree, archive: AgreementTree): Iterable<string> {
+  const oneHas = one.found.kind === 'directory'
+  const otherHas = other.found.kind === 'directory'
+  if (archive === noAgreement) {
+    if (!otherHas) return oneHas ? one.names() : []
+    if (!oneHas) return other.names()
+  }
+  const names = new Set(oneHas ? one.names() : [])
+  if (otherHas) for (const name of other.names()) names.add(name)
+  for (const name of archive.names()) names.add(name)
+  return names
+}

@@ -1,0 +1,322 @@
+import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
+import type { Preferences } from '../config/preferences.js'
+import type { Conflict, Decision, Settle } from '../core/decision.js'
+import { emptiedScopes } from '../core/emptied.js'
+import type { AbsPath } from '../core/path.js'
+import { isWithin, type RelPath, rootPath } from '../core/path.js'
+import { type Plan, planOf } from '../core/plan.js'
+import { reconcile } from '../core/reconcile.js'
+import type { Rules } from '../core/rules.js'
+import { otherSide, type Side } from '../core/side.js'
+import type { AgreementTree, Tree } from '../core/tree.js'
+import type { Host } from '../host/host.js'
+import type { Replica } from '../replica/replica.js'
+import type { Emit } from '../status/event.js'
+import { agreedTree } from './agreed.js'
+import { changeOf, itemsOf } from './items.js'
+import type { Opens } from './opens.js'
+import { type Overlay, outermostOf } from './overlay.js'
+import { overrule } from './overrule.js'
+import type { Item, PassOptions, PassResult } from './pass.js'
+import { type Flow, propagate } from './propagate.js'
+import { Settling } from './settling.js'
+
+/** What a cycle works on. */
+export interface CycleContext {
+  readonly pair: string
+  readonly host: Host
+  readonly emit: Emit
+  readonly archive: Archive
+  readonly archivePath: AbsPath
+  /** The archive knows the roots in the other order. */
+  readonly swapped: boolean
+  readonly replicas: Readonly<Record<Side, Replica>>
+  /** Boot ids of the machines that hold the roots. */
+  readonly boots: Readonly<Record<Side, string>>
+  readonly rules: Rules
+  readonly preferences: Preferences
+  readonly opens: Opens
+  /** Stop handing out operations. */
+  readonly stop: AbortSignal
+  nextBatch(): number
+}
+
+/** What the cycle is given: reports since the last one, and how far they reach. */
+export interface CycleInput {
+  readonly number: number
+  readonly overlay: Overlay
+  /** The facts to commit at the end: its cursors are those that `overlay` brings the lead to. */
+  readonly facts: ArchiveFacts
+  readonly options: PassOptions
+  /** An emptied root ends the cycle before anything is done; else its removals are held. */
+  readonly haltIfEmptied: boolean
+}
+
+/**
+ * reconcile, plan, propagate, settle, commit: from reports to an archive that holds what became of them. What was not settled
+ * is open afterwards. The cursors move only in the last transaction, and only when everything was handed out.
+ * @throws LinkFailure, ReplicaFailure, StoreFailure: the archive then lags, and the next cycle looks again
+ */
+export async function runCycle(context: CycleContext, input: CycleInput): Promise<PassResult> {
+  const { host, emit, pair, opens } = context
+  const started = host.clock.now()
+  const examined = opens.touchedBy((path) => input.overlay.touches(path), started)
+  await readAfresh(context, input.overlay, examined)
+  const agreement = agreedTree(context.archive, context.swapped)
+  const trees = () => ({ alpha: input.overlay.tree('alpha', agreement), beta: input.overlay.tree('beta', agreement) })
+  let decisions = await decide(context, input.overlay, agreement, trees)
+
+  const held: OpenPath[] = []
+  const emptied = context.preferences.confirmbigdel ? emptiedOf(context, agreement, trees()) : []
+  if (emptied.length > 0) {
+    if (input.haltIfEmptied) return haltedAt(emptied, decisions, context.rules)
+    decisions = holdRemovals(decisions, emptied, held)
+  }
+  let plan = planOf(decisions, context.rules)
+  const items = itemsOf(decisions, plan)
+  if (input.options.dryRun) return resultOf(items, decisions, undefined)
+  if (input.options.decide !== undefined) {
+    const choices = items.length === 0 ? [] : await input.options.decide(items)
+    if (choices === 'quit') return { ...resultOf(items, [], undefined), skipped: items.length }
+    decisions = chosen(decisions, items, choices, trees(), context.rules, held)
+    plan = planOf(decisions, context.rules)
+  }
+
+  const settles = decisions.filter((decision) => decision.kind === 'settle')
+  const settling = new Settling(
+    {
+      pair,
+      archive: context.archivePath,
+      swapped: context.swapped,
+      replicas: context.replicas,
+      workers: host.workers,
+      emit,
+    },
+    settles,
+    plan,
+  )
+  const operations = plan.alpha.length + plan.beta.length
+  if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
+  await carryOut(context, plan, settles, settling)
+
+  // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
+  if (!context.stop.aborted) await conclude(context, input, decisions, held, examined, settling)
+  const result = resultOf(items, decisions, settling)
+  emit({
+    event: 'cycle-committed',
+    pair,
+    cycle: input.number,
+    applied: settling.applied,
+    conflicts: count(decisions, 'conflict'),
+    problems: count(decisions, 'problem') + settling.failed + settling.kept,
+    bytes: settling.bytes,
+    durationMs: host.clock.now() - started,
+  })
+  return { ...result, skipped: result.skipped + held.length }
+}
+
+/** Open paths are read from both sides, as subtrees: their reports lie behind the cursors. */
+async function readAfresh(context: CycleContext, overlay: Overlay, paths: readonly RelPath[]): Promise<void> {
+  if (paths.length === 0) return
+  const scopes = outermostOf(paths)
+  const [alpha, beta] = await Promise.all([context.replicas.alpha.list(scopes), context.replicas.beta.list(scopes)])
+  overlay.note('alpha', alpha)
+  overlay.note('beta', beta)
+}
+
+/** Rounds of reading files whose fingerprint decides; more are needed only when files change meanwhile. */
+const readRoundsMax = 3
+/** Paths of one request to read files. */
+const identifyPathsMax = 2_000
+
+async function decide(
+  context: CycleContext,
+  overlay: Overlay,
+  agreement: AgreementTree,
+  trees: () => { readonly alpha: Tree; readonly beta: Tree },
+): Promise<Decision[]> {
+  for (let round = 0; ; round++) {
+    const { alpha, beta } = trees()
+    const decisions = reconcile(agreement, alpha, beta, overlay.touched(agreement), context.rules)
+    const unread: Record<Side, RelPath[]> = { alpha: [], beta: [] }
+    for (const decision of decisions)
+      if (decision.kind === 'unread') for (const side of decision.sides) unread[side].push(decision.path)
+    if (round === readRoundsMax || (unread.alpha.length === 0 && unread.beta.length === 0)) return decisions
+    await Promise.all((['alpha', 'beta'] as const).map((side) => identify(context, overlay, side, unread[side])))
+  }
+}
+
+async function identify(context: CycleContext, overlay: Overlay, side: Side, paths: readonly RelPath[]): Promise<void> {
+  const chunks: Promise<void>[] = []
+  for (let at = 0; at < paths.length; at += identifyPathsMax) {
+    const chunk = paths.slice(at, at + identifyPathsMax)
+    chunks.push(context.replicas[side].identify(chunk).then((reports) => overlay.note(side, reports)))
+  }
+  await Promise.all(chunks)
+}
+
+async function carryOut(
+  context: CycleContext,
+  plan: Plan,
+  settles: readonly Settle[],
+  settling: Settling,
+): Promise<void> {
+  const contents = new Map(settles.map((settle) => [settle.path, settle]))
+  const flow = (target: Side): Flow => {
+    const source = otherSide(target)
+    return {
+      target: context.replicas[target],
+      source: context.replicas[source],
+      sourceBoot: context.boots[source],
+      operations: plan[target],
+      wantOf: ({ path, sizeBytes }) => {
+        const content = contents.get(path)?.[source]
+        const known = content?.kind === 'file' ? content : undefined
+        return { path, sizeBytes, mtimeNs: known?.props.mtimeNs ?? 0n, fingerprint: known?.fingerprint }
+      },
+    }
+  }
+  const { maxthreads } = context.preferences
+  const batchesMax = maxthreads > 0 ? Math.min(maxthreads, batchesUnderWayMax) : batchesUnderWayMax
+  const options = { nextBatch: context.nextBatch, batchesMax, stop: context.stop }
+  const sides: readonly Side[] = ['alpha', 'beta']
+  try {
+    const ended = await Promise.allSettled(
+      sides.map((side) =>
+        propagate(flow(side), options, async (settled) => {
+          settling.take(side, settled)
+        }),
+      ),
+    )
+    for (const end of ended) if (end.status === 'rejected') throw end.reason
+  } finally {
+    await settling.finish()
+  }
+}
+
+/** Batches of one direction between their first byte and their outcomes. */
+const batchesUnderWayMax = 4
+
+async function conclude(
+  context: CycleContext,
+  input: CycleInput,
+  decisions: readonly Decision[],
+  held: readonly OpenPath[],
+  examined: readonly RelPath[],
+  settling: Settling,
+): Promise<void> {
+  const now = [...settling.opened, ...held.map((open) => ({ open, retries: false }))]
+  for (const decision of decisions) {
+    const { path } = decision
+    if (decision.kind === 'conflict')
+      now.push({ open: { path, why: 'conflict', detail: conflictDetail(decision) }, retries: false })
+    else if (decision.kind === 'problem') {
+      const { code, detail } = decision.problem
+      now.push({ open: { path, why: 'problem', detail: `${decision.side}: ${code}: ${detail}` }, retries: false })
+    } else if (decision.kind === 'unread')
+      now.push({ open: { path, why: 'superseded', detail: 'it changed each time it was read' }, retries: true })
+  }
+  const { opened, closed } = context.opens.replace(examined, now, context.host.clock.now())
+  tellNew(context, decisions, opened)
+  await settling.last({ facts: input.facts, opened, closed })
+}
+
+function conflictDetail({ agreement, alpha, beta }: Conflict): string {
+  return `${changeOf(agreement, alpha) || 'changed'} <-?-> ${changeOf(agreement, beta) || 'changed'}`
+}
+
+/** What is open for the first time, or for another reason, is an event. */
+function tellNew({ pair, emit }: CycleContext, decisions: readonly Decision[], opened: readonly OpenPath[]): void {
+  const fresh = new Map(opened.map((open) => [open.path, open]))
+  for (const decision of decisions) {
+    const open = fresh.get(decision.path)
+    if (open === undefined) continue
+    if (decision.kind === 'conflict') emit({ event: 'conflict-found', pair, path: decision.path, detail: open.detail })
+    else if (decision.kind === 'problem') {
+      const { path, side, problem } = decision
+      emit({ event: 'problem-found', pair, path, side, code: problem.code, detail: problem.detail })
+    }
+  }
+  for (const { path, why, detail } of opened)
+    if (why === 'held') emit({ event: 'problem-found', pair, path, side: 'alpha', code: 'held', detail })
+}
+
+function emptiedOf(
+  context: CycleContext,
+  agreement: AgreementTree,
+  { alpha, beta }: { readonly alpha: Tree; readonly beta: Tree },
+): { path: RelPath; side: Side }[] {
+  const scopes = context.preferences.path.length === 0 ? [rootPath] : context.preferences.path
+  return emptiedScopes(agreement, alpha, beta, scopes, context.rules.skips)
+}
+
+function haltedAt(
+  emptied: readonly { readonly path: RelPath; readonly side: Side }[],
+  decisions: readonly Decision[],
+  rules: Rules,
+): PassResult {
+  const [first] = emptied
+  const where = first === undefined || first.path === '' ? 'The root' : `The path ${first.path}`
+  const halted =
+    `${where} is empty on one side (${first?.side ?? 'alpha'}) and was not when both last agreed. Nothing was done. ` +
+    'If it is meant to be empty, run again with -confirmbigdel=false; if not, bring its content (or its mount) back.'
+  return { ...resultOf(itemsOf(decisions, planOf(decisions, rules)), [], undefined), halted }
+}
+
+/** Takes out the removals below what was emptied: everything else travels. */
+function holdRemovals(
+  decisions: readonly Decision[],
+  emptied: readonly { readonly path: RelPath }[],
+  held: OpenPath[],
+): Decision[] {
+  const detail = 'removing all of it was held: one side was emptied; run sync with -confirmbigdel=false to let it go'
+  for (const { path } of emptied) held.push({ path, why: 'held', detail })
+  return decisions.filter(
+    (decision) =>
+      decision.kind !== 'settle' ||
+      decision.goal.kind !== 'absent' ||
+      (decision.alpha.kind === 'absent' && decision.beta.kind === 'absent') ||
+      !emptied.some(({ path }) => isWithin(decision.path, path)),
+  )
+}
+
+/** Decisions as the person chose: skipped ones are open, turned ones are decided anew. */
+function chosen(
+  decisions: readonly Decision[],
+  items: readonly Item[],
+  choices: readonly string[],
+  { alpha, beta }: { readonly alpha: Tree; readonly beta: Tree },
+  rules: Rules,
+  held: OpenPath[],
+): Decision[] {
+  let left = [...decisions]
+  items.forEach(({ path, direction }, at) => {
+    const choice = choices[at] ?? 'default'
+    if (choice === 'default' || choice === direction) return
+    left = left.filter((decision) => !isWithin(decision.path, path))
+    if (choice === 'skip') held.push({ path, why: 'skipped', detail: 'skipped by choice' })
+    else left.push(...overrule(path, choice === 'to-beta' ? 'alpha' : 'beta', alpha, beta, rules))
+  })
+  return left
+}
+
+function resultOf(items: readonly Item[], decisions: readonly Decision[], settling: Settling | undefined): PassResult {
+  return {
+    applied: settling?.applied ?? 0,
+    skipped: count(decisions, 'conflict') + count(decisions, 'problem') + (settling?.kept ?? 0),
+    failed: (settling?.failed ?? 0) + count(decisions, 'unread'),
+    bytes: settling?.bytes ?? 0,
+    items,
+    halted: undefined,
+  }
+}
+
+function count(decisions: readonly Decision[], kind: Decision['kind']): number {
+  return decisions.reduce((sum, decision) => sum + (decision.kind === kind ? 1 : 0), 0)
+}
+
+function bytesOf(plan: Plan): number {
+  let bytes = 0
+  for (const operation of [...plan.alpha, ...plan.beta]) if (operation.op === 'write-file') bytes += operation.sizeBytes
+  return bytes
+}

@@ -1,0 +1,93 @@
+import type { OpenPath } from '../archive/archive.js'
+import { isWithin, type RelPath } from '../core/path.js'
+import type { Random } from '../host/clock.js'
+import { backoffMs } from './backoff.js'
+
+/**
+ * The open paths of a pair: reported, and not equal to the archive, for whatever reason. Each is read afresh from both sides,
+ * as a subtree, by every cycle that touches it or what is above or below it, and those that waiting can help also when their
+ * time has come.
+ */
+export class Opens {
+  private readonly paths = new Map<RelPath, Entry>()
+
+  constructor(
+    stored: Iterable<OpenPath>,
+    private readonly random: Random,
+  ) {
+    for (const open of stored) this.paths.set(open.path, { open, attempts: 0, dueMs: undefined })
+  }
+
+  get size(): number {
+    return this.paths.size
+  }
+
+  all(): OpenPath[] {
+    return [...this.paths.values()].map((entry) => entry.open)
+  }
+
+  /** Paths that this cycle has to read afresh. */
+  touchedBy(touches: (path: RelPath) => boolean, nowMs: number): RelPath[] {
+    const paths: RelPath[] = []
+    for (const [path, { dueMs }] of this.paths)
+      if ((dueMs !== undefined && dueMs <= nowMs) || touches(path)) paths.push(path)
+    return paths
+  }
+
+  /** When the next one wants to be tried again; undefined when none does. */
+  nextDueMs(): number | undefined {
+    let next: number | undefined
+    for (const { dueMs } of this.paths.values())
+      if (dueMs !== undefined && (next === undefined || dueMs < next)) next = dueMs
+    return next
+  }
+
+  /** Makes every path due now. */
+  wakeAll(nowMs: number): void {
+    for (const entry of this.paths.values()) entry.dueMs = nowMs
+  }
+
+  /**
+   * After a cycle that looked at `examined`: what is open there now. Answers the difference, for the archive.
+   * `retries`: waiting can help.
+   */
+  replace(
+    examined: readonly RelPath[],
+    now: readonly { readonly open: OpenPath; readonly retries: boolean }[],
+    nowMs: number,
+  ): { readonly opened: OpenPath[]; readonly closed: RelPath[] } {
+    const before = new Map<RelPath, Entry>()
+    for (const path of examined) {
+      const entry = this.paths.get(path)
+      if (entry === undefined) continue
+      before.set(path, entry)
+      this.paths.delete(path)
+    }
+    const opened: OpenPath[] = []
+    for (const { open, retries } of now) {
+      const old = before.get(open.path) ?? this.paths.get(open.path)
+      const attempts = old === undefined ? 0 : old.attempts + 1
+      const dueMs = retries ? nowMs + backoffMs(attempts, firstMs, mostMs, this.random) : undefined
+      this.paths.set(open.path, { open, attempts, dueMs })
+      before.delete(open.path)
+      if (old?.open.why !== open.why || old.open.detail !== open.detail) opened.push(open)
+    }
+    return { opened, closed: [...before.keys()] }
+  }
+
+  /** Whether anything is open at the path or below it. */
+  holds(path: RelPath): boolean {
+    for (const open of this.paths.keys()) if (isWithin(open, path)) return true
+    return false
+  }
+}
+
+interface Entry {
+  readonly open: OpenPath
+  readonly attempts: number
+  dueMs: number | undefined
+}
+
+/** At once, then doubling to a bound. */
+const firstMs = 20
+const mostMs = 60_000

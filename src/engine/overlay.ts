@@ -1,0 +1,217 @@
+import type { Agreement } from '../core/agreement.js'
+import { absent, type Content } from '../core/content.js'
+import { componentsOf, isWithin, type RelPath, rootPath } from '../core/path.js'
+import type { AgreementTree, Touched, Tree } from '../core/reconcile.js'
+import type { Found, Report } from '../core/report.js'
+import type { Side } from '../core/side.js'
+
+/**
+ * What both roots reported since the last cycle, laid over the archive: where nothing was reported, a root holds what was
+ * agreed. Reports replace earlier ones of the same path.
+ */
+export class Overlay {
+  private readonly root = new Node()
+  private noted = 0
+  private unfinished = 0
+
+  /** A listing has begun to arrive and not ended: nothing may be concluded yet. */
+  get isUnfinished(): boolean {
+    return this.unfinished > 0
+  }
+
+  get isEmpty(): boolean {
+    return this.noted === 0
+  }
+
+  /** How many reports it holds: a measure of its size. */
+  get size(): number {
+    return this.noted
+  }
+
+  note(side: Side, reports: readonly Report[]): void {
+    for (const report of reports) {
+      const node = this.reach(report.path)
+      if (report.kind === 'entry') this.noteFound(side, node, report.found)
+      else {
+        if (node[side].listed === 'open') this.unfinished--
+        else forgetMembers(side, node)
+        node[side].listed = report.more ? 'open' : 'whole'
+        if (report.more) this.unfinished++
+        for (const { name, found } of report.members) this.noteFound(side, node.reach(name), found)
+        this.noted++
+      }
+    }
+  }
+
+  /** Whether something was reported at the path, above it or below it. */
+  touches(path: RelPath): boolean {
+    let node: Node | undefined = this.root
+    if (node.isNoted) return true
+    for (const name of componentsOf(path)) {
+      node = node.members?.get(name)
+      if (node === undefined) return false
+      if (node.isNoted) return true
+    }
+    // Something below it was reported.
+    return node.members !== undefined
+  }
+
+  /** Where the roots may differ from the agreement; of a directory that was listed, every agreed member too. */
+  touched(agreement: AgreementTree): Touched {
+    return new TouchedNode(this.root, agreement)
+  }
+
+  tree(side: Side, agreement: AgreementTree): Tree {
+    return new SideTree(side, this.root, agreement, false)
+  }
+
+  private noteFound(side: Side, node: Node, found: Found): void {
+    this.noted++
+    const seen = node[side]
+    seen.found = found
+    if (found.kind === 'directory' || found.kind === 'problem') return
+    seen.listed = undefined
+    forgetMembers(side, node)
+  }
+
+  private reach(path: RelPath): Node {
+    let node = this.root
+    for (const name of componentsOf(path)) node = node.reach(name)
+    return node
+  }
+}
+
+/** What one side reported at one path. */
+interface Seen {
+  found: Found | undefined
+  /** Its members were listed: what has no report of its own is absent. 'open': the listing has not arrived whole. */
+  listed: 'open' | 'whole' | undefined
+}
+
+class Node {
+  members: Map<string, Node> | undefined
+  readonly alpha: Seen = { found: undefined, listed: undefined }
+  readonly beta: Seen = { found: undefined, listed: undefined }
+
+  get isNoted(): boolean {
+    const { alpha, beta } = this
+    return (
+      alpha.found !== undefined || beta.found !== undefined || alpha.listed !== undefined || beta.listed !== undefined
+    )
+  }
+
+  reach(name: string): Node {
+    this.members ??= new Map()
+    let member = this.members.get(name)
+    if (member === undefined) {
+      member = new Node()
+      this.members.set(name, member)
+    }
+    return member
+  }
+}
+
+function forgetMembers(side: Side, node: Node): void {
+  if (node.members === undefined) return
+  for (const member of node.members.values()) {
+    member[side].found = undefined
+    // Its own members' reports stay true only if the directory is still the same one, which its listing or its entry
+    // will say: a directory that came new is always listed after.
+  }
+}
+
+const emptyAgreement: AgreementTree = { agreement: undefined, names: () => [], member: () => emptyAgreement }
+
+/** One side's tree: reports where there are some, the agreement elsewhere. */
+class SideTree implements Tree {
+  readonly found: Found
+
+  constructor(
+    private readonly side: Side,
+    private readonly node: Node | undefined,
+    private readonly agreement: AgreementTree,
+    gone: boolean,
+  ) {
+    const reported = node?.[side].found
+    this.found = gone ? absent : (reported ?? heldBy(side, agreement.agreement))
+  }
+
+  *names(): Iterable<string> {
+    if (this.found.kind !== 'directory') return
+    const { side, node } = this
+    if (node === undefined) {
+      yield* this.agreement.names()
+      return
+    }
+    const listed = node[side].listed === 'whole'
+    for (const [name, member] of node.members ?? []) {
+      const found = member[side].found
+      if (found !== undefined && found.kind !== 'absent') yield name
+    }
+    if (listed) return
+    for (const name of this.agreement.names()) if (node.members?.get(name)?.[side].found === undefined) yield name
+  }
+
+  member(name: string): Tree {
+    const { side, node } = this
+    const below = node?.members?.get(name)
+    const gone =
+      this.found.kind !== 'directory' || (node?.[side].listed === 'whole' && below?.[side].found === undefined)
+    return new SideTree(side, below, gone ? emptyAgreement : this.agreement.member(name), gone)
+  }
+}
+
+/** What a side holds where nothing was reported since the agreement. */
+export function heldBy(side: Side, agreement: Agreement | undefined): Content {
+  if (agreement === undefined) return absent
+  const holds = side === 'alpha' ? agreement.alphaHolds : agreement.betaHolds
+  const { content } = agreement
+  if (holds === undefined || content.kind === 'absent' || content.kind === 'symlink') return content
+  return { ...content, props: holds }
+}
+
+class TouchedNode implements Touched {
+  readonly whole: boolean
+
+  constructor(
+    private readonly node: Node,
+    private readonly agreement: AgreementTree,
+  ) {
+    this.whole = replaces(node.alpha.found) || replaces(node.beta.found)
+  }
+
+  *names(): Iterable<string> {
+    if (this.node.members !== undefined) yield* this.node.members.keys()
+    if (!this.isListed) return
+    for (const name of this.agreement.names()) if (!this.node.members?.has(name)) yield name
+  }
+
+  member(name: string): Touched | undefined {
+    const below = this.node.members?.get(name)
+    if (below !== undefined) return new TouchedNode(below, this.agreement.member(name))
+    return this.isListed ? wholly : undefined
+  }
+
+  private get isListed(): boolean {
+    return this.node.alpha.listed === 'whole' || this.node.beta.listed === 'whole'
+  }
+}
+
+/** What is no directory has nothing below: everything that was agreed there is touched. */
+function replaces(found: Found | undefined): boolean {
+  return found !== undefined && found.kind !== 'directory'
+}
+
+const wholly: Touched = { whole: true, names: () => [], member: () => wholly }
+
+/** The outermost of the paths. */
+export function outermostOf(paths: Iterable<RelPath>): RelPath[] {
+  const kept: RelPath[] = []
+  for (const path of [...paths].sort()) {
+    const last = kept.at(-1)
+    if (last === rootPath || (last !== undefined && isWithin(path, last))) continue
+    // Sorting puts 'a-b' between 'a' and 'a/b': look at every ancestor, not only at the last path kept.
+    if (!kept.some((other) => isWithin(path, other))) kept.push(path)
+  }
+  return kept
+}

@@ -1,0 +1,467 @@
+import { createHash } from 'node:crypto'
+import type { Archive, ArchiveFacts } from '../archive/archive.js'
+import { type ArchiveEdit, commitJob, encodeEdit, openArchive } from '../archive/commit.js'
+import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
+import type { PairConfig, RootConfig } from '../config/config.js'
+import { Failure } from '../core/failure.js'
+import { type AbsPath, absPath, isWithin } from '../core/path.js'
+import { scopeOf } from '../core/paths.js'
+import { ignorePredicate } from '../core/pattern.js'
+import type { Rules } from '../core/rules.js'
+import { otherSide, type Side } from '../core/side.js'
+import type { Host } from '../host/host.js'
+import { type Cursor, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
+import type { Emit } from '../status/event.js'
+import { BytesWriter } from '../wire/bytes.js'
+import { oriented } from './agreed.js'
+import { type CycleContext, runCycle } from './cycle.js'
+import { Opens } from './opens.js'
+import { Overlay } from './overlay.js'
+import type { PassOptions, PassResult } from './pass.js'
+
+/** What a pair is made of. */
+export interface PairOptions {
+  readonly config: PairConfig
+  readonly host: Host
+  readonly emit: Emit
+  readonly stateDir: AbsPath
+  /** The name under which a root is known, however it was written. */
+  canonicalOf(root: RootConfig): string
+  /** A replica that is not opened yet. @throws LinkFailure */
+  connect(root: RootConfig, signal: AbortSignal): Promise<Replica>
+}
+
+/** What ends an attempt to connect, and what ends the handing out of operations. */
+export interface Stops {
+  readonly connecting: AbortSignal
+  readonly operations: AbortSignal
+}
+
+/** Another process works on the pair. */
+export class PairBusy extends Failure {
+  override readonly name = 'PairBusy'
+  readonly code = 'pair-busy'
+  constructor(
+    pair: string,
+    readonly holder: string,
+  ) {
+    super(
+      `another tandem keeps ${pair} already: process ${holder}. Stop it, or let it do the work; ` +
+        '-ignorelocks goes on in spite of it, at your own risk.',
+    )
+  }
+}
+
+/**
+ * One pair between its opening and its closing: both replicas open, the archive held, reports coming in. A link that drops
+ * or a root that is in doubt ends it; the loop around it opens the next.
+ */
+export class Pair {
+  private overlay = new Overlay()
+  private readonly reached: Record<Side, number> = { alpha: 0, beta: 0 }
+  private readonly current: Record<Side, boolean> = { alpha: false, beta: false }
+  private readonly ending = new AbortController()
+  private failure: unknown
+  private failed = false
+  private wake: () => void = () => {}
+  private cycle = 0
+
+  private constructor(
+    private readonly options: PairOptions,
+    private readonly sides: Readonly<Record<Side, { readonly replica: Replica; readonly opened: Opened }>>,
+    private readonly held: HeldArchive,
+    private facts: ArchiveFacts,
+    private readonly opens: Opens,
+    private readonly rules: Rules,
+    private readonly view: string,
+    private readonly stop: AbortSignal,
+  ) {
+    for (const side of ['alpha', 'beta'] as const) void this.follow(side)
+  }
+
+  /**
+   * Takes the archive, opens both roots, draws a generation, settles what an earlier lead was not told.
+   * @throws PairBusy, LinkFailure, ReplicaFailure, StoreFailure
+   */
+  static async open(options: PairOptions, held: HeldArchive, watch: boolean, stops: Stops): Promise<Pair> {
+    const { config } = options
+    const replicas: Partial<Record<Side, Replica>> = {}
+    try {
+      const [alpha, beta] = await Promise.all(
+        (['alpha', 'beta'] as const).map(async (side) => {
+          const replica = await options.connect(config[side], stops.connecting)
+          replicas[side] = replica
+          return replica
+        }),
+      )
+      if (alpha === undefined || beta === undefined) throw new Error('unreachable')
+      return await Pair.openWith(options, held, { alpha, beta }, watch, stops.operations)
+    } catch (error) {
+      await Promise.all([replicas.alpha?.close(), replicas.beta?.close()])
+      throw error
+    }
+  }
+
+  private static async openWith(
+    options: PairOptions,
+    held: HeldArchive,
+    replicas: Record<Side, Replica>,
+    watch: boolean,
+    stop: AbortSignal,
+  ): Promise<Pair> {
+    const { config, host, emit } = options
+    const rules = rulesOf(config)
+    const view = viewOf(config)
+    const digest = digestOf(config)
+    const facts = held.archive.facts()
+    const { swapped } = held
+    const pair = held.id
+    const openSide = async (side: Side): Promise<Opened> => {
+      const cursor = facts?.[`${swapped ? otherSide(side) : side}Cursor`]
+      const opened = await replicas[side].open({
+        pair,
+        cursor: cursor?.view === digest ? cursor : undefined,
+        view,
+        create: facts?.met !== true,
+        watch,
+      })
+      if (facts?.met === true) checkIdentity(replicas[side], opened, facts[`${swapped ? otherSide(side) : side}Root`])
+      return opened
+    }
+    const [alpha, beta] = await Promise.all([openSide('alpha'), openSide('beta')])
+    const known = Math.max(alpha.generation, beta.generation)
+    if (facts !== undefined && known > facts.generation) throw new StaleArchive(facts.generation, known)
+
+    const sides = { alpha: { replica: replicas.alpha, opened: alpha }, beta: { replica: replicas.beta, opened: beta } }
+    const generation = Math.max(known, facts?.generation ?? 0) + 1
+    const next: ArchiveFacts = {
+      alpha: replicas[swapped ? 'beta' : 'alpha'].canonical,
+      beta: replicas[swapped ? 'alpha' : 'beta'].canonical,
+      alphaRoot: (swapped ? beta : alpha).rootId,
+      betaRoot: (swapped ? alpha : beta).rootId,
+      generation,
+      alphaCursor: facts?.alphaCursor,
+      betaCursor: facts?.betaCursor,
+      met: facts?.met ?? false,
+    }
+    const edits = pastEdits(sides, swapped)
+    // The archive first: a marker that is behind is harmless, one that is ahead says that the archive is old.
+    await host.workers.run(
+      commitJob,
+      { archive: held.path, edits, last: { facts: next, opened: [], closed: [] } },
+      'edit',
+    )
+    for (const side of ['alpha', 'beta'] as const) {
+      const { replica, opened } = sides[side]
+      const past = [...new Set(opened.unacknowledged.map(({ batch }) => batch))]
+      if (past.length > 0) await replica.acknowledge(past)
+      await replica.setGeneration(pair, generation)
+    }
+    emit({ event: 'pair-opened', pair: config.name, alpha: replicas.alpha.canonical, beta: replicas.beta.canonical })
+    return new Pair(options, sides, held, next, held.opensOf(host), rules, digest, stop)
+  }
+
+  /**
+   * One pass: everything that is open or was reported is looked at once. What the pass itself brought up (a file that
+   * changed meanwhile) gets two more tries.
+   */
+  async pass(options: PassOptions): Promise<PassResult> {
+    this.opens.wakeAll(this.options.host.clock.now())
+    let result = await this.once(options, true, true)
+    for (let again = 0; again < followUpsMax; again++) {
+      if (options.dryRun || result.halted !== undefined || this.stop.aborted) break
+      const due = this.opens.all().filter(({ why }) => why === 'superseded' || why === 'failed')
+      if (due.length === 0) break
+      const paths = due.map(({ path }) => path)
+      await Promise.all([this.sides.alpha.replica.rescan(paths), this.sides.beta.replica.rescan(paths)])
+      this.opens.wakeAll(this.options.host.clock.now())
+      const more = await this.once({ dryRun: false }, true, true)
+      result = {
+        ...more,
+        applied: result.applied + more.applied,
+        bytes: result.bytes + more.bytes,
+        items: [...result.items, ...more.items.filter(({ path }) => !result.items.some((item) => item.path === path))],
+      }
+    }
+    return result
+  }
+
+  /**
+   * Keeps the roots equal until told to stop. `finish`: after the cycle in progress.
+   * @throws LinkFailure, ReplicaFailure when the pair has to be opened again
+   */
+  async run(finish: AbortSignal, done: (result: PassResult) => void): Promise<void> {
+    const { clock } = this.options.host
+    this.opens.wakeAll(clock.now())
+    let first = true
+    while (!finish.aborted && !this.stop.aborted) {
+      const due = this.opens.nextDueMs()
+      const ready = this.isCurrent && !this.overlay.isUnfinished && (first || !this.overlay.isEmpty)
+      if (!ready && !(this.isCurrent && due !== undefined && due <= clock.now())) {
+        await this.sleep(due === undefined ? undefined : Math.max(1, due - clock.now()), finish)
+        continue
+      }
+      const result = await this.once({ dryRun: false }, false, false)
+      done(result)
+      if (first) this.options.emit({ event: 'pair-current', pair: this.options.config.name })
+      first = false
+    }
+  }
+
+  /** Ends the activities of this life of the pair. The archive stays held. */
+  async close(): Promise<void> {
+    this.ending.abort(new Error('the pair is closed'))
+    await Promise.all([this.sides.alpha.replica.close(), this.sides.beta.replica.close()])
+  }
+
+  private get isCurrent(): boolean {
+    return this.current.alpha && this.current.beta
+  }
+
+  private async once(options: PassOptions, haltIfEmptied: boolean, wait: boolean): Promise<PassResult> {
+    while (wait && !(this.isCurrent && !this.overlay.isUnfinished)) {
+      if (this.stop.aborted) return stoppedResult
+      await this.sleep(undefined, this.stop)
+    }
+    this.throwIfFailed()
+    const overlay = this.overlay
+    this.overlay = new Overlay()
+    const facts = this.factsNow()
+    const result = await runCycle(this.context(), {
+      number: ++this.cycle,
+      overlay,
+      facts,
+      options,
+      haltIfEmptied,
+    })
+    if (!options.dryRun && result.halted === undefined && !this.stop.aborted) this.facts = facts
+    this.throwIfFailed()
+    return result
+  }
+
+  private factsNow(): ArchiveFacts {
+    const { swapped } = this.held
+    const cursor = (side: Side): Cursor => {
+      const { index, run } = this.sides[side].opened
+      return { index, run, sequence: this.reached[side], view: this.view }
+    }
+    return {
+      ...this.facts,
+      alphaCursor: cursor(swapped ? 'beta' : 'alpha'),
+      betaCursor: cursor(swapped ? 'alpha' : 'beta'),
+      met: true,
+    }
+  }
+
+  private context(): CycleContext {
+    const { options, held, sides, rules, opens, stop } = this
+    return {
+      pair: options.config.name,
+      host: options.host,
+      emit: options.emit,
+      archive: held.archive,
+      archivePath: held.path,
+      swapped: held.swapped,
+      replicas: { alpha: sides.alpha.replica, beta: sides.beta.replica },
+      boots: { alpha: sides.alpha.opened.boot, beta: sides.beta.opened.boot },
+      rules,
+      preferences: options.config.preferences,
+      opens,
+      stop,
+      nextBatch: () => held.nextBatch(),
+    }
+  }
+
+  /** Takes in what one root reports, until the pair is closed. */
+  private async follow(side: Side): Promise<void> {
+    try {
+      for await (const changes of this.sides[side].replica.changes(this.ending.signal)) {
+        this.overlay.note(side, changes.reports)
+        this.reached[side] = Math.max(this.reached[side], changes.sequence)
+        if (changes.current) this.current[side] = true
+        this.wake()
+      }
+    } catch (error) {
+      if (this.ending.signal.aborted) return
+      this.failed = true
+      this.failure ??= error
+      this.wake()
+    }
+  }
+
+  private throwIfFailed(): void {
+    if (this.failed) throw this.failure
+  }
+
+  /** Until a report comes, the time is over, or the signal aborts. */
+  private async sleep(durationMs: number | undefined, signal: AbortSignal): Promise<void> {
+    this.throwIfFailed()
+    const over = new AbortController()
+    const woken = new Promise<void>((resolve) => {
+      this.wake = resolve
+    })
+    const aborted = () => this.wake()
+    signal.addEventListener('abort', aborted, { once: true })
+    this.stop.addEventListener('abort', aborted, { once: true })
+    try {
+      const slept =
+        durationMs === undefined ? [] : [this.options.host.clock.sleep(durationMs, over.signal).catch(() => {})]
+      if (!signal.aborted && !this.stop.aborted) await Promise.race([woken, ...slept])
+    } finally {
+      over.abort()
+      this.wake = () => {}
+      signal.removeEventListener('abort', aborted)
+      this.stop.removeEventListener('abort', aborted)
+    }
+    this.throwIfFailed()
+  }
+}
+
+/** Tries after the first cycle of a pass, for paths that changed while it ran. */
+const followUpsMax = 2
+
+const stoppedResult: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
+
+/** The archive is older than what the roots know of it: a backup was put back, or another state directory was used. */
+export class StaleArchive extends Failure {
+  override readonly name = 'StaleArchive'
+  readonly code = 'stale-archive'
+  constructor(archive: number, roots: number) {
+    super(`the archive is of generation ${archive}, the roots have seen ${roots}`)
+  }
+}
+
+/** The archive of a pair while this process holds it. It outlives links and roots that come and go. */
+export class HeldArchive {
+  private batch: number
+  private opens: Opens | undefined
+
+  private constructor(
+    readonly id: string,
+    readonly path: AbsPath,
+    readonly archive: Archive,
+    readonly swapped: boolean,
+    private readonly directory: AbsPath,
+    private readonly host: Host,
+    firstBatch: number,
+  ) {
+    this.batch = firstBatch
+  }
+
+  /** @throws PairBusy, StoreFailure */
+  static async take(
+    options: PairOptions,
+    canonicals: Readonly<Record<Side, string>>,
+    discard: string | undefined,
+  ): Promise<HeldArchive> {
+    const { host, config, emit, stateDir } = options
+    const id = pairId(canonicals.alpha, canonicals.beta)
+    const directory = absPath(`${stateDir}/pairs/${id}`)
+    const answer = await host.workers.run(
+      openArchiveJob,
+      { directory, ignoreLock: config.preferences.ignorelocks, discard },
+      'edit',
+      archiveLane,
+    )
+    if (answer.kind === 'held') throw new PairBusy(config.name, answer.holder)
+    if (answer.movedAside !== undefined) {
+      const { to, why } = answer.movedAside
+      emit({ event: 'store-moved-aside', path: answer.archive, movedTo: to, why })
+    }
+    const archive = openArchive(host, answer.archive)
+    const swapped = archive.facts()?.alpha === canonicals.beta && canonicals.alpha !== canonicals.beta
+    // Batches are never numbered twice for one root: an intent of an earlier life must not be taken for ours.
+    const firstBatch = Number(host.clock.wallNs() / 1_000_000n) * 1_000
+    return new HeldArchive(id, answer.archive, archive, swapped, directory, host, firstBatch)
+  }
+
+  nextBatch(): number {
+    return this.batch++
+  }
+
+  opensOf(host: Host): Opens {
+    this.opens ??= new Opens(this.archive.opens(), host.random)
+    return this.opens
+  }
+
+  async close(): Promise<void> {
+    this.archive.close()
+    await this.host.workers.run(closeArchiveJob, { directory: this.directory }, 'edit', archiveLane)
+  }
+}
+
+/** Locks are kept by the worker that took them. */
+const archiveLane = 0
+
+/** A pair is found again by its roots, in whichever order they are given. */
+export function pairId(one: string, other: string): string {
+  const sorted = [one, other].sort().join('\n')
+  return createHash('sha256').update(sorted).digest('hex').slice(0, 32)
+}
+
+function checkIdentity(replica: Replica, opened: Opened, expected: string): void {
+  if (opened.rootId === expected) return
+  throw new ReplicaFailure(
+    'in-doubt',
+    replica.canonical,
+    (opened.fresh
+      ? 'it has lost its private folder .tandem: unmounted, emptied by somebody, or another directory. '
+      : 'another root stands there. ') +
+      'Nothing was done. Bring it back, or start this pair as if for the first time with -ignorearchives.',
+  )
+}
+
+/**
+ * Outcomes that an earlier lead was not told: both roots held these contents, so they are agreed, unless the machine that
+ * supplied one went down since (it may have lost what it had sent).
+ */
+function pastEdits(
+  sides: Readonly<Record<Side, { readonly opened: Opened }>>,
+  swapped: boolean,
+): Uint8Array<ArrayBuffer> {
+  const edits: ArchiveEdit[] = []
+  for (const side of ['alpha', 'beta'] as const) {
+    const supplier = sides[otherSide(side)].opened.boot
+    for (const { outcome, supplier: then } of sides[side].opened.unacknowledged) {
+      if (outcome.kind !== 'done' || then !== supplier) continue
+      const { content } = outcome
+      const agreement =
+        content.kind === 'absent'
+          ? undefined
+          : oriented({ content, alphaHolds: undefined, betaHolds: undefined }, swapped)
+      edits.push({ path: outcome.path, agreement })
+    }
+  }
+  const to = new BytesWriter()
+  for (const edit of edits.sort((one, other) => (one.path < other.path ? -1 : 1))) encodeEdit(to, edit)
+  return to.finish()
+}
+
+function rulesOf({ preferences }: PairConfig): Rules {
+  const ignored = ignorePredicate(preferences.ignore, preferences.ignorenot)
+  const scope = scopeOf(preferences.path)
+  return {
+    perms: preferences.perms,
+    times: preferences.times,
+    prefer: preferences.prefer,
+    skips: (path) => ignored(path) || !(scope.inScope(path) || scope.leadsToScope(path) || path === ''),
+  }
+}
+
+function viewOf({ preferences }: PairConfig): View {
+  return { ignore: preferences.ignore, ignorenot: preferences.ignorenot, paths: preferences.path }
+}
+
+/** Of the preferences that decide what is seen or compared: with others, everything is looked at again. */
+function digestOf({ preferences }: PairConfig): string {
+  const { ignore, ignorenot, path, perms, times } = preferences
+  return createHash('sha256')
+    .update(JSON.stringify([ignore, ignorenot, path, perms, times]))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+/** Whether one path of this machine lies in the other. */
+export function isNested(one: AbsPath, other: AbsPath): boolean {
+  return isWithin(one.slice(1) as Parameters<typeof isWithin>[0], other.slice(1) as Parameters<typeof isWithin>[1])
+}

@@ -1,0 +1,142 @@
+import type { Fingerprint } from '../core/content.js'
+import type { Operation, Outcome } from '../core/operation.js'
+import type { RelPath } from '../core/path.js'
+import type { Replica, Supplied, Want } from '../replica/replica.js'
+
+/** Operations of one root with the root that has the content. */
+export interface Flow {
+  readonly target: Replica
+  readonly source: Replica
+  /** Boot of the source's machine: goes into the target's intents. */
+  readonly sourceBoot: string
+  /** In the order of planOf. */
+  readonly operations: readonly Operation[]
+  /** What is wanted of the source for a write-file operation. */
+  wantOf(operation: Operation & { op: 'write-file' }): Omit<Want, 'want'>
+}
+
+/** One batch that is through: its operations with what became of each, in order. */
+export interface Settled {
+  readonly batch: number
+  readonly operations: readonly Operation[]
+  readonly outcomes: readonly Outcome[]
+  /** Fingerprints of what was written, by place in the batch. */
+  readonly fingerprints: ReadonlyMap<number, Fingerprint>
+}
+
+export interface PropagateOptions {
+  /** The next batch number of the target; numbers are never used twice in a session. */
+  nextBatch(): number
+  /** Batches under way at once. */
+  readonly batchesMax: number
+  /** Stop handing out; what is in hand is finished. */
+  readonly stop: AbortSignal
+}
+
+/**
+ * Carries out one root's operations, in batches: the bytes of the next batch travel while this one is applied. Batches are
+ * applied in order, so parents come before their members. Hands each batch to `settled` when it is visible.
+ * @throws LinkFailure, ReplicaFailure
+ */
+export async function propagate(
+  flow: Flow,
+  options: PropagateOptions,
+  settled: (batch: Settled) => Promise<void>,
+): Promise<void> {
+  const under: Promise<void>[] = []
+  const failures: unknown[] = []
+  for (const operations of batchesOf(flow.operations)) {
+    if (options.stop.aborted || failures.length > 0) break
+    const batch = options.nextBatch()
+    const transferred = await transfer(flow, batch, operations)
+    const applied = flow.target.apply(batch, transferred.ready, flow.sourceBoot)
+    const done = applied
+      .then((outcomes) => settled({ batch, ...transferred.merge(outcomes) }))
+      .catch((error: unknown) => {
+        failures.push(error)
+      })
+    under.push(done)
+    if (under.length >= options.batchesMax) await under.shift()
+  }
+  await Promise.all(under)
+  if (failures.length > 0) throw failures[0]
+}
+
+interface Transferred {
+  /** Operations whose content has been staged, and those that need none. */
+  readonly ready: readonly Operation[]
+  /** Puts outcomes beside the operations they belong to, with those that were never sent. */
+  merge(outcomes: readonly Outcome[]): Omit<Settled, 'batch'>
+}
+
+async function transfer(flow: Flow, batch: number, operations: readonly Operation[]): Promise<Transferred> {
+  const wants: Want[] = []
+  const numbered = operations.map((operation, at): Operation => {
+    if (operation.op !== 'write-file') return operation
+    wants.push({ want: at, ...flow.wantOf(operation) })
+    return { ...operation, want: at }
+  })
+  const fingerprints = new Map<number, Fingerprint>()
+  const refused = new Map<number, Outcome>()
+  if (wants.length > 0) {
+    const giveUp = new AbortController()
+    try {
+      for await (const pack of flow.source.supply(wants, giveUp.signal)) {
+        for (const supplied of pack.finished) {
+          const operation = numbered[supplied.want]
+          if (operation === undefined) continue
+          if (supplied.kind === 'whole') fingerprints.set(supplied.want, supplied.fingerprint)
+          else refused.set(supplied.want, refusal(operation.path, supplied))
+        }
+        if (pack.bytes.length > 0) await flow.target.stage(batch, pack)
+      }
+    } finally {
+      giveUp.abort()
+    }
+  }
+  for (const { want, path } of wants) {
+    if (fingerprints.has(want) || refused.has(want)) continue
+    refused.set(want, { kind: 'superseded', path, detail: 'the other side did not send it' })
+  }
+  const ready = numbered.filter((_, at) => !refused.has(at))
+  return {
+    ready,
+    merge(outcomes) {
+      const given = outcomes.values()
+      const merged = numbered.map(({ path }, at): Outcome => {
+        const outcome = refused.get(at) ?? given.next().value
+        return outcome ?? { kind: 'superseded', path, detail: 'the other side did not answer for it' }
+      })
+      return { operations: numbered, outcomes: merged, fingerprints }
+    },
+  }
+}
+
+function refusal(path: RelPath, supplied: Exclude<Supplied, { kind: 'whole' }>): Outcome {
+  if (supplied.kind === 'superseded') return { kind: 'superseded', path, detail: 'it changed before it could be read' }
+  return { kind: 'failed', path, code: supplied.code, detail: supplied.detail, transient: true }
+}
+
+/** Most operations of a batch, and about the most bytes: a batch is one intent and one sync. */
+const batchOperationsMax = 2_000
+const batchBytesMax = 32 * 1024 * 1024
+/** A single edit is one batch; a long plan begins with a short one, so that the pipeline fills early. */
+const firstBatchOperations = 200
+
+function* batchesOf(operations: readonly Operation[]): Iterable<readonly Operation[]> {
+  let most = firstBatchOperations
+  let batch: Operation[] = []
+  let bytes = 0
+  for (const operation of operations) {
+    const size = operation.op === 'write-file' ? operation.sizeBytes : 0
+    if (batch.length > 0 && (batch.length >= most || bytes + size > batchBytesMax)) {
+      yield batch
+      batch = []
+      bytes = 0
+      most = batchOperationsMax
+    }
+    batch.push(operation)
+    bytes += size
+  }
+  if (batch.length > 0) yield batch
+}

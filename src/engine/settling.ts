@@ -1,0 +1,208 @@
+import type { OpenPath } from '../archive/archive.js'
+import { type ArchiveEdit, commitJob, encodeEdit, type LastEdits } from '../archive/commit.js'
+import type { Content } from '../core/content.js'
+import type { Settle } from '../core/decision.js'
+import type { Operation, Outcome } from '../core/operation.js'
+import { type AbsPath, isWithin, parentOf, type RelPath } from '../core/path.js'
+import type { Plan } from '../core/plan.js'
+import { otherSide, type Side } from '../core/side.js'
+import type { Workers } from '../host/workers.js'
+import type { Replica } from '../replica/replica.js'
+import type { Emit } from '../status/event.js'
+import { BytesWriter } from '../wire/bytes.js'
+import { agreementOf, oriented } from './agreed.js'
+import type { Settled } from './propagate.js'
+
+/**
+ * Carries outcomes into the archive: a path is written down when every operation on it is done and both roots have it on
+ * disk. Batches that became visible while the last ones were synced are written down together.
+ */
+export class Settling {
+  readonly opened: { readonly open: OpenPath; readonly retries: boolean }[] = []
+  applied = 0
+  bytes = 0
+  failed = 0
+  kept = 0
+  private readonly pending = new Map<RelPath, Pending>()
+  private readonly queue: Batch[] = []
+  private draining: Promise<void> | undefined
+  private failure: unknown
+
+  constructor(
+    private readonly context: SettlingContext,
+    decisions: readonly Settle[],
+    plan: Plan,
+  ) {
+    const counts = new Map<RelPath, number>()
+    for (const { path } of [...plan.alpha, ...plan.beta]) counts.set(path, (counts.get(path) ?? 0) + 1)
+    const agreed: Settle[] = []
+    for (const settle of decisions) {
+      const left = counts.get(settle.path)
+      if (left === undefined) agreed.push(settle)
+      else this.pending.set(settle.path, { settle, left, alpha: settle.alpha, beta: settle.beta, broken: false })
+    }
+    if (agreed.length === 0) return
+    const edits = agreed.map((settle) => editOf(settle, settle.alpha, settle.beta, context.swapped))
+    const paths = agreed.map(({ path }) => path)
+    this.queue.push({ edits, sync: { alpha: paths, beta: paths }, acknowledge: undefined })
+  }
+
+  /** A batch of one side is visible. */
+  take(side: Side, { batch, operations, outcomes, fingerprints }: Settled): void {
+    const edits: ArchiveEdit[] = []
+    const written: RelPath[] = []
+    const supplied: RelPath[] = []
+    operations.forEach((operation, at) => {
+      const outcome = outcomes[at]
+      const pending = this.pending.get(operation.path)
+      if (outcome === undefined || pending === undefined) return
+      pending.left--
+      if (outcome.kind !== 'done') {
+        this.fail(side, pending, operation, outcome)
+        return
+      }
+      pending[side] = outcome.content
+      // The supplier's fingerprint is known only now, if the file was read for the first time while it was sent.
+      const fingerprint = fingerprints.get(at)
+      const source = pending[otherSide(side)]
+      if (fingerprint !== undefined && source.kind === 'file') pending[otherSide(side)] = { ...source, fingerprint }
+      written.push(operation.path)
+      if (operation.op !== 'set-props') supplied.push(operation.path)
+      this.count(side, operation)
+      if (pending.left === 0 && !pending.broken)
+        edits.push(editOf(pending.settle, pending.alpha, pending.beta, this.context.swapped))
+    })
+    const sync = side === 'alpha' ? { alpha: written, beta: supplied } : { alpha: supplied, beta: written }
+    this.queue.push({ edits, sync, acknowledge: { side, batch } })
+    this.start()
+  }
+
+  /** Resolves when all that was taken is in the archive. @throws what went wrong on the way */
+  async finish(): Promise<void> {
+    this.start()
+    await this.draining
+    if (this.failure !== undefined) throw this.failure
+  }
+
+  /** Writes what ends the cycle. */
+  async last(last: LastEdits): Promise<void> {
+    await this.commit([], last)
+  }
+
+  private start(): void {
+    if (this.draining !== undefined || this.queue.length === 0 || this.failure !== undefined) return
+    this.draining = this.drain()
+      .catch((error: unknown) => {
+        this.failure = error
+      })
+      .finally(() => {
+        this.draining = undefined
+        this.start()
+      })
+  }
+
+  private async drain(): Promise<void> {
+    while (this.queue.length > 0) {
+      const batches = this.queue.splice(0)
+      const { alpha, beta } = this.context.replicas
+      await Promise.all([
+        alpha.sync(fewOrAll(batches.map(({ sync }) => sync.alpha))),
+        beta.sync(fewOrAll(batches.map(({ sync }) => sync.beta))),
+      ])
+      await this.commit(
+        batches.flatMap(({ edits }) => edits),
+        undefined,
+      )
+      for (const side of ['alpha', 'beta'] as const) {
+        const done = batches.flatMap(({ acknowledge }) => (acknowledge?.side === side ? [acknowledge.batch] : []))
+        if (done.length > 0) await this.context.replicas[side].acknowledge(done)
+      }
+    }
+  }
+
+  private async commit(edits: readonly ArchiveEdit[], last: LastEdits | undefined): Promise<void> {
+    if (edits.length === 0 && last === undefined) return
+    const to = new BytesWriter(64 + edits.length * 128)
+    // Parents first: a record hangs in its directory's.
+    for (const edit of [...edits].sort(byPath)) encodeEdit(to, edit)
+    await this.context.workers.run(commitJob, { archive: this.context.archive, edits: to.finish(), last }, 'edit')
+  }
+
+  private count(side: Side, operation: Operation): void {
+    this.applied++
+    const bytes = operation.op === 'write-file' ? operation.sizeBytes : 0
+    this.bytes += bytes
+    const what =
+      operation.op === 'remove'
+        ? 'removed'
+        : operation.op === 'set-props'
+          ? 'properties'
+          : operation.expect.kind === 'absent'
+            ? 'created'
+            : 'replaced'
+    this.context.emit({ event: 'path-applied', pair: this.context.pair, path: operation.path, to: side, what, bytes })
+  }
+
+  private fail(side: Side, pending: Pending, { path }: Operation, outcome: Exclude<Outcome, { kind: 'done' }>): void {
+    const { pair, emit } = this.context
+    // A directory that stays since a member stayed is told by its member.
+    const told =
+      pending.broken || (outcome.kind === 'failed' && this.opened.some(({ open }) => inside(open.path, path)))
+    pending.broken = true
+    const why = outcome.kind === 'failed' && outcome.code === 'not-empty' ? 'held' : outcome.kind
+    this.opened.push({ open: { path, why, detail: outcome.detail }, retries: true })
+    if (told) return
+    if (why === 'held') this.kept++
+    else this.failed++
+    const code = outcome.kind === 'failed' ? outcome.code : 'superseded'
+    emit({ event: 'problem-found', pair, path, side, code, detail: outcome.detail })
+  }
+}
+
+export interface SettlingContext {
+  readonly pair: string
+  readonly archive: AbsPath
+  readonly swapped: boolean
+  readonly replicas: Readonly<Record<Side, Replica>>
+  readonly workers: Workers
+  readonly emit: Emit
+}
+
+interface Pending {
+  readonly settle: Settle
+  /** Operations that have not come to an end. */
+  left: number
+  /** What each side holds, as far as is known. */
+  alpha: Content
+  beta: Content
+  /** One of them was not done: nothing is written down. */
+  broken: boolean
+}
+
+interface Batch {
+  readonly edits: readonly ArchiveEdit[]
+  readonly sync: Readonly<Record<Side, readonly RelPath[]>>
+  readonly acknowledge: { readonly side: Side; readonly batch: number } | undefined
+}
+
+function editOf(settle: Settle, alpha: Content, beta: Content, swapped: boolean): ArchiveEdit {
+  const agreement = agreementOf(settle, alpha, beta)
+  return { path: settle.path, agreement: agreement === undefined ? undefined : oriented(agreement, swapped) }
+}
+
+/** So many paths are synced one by one; more, all at once, and need not be named. */
+const syncedAloneMax = 8
+
+/** undefined: nothing to sync. */
+function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 'all' {
+  const paths = lists.flat()
+  return paths.length > syncedAloneMax ? 'all' : paths
+}
+
+function byPath(one: ArchiveEdit, other: ArchiveEdit): number {
+  return one.path < other.path ? -1 : one.path > other.path ? 1 : 0
+}
+
+function inside(path: RelPath, directory: RelPath): boolean {
+  return path !== directory && isWithin(path, directory) && parentOf(path) === directory
+}

@@ -1,0 +1,172 @@
+import { type Transferable, Worker } from 'node:worker_threads'
+import PQueue from 'p-queue'
+import { type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
+import { type FailureClass, groundFailures, putTogether } from './foreign-failure.js'
+import type { Answer, Call } from './serve-jobs.js'
+
+/** Jobs that a worker has at a time: the one it runs and the next, so that it never waits for a round trip. */
+const jobsAtWorker = 2
+
+const priorities: Record<Order, number> = { edit: 2, small: 1, bulk: 0 }
+
+/**
+ * Worker threads from the file `entry`, which calls serveJobs; each is started when it is first needed. A Failure of a class
+ * in `failures` comes out of `run` as one of that class. A thread that ends by itself is a bug: its jobs in hand are rejected,
+ * and so is every job after.
+ */
+export function nodeWorkers(entry: URL, count: number, failures: readonly FailureClass[] = groundFailures): Workers {
+  return new ThreadPool(entry, count, failures)
+}
+
+class ThreadPool implements Workers {
+  /** Jobs of no lane; what it lets through waits, if at all, in the queue of its thread. */
+  private readonly free: PQueue
+  private readonly threads: readonly Thread[]
+  /** Of each lane, when its last job has gone to the thread. */
+  private readonly lanes = new Map<number, Promise<void>>()
+  private readonly state: PoolState = { closed: false, broken: undefined }
+
+  constructor(
+    entry: URL,
+    readonly count: number,
+    failures: readonly FailureClass[],
+  ) {
+    this.free = new PQueue({ concurrency: count * jobsAtWorker })
+    this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state))
+  }
+
+  run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output> {
+    const why = this.refusal(job.name)
+    if (why !== undefined) return Promise.reject(why)
+    if (lane !== undefined) return this.runInLane(job, input, order, lane)
+    return this.free.add(() => this.leastBusy().run(job, input, order), { priority: priorities[order] })
+  }
+
+  async close(): Promise<void> {
+    this.state.closed = true
+    await Promise.all(this.threads.map((thread) => thread.close()))
+  }
+
+  private refusal(job: string): Error | undefined {
+    if (this.state.broken !== undefined) return brokenBy(job, this.state.broken)
+    return this.state.closed ? new WorkersClosed(`${job}: the workers are closed`) : undefined
+  }
+
+  /**
+   * The queue of a thread sorts by order; a lane must not be sorted. So each job of a lane enters that queue only when the
+   * one before it has gone to the thread, which runs what it gets in the order it got it.
+   */
+  private async runInLane<Input, Output>(
+    job: Job<Input, Output>,
+    input: Input,
+    order: Order,
+    lane: number,
+  ): Promise<Output> {
+    const thread = this.threads[lane % this.count]
+    if (thread === undefined) throw new Error(`lane ${lane}: not a whole number from 0`)
+    const before = this.lanes.get(lane)
+    let sent = (): void => {}
+    const mine = new Promise<void>((resolve) => {
+      sent = resolve
+    })
+    this.lanes.set(lane, mine)
+    try {
+      if (before !== undefined) await before
+      return await thread.run(job, input, order, sent)
+    } finally {
+      sent()
+      if (this.lanes.get(lane) === mine) this.lanes.delete(lane)
+    }
+  }
+
+  private leastBusy(): Thread {
+    return this.threads.reduce((one, other) => (other.cost < one.cost ? other : one))
+  }
+}
+
+interface PoolState {
+  closed: boolean
+  /** Why a thread ended by itself. */
+  broken: unknown
+}
+
+interface InHand {
+  readonly job: Job<never, unknown>
+  resolve(output: unknown): void
+  reject(error: unknown): void
+}
+
+class Thread {
+  private readonly queue = new PQueue({ concurrency: jobsAtWorker })
+  private readonly inHand = new Map<number, InHand>()
+  private worker: Worker | undefined
+  private calls = 0
+
+  constructor(
+    private readonly entry: URL,
+    private readonly failures: readonly FailureClass[],
+    private readonly state: PoolState,
+  ) {}
+
+  /** Jobs that wait or run here; a thread that would have to be started comes behind an idle one. */
+  get cost(): number {
+    return this.queue.size + this.queue.pending + (this.worker === undefined ? 0.5 : 0)
+  }
+
+  /** `sent` is called when the job has gone to the thread. */
+  run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, sent?: () => void): Promise<Output> {
+    return this.queue.add(() => this.send(job, input, sent), { priority: priorities[order] })
+  }
+
+  /** Waits for the jobs in hand; those that wait here refuse themselves, since the pool is closed. */
+  async close(): Promise<void> {
+    await this.queue.onIdle()
+    await this.worker?.terminate()
+  }
+
+  private send<Input, Output>(job: Job<Input, Output>, input: Input, sent: (() => void) | undefined): Promise<Output> {
+    if (this.state.broken !== undefined) throw brokenBy(job.name, this.state.broken)
+    if (this.state.closed) throw new WorkersClosed(`${job.name}: the workers are closed`)
+    this.worker ??= this.start()
+    const id = this.calls++
+    const call: Call = { id, job: job.name, input }
+    // What cannot be cloned throws here, before anybody waits for an answer.
+    this.worker.postMessage(call, job.transferInput?.(input) ?? noTransfer)
+    sent?.()
+    return new Promise<Output>((resolve, reject) => {
+      // The answer is what `job.run` returned in the thread, so it is an Output.
+      this.inHand.set(id, { job, resolve: (output) => resolve(output as Output), reject })
+    })
+  }
+
+  private start(): Worker {
+    const worker = new Worker(this.entry, { execArgv: [] })
+    worker.on('message', (answer: Answer) => this.settle(answer))
+    worker.on('messageerror', (error) => this.fail(error))
+    worker.on('error', (error) => this.fail(error))
+    worker.on('exit', (code) => {
+      if (this.inHand.size > 0 || !this.state.closed) this.fail(new Error(`exit ${code}`))
+    })
+    return worker
+  }
+
+  private settle(answer: Answer): void {
+    const waiting = this.inHand.get(answer.id)
+    if (waiting === undefined) return
+    this.inHand.delete(answer.id)
+    if (answer.thrown === undefined) waiting.resolve(answer.output)
+    else waiting.reject(putTogether(answer.thrown, this.failures))
+  }
+
+  private fail(error: unknown): void {
+    this.state.broken ??= error
+    for (const waiting of this.inHand.values()) waiting.reject(brokenBy(waiting.job.name, error))
+    this.inHand.clear()
+  }
+}
+
+const noTransfer: readonly Transferable[] = []
+
+function brokenBy(job: string, error: unknown): Error {
+  return new Error(`${job}: a worker thread ended`, { cause: error })
+}

@@ -1,0 +1,460 @@
+import { absent, type Content } from '../../core/content.js'
+import type { Outcome } from '../../core/operation.js'
+import { isWithin, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
+import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
+import type { World } from '../../host/workers.js'
+import { type Index, openIndex } from '../../index/index.js'
+import type { IndexRecord } from '../../index/record.js'
+import type { Applied, Apply } from './apply.js'
+import { publishBeside } from './beside.js'
+import { checkAgain } from './check.js'
+import { contentOf, type Form, formOf } from './form.js'
+import {
+  besideIntentName,
+  chmodLine,
+  completeLine,
+  headerLine,
+  oldSlotName,
+  outcomeLine,
+  restoredLine,
+  slotName,
+  stepLine,
+} from './intent.js'
+import { addToIntent, createIntent, syncIntent } from './intent-file.js'
+import { makeDirectory } from './make.js'
+import { checkRoot } from './marker.js'
+import { Parents } from './parents.js'
+import { dropFile, type StageFolder } from './place.js'
+import { outcomeOfFailure, type Prepared, prepare, type Ready } from './prepare.js'
+import { setProps, setRootProps } from './props.js'
+import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'
+import { type Recording, recordAll } from './record.js'
+import { type Received, receivedOf } from './stage.js'
+import { fieldsOf, isRacy, isStagedRacy, sameObject } from './stamp.js'
+
+/** Slots that are synced one by one; more are synced by one syncfs. */
+export const fewFiles = 8
+
+/** One batch on its way: prepare, intend, sync, publish, record. */
+export class ApplyBatch {
+  private readonly index: Index
+  private readonly received: Received | undefined
+  private readonly intent: string
+  private readonly parents: Parents
+  private readonly outcomes: (Outcome | undefined)[]
+  private readonly recordings: (Recording | undefined)[]
+  private readonly dirty = new Set<RelPath>()
+  private readonly notes: { path: RelPath; detail: string }[] = []
+  /** Directories that were not made, and why: nothing can be made in them. */
+  private readonly unmade = new Map<RelPath, Outcome>()
+  /** Steps done in the directory that is open now. */
+  private here: number[] = []
+  private besides = 0
+
+  constructor(
+    private readonly world: World,
+    private readonly input: Apply,
+    private readonly root: Directory,
+    private readonly stage: StageFolder,
+  ) {
+    const { place, pair, batch, operations } = input
+    this.index = openIndex(world, place.index)
+    this.received = receivedOf(world, place, pair, batch)
+    this.intent = `${pair}-${batch}-${Buffer.from(world.random.bytes(6)).toString('hex')}`
+    this.outcomes = operations.map(() => undefined)
+    this.recordings = operations.map(() => undefined)
+    this.parents = new Parents(root, {
+      chmod: (chmod) => addToIntent(stage.intents, this.intent, chmodLine(chmod), true),
+      restored: (path) => addToIntent(stage.intents, this.intent, restoredLine(path), false),
+      moved: (path) => this.moved(path),
+    })
+  }
+
+  run(): Applied {
+    const prepared = this.prepare()
+    const ready = prepared.filter((one) => one.kind === 'ready')
+    if (ready.length > 0) {
+      const failure = this.intend(prepared)
+      if (failure === undefined) this.publish(prepared)
+      else this.refuse(prepared, failure)
+    }
+    this.dropReceived()
+    const recorded = recordAll(
+      this.index,
+      this.recordings.filter((recording) => recording !== undefined),
+    )
+    for (const path of recorded.dirty) this.dirty.add(path)
+    const outcomes = this.outcomes.map((outcome, at) => outcome ?? missing(this.input.operations[at]?.path ?? rootPath))
+    return { outcomes, first: recorded.first, last: recorded.last, dirty: [...this.dirty], notes: this.notes }
+  }
+
+  close(): void {
+    this.parents.close()
+  }
+
+  private prepare(): Prepared[] {
+    let parent: { readonly path: RelPath; readonly id: number | undefined } | undefined
+    const preparation = {
+      world: this.world,
+      stage: this.stage,
+      received: this.received,
+      intent: this.intent,
+      recordAt: (path: RelPath): IndexRecord | undefined => {
+        if (path === rootPath) return this.index.find(path)?.record
+        const parentPath = parentOf(path)
+        if (parent?.path !== parentPath) parent = { path: parentPath, id: this.index.directoryId(parentPath) }
+        return parent.id === undefined ? undefined : this.index.at(parent.id, nameOf(path))
+      },
+      parentOf: (path: RelPath) => this.parents.open(parentOf(path)),
+    }
+    const prepared = this.input.operations.map((operation, at) =>
+      operation.path === rootPath && operation.op === 'set-props'
+        ? this.prepareRoot(operation, preparation.recordAt(rootPath))
+        : prepare(preparation, operation, at),
+    )
+    for (const [at, one] of prepared.entries()) {
+      if (one.kind === 'refused') this.settle(at, one.outcome)
+      else if (one.note !== undefined) this.notes.push({ path: one.step.path, detail: one.note })
+    }
+    this.parents.close()
+    return prepared
+  }
+
+  private prepareRoot(operation: Ready['operation'], record: IndexRecord | undefined): Prepared {
+    const stat = this.root.stat()
+    const form = formOf(stat, undefined, '')
+    const step = { op: 'props' as const, path: rootPath, staged: '', expect: form, goal: form, racy: false }
+    const checked = { kind: 'expected' as const, stat, form, racy: false }
+    return { kind: 'ready', operation, step, checked, staged: undefined, record, note: undefined }
+  }
+
+  /**
+   * Writes the intent and brings it and all staged bytes to the disk. A failure answers why: then nothing that was staged
+   * is believed any more, for an error of write-back is told once, and a second sync would say that all is well.
+   */
+  private intend(prepared: readonly Prepared[]): FileFailure | undefined {
+    const { place, supplier } = this.input
+    const header = { ...this.header(), supplier, boot: place.boot }
+    // Steps keep the numbers of their operations: a refused one stands as a step that has nothing to do.
+    const steps = prepared.map((one) => (one.kind === 'ready' ? stepLine(one.step) : emptyStep))
+    try {
+      createIntent(this.stage.intents, this.intent, headerLine({ ...header, anchor: rootPath }) + steps.join(''))
+      const ready = prepared.filter((one) => one.kind === 'ready')
+      const files = ready.filter(({ step }) => step.op === 'write' && step.goal.kind === 'file')
+      if (files.length > fewFiles) (this.received?.filesystem ?? this.root).syncFilesystem()
+      else if (ready.some(({ step }) => step.op === 'write' || step.op === 'remove')) {
+        for (const { step } of files) this.syncSlot(step.staged)
+        syncIntent(this.stage.intents, this.intent)
+      }
+      return undefined
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return error
+    }
+  }
+
+  private syncSlot(name: string): void {
+    let file: FileHandle
+    try {
+      file = this.stage.in.openFile(name)
+    } catch (error) {
+      // Its new mode keeps its own owner from reading it.
+      if (!(error instanceof FileFailure) || error.code !== 'denied') throw error
+      return (this.received?.filesystem ?? this.root).syncFilesystem()
+    }
+    try {
+      file.sync()
+    } finally {
+      file.close()
+    }
+  }
+
+  private refuse(prepared: readonly Prepared[], failure: FileFailure): void {
+    for (const [at, one] of prepared.entries()) {
+      if (one.kind !== 'ready') continue
+      const told = outcomeOfFailure(one.step.path, failure)
+      const code = told.kind === 'failed' ? told.code : 'io'
+      this.settle(at, { kind: 'failed', path: one.step.path, code, detail: failure.message, transient: true })
+      if (one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
+    }
+    this.dropQuietly(this.stage.intents, this.intent)
+  }
+
+  private publish(prepared: readonly Prepared[]): void {
+    for (const [at, one] of prepared.entries()) {
+      if (one.kind !== 'ready') {
+        this.noteUnmade(at)
+        continue
+      }
+      this.settle(at, this.attempt(at, one))
+      this.noteUnmade(at)
+    }
+    this.parents.leave()
+    if (prepared.some((one) => one.kind === 'ready' && one.step.op === 'remove')) checkRoot(this.root, this.input.place)
+    const lines = this.outcomes.map((outcome, at) => (outcome?.kind === 'done' ? outcomeLine(at, outcome) : ''))
+    this.tell(this.intent, lines.join('') + completeLine())
+    // Only now: until the outcomes are told, a slot that is gone from `in` means that it was published.
+    for (const one of prepared)
+      if (one.kind === 'ready' && one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
+  }
+
+  /** One step; what is wrong with it is its own affair. */
+  private attempt(at: number, ready: Ready): Outcome {
+    const { path } = ready.step
+    const unmade = this.unmadeAbove(path)
+    if (unmade !== undefined) return { ...unmade, path }
+    const parent = parentOf(path)
+    for (;;) {
+      try {
+        return this.step(at, ready)
+      } catch (error) {
+        if (!(error instanceof FileFailure)) throw error
+        if (error.code === 'denied' && path !== rootPath && this.makeWritable(parent)) continue
+        // What may have been done in part is looked at again.
+        this.dirty.add(path)
+        return outcomeOfFailure(path, error)
+      }
+    }
+  }
+
+  private makeWritable(parent: RelPath): boolean {
+    try {
+      this.parents.open(parent)
+      return this.parents.makeWritable()
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return false
+    }
+  }
+
+  private step(at: number, ready: Ready): Outcome {
+    const { step, checked, record } = ready
+    const { path } = step
+    if (path === rootPath) return this.rootStep(at, ready)
+    const before = this.parents.pathNow
+    const parent = this.parents.open(parentOf(path))
+    if (before !== parentOf(path)) this.here = []
+    const name = nameOf(path)
+    const again = checkAgain(parent, name, checked, step.op === 'props' ? 'properties' : 'content')
+    if (again === 'busy')
+      return { kind: 'failed', path, code: 'busy', detail: 'somebody holds it open for writing', transient: true }
+    if (again.kind === 'superseded') return { ...again, path }
+    const target: Target = { root: this.root, parent, name, path, wallNs: this.world.clock.wallNs() }
+    this.here.push(at)
+    switch (step.op) {
+      case 'write':
+        return this.write(at, ready, target)
+      case 'remove': {
+        if (step.expect.kind === 'directory') parent.removeDirectory(name)
+        else {
+          const published = this.removeOrBeside(at, ready, target)
+          if (published.kind !== 'done') return this.told(path, published)
+        }
+        this.recordings[at] = { path, before: record, fields: undefined }
+        return { kind: 'done', path, content: absent }
+      }
+      case 'make': {
+        const stat = makeDirectory(parent, name, step.goal)
+        if (stat === undefined) return { kind: 'superseded', path, detail: 'something was made there meanwhile' }
+        this.recordings[at] = { path, before: record, fields: fieldsOf(stat, bare) }
+        return { kind: 'done', path, content: contentOf(formOf(stat, undefined, '')) }
+      }
+      case 'props':
+        return this.setProps(at, ready, target)
+    }
+  }
+
+  private write(at: number, ready: Ready, target: Target): Outcome {
+    const { step, record } = ready
+    const { path } = step
+    let { staged } = ready
+    let published: Published
+    try {
+      const slots = {
+        in: this.stage.in,
+        out: this.stage.out,
+        staged: step.staged,
+        slot: slotName(this.intent, at),
+        oldSlot: oldSlotName(this.intent, at),
+      }
+      published =
+        step.expect.kind === 'absent'
+          ? publishNew(target, slots)
+          : publishReplacement(target, slots, step.expect, step.goal, step.racy ? 'bytes' : 'stat')
+    } catch (error) {
+      if (!(error instanceof FileFailure) || error.code !== 'crosses') throw error
+      const beside = this.beside(at, ready, target, this.stagedNow(at, step.staged))
+      if (beside === undefined) throw error
+      published = beside.published
+      staged = beside.staged
+    }
+    if (published.kind !== 'done') return this.told(path, published)
+    if (staged === undefined) return missing(path)
+    // The stamp is the staged handle's: whatever else than ctime differs now is already the user's next edit.
+    const now = target.parent.statAt(target.name)
+    if (now !== undefined && sameObject(now, staged)) {
+      const racy = now.kind === 'file' && isStagedRacy(now, this.world.clock.wallNs())
+      this.recordings[at] = { path, before: record, fields: fieldsOf(now, { ...readOf(step.goal), racy }) }
+    } else this.dirty.add(path)
+    return { kind: 'done', path, content: contentFrom(step.goal, staged) }
+  }
+
+  private removeOrBeside(at: number, ready: Ready, target: Target): Published {
+    const { step } = ready
+    try {
+      const slot = slotName(this.intent, at)
+      return publishRemoval(target, this.stage.out, slot, step.expect, step.racy ? 'bytes' : 'stat')
+    } catch (error) {
+      if (!(error instanceof FileFailure) || error.code !== 'crosses') throw error
+      const beside = this.beside(at, ready, target, undefined)
+      if (beside === undefined) throw error
+      return beside.published
+    }
+  }
+
+  private beside(at: number, ready: Ready, target: Target, staged: { directory: Directory; name: string } | undefined) {
+    const { place, supplier } = this.input
+    const header = { ...this.header(), supplier, boot: place.boot }
+    const intent = besideIntentName(this.intent, this.besides++)
+    const { root, stage } = this
+    const result = publishBeside({ root, stage, header, intent, step: ready.step, staged, target })
+    // Told by an intent of its own, which is complete with this one outcome.
+    if (result !== undefined) this.finishBeside(result.intent, at, ready, result.published, result.staged)
+    return result
+  }
+
+  private finishBeside(intent: string, at: number, ready: Ready, published: Published, staged: Stat | undefined): void {
+    const path = this.input.operations[at]?.path ?? rootPath
+    const content = ready.step.op === 'remove' ? absent : staged && contentFrom(ready.step.goal, staged)
+    const outcome: Outcome | undefined =
+      published.kind === 'done' && content !== undefined ? { kind: 'done', path, content } : undefined
+    this.tell(intent, outcomeLine(0, outcome) + completeLine())
+  }
+
+  /** Without it the next start of the agent finds out from the slots what was done, and nothing is swept before. */
+  private tell(intent: string, lines: string): void {
+    try {
+      addToIntent(this.stage.intents, intent, lines, false)
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+    }
+  }
+
+  /** Where the staged object lies: an attempt to exchange has moved it to `out`. */
+  private stagedNow(at: number, name: string): { directory: Directory; name: string } {
+    const { in: received, out } = this.stage
+    return received.statAt(name) !== undefined
+      ? { directory: received, name }
+      : { directory: out, name: slotName(this.intent, at) }
+  }
+
+  private setProps(at: number, ready: Ready, target: Target): Outcome {
+    const { step, checked, operation, record } = ready
+    const { path } = step
+    if (operation.op !== 'set-props' || checked.stat === undefined) return missing(path)
+    const after = setProps(target.parent, target.name, checked.stat, operation.props)
+    if (after === undefined) {
+      this.dirty.add(path)
+      return { kind: 'superseded', path, detail: 'it was changed meanwhile' }
+    }
+    // A write between the check and our setting of the time left no trace in the stamp: the bytes are read again.
+    const retimed = after.kind === 'file' && after.mtimeNs !== checked.stat.mtimeNs
+    const racy = after.kind === 'file' && (retimed || step.racy || isRacy(after, this.world.clock.wallNs(), 'free'))
+    if (operation.props.mtimeNs !== undefined && after.mtimeNs !== operation.props.mtimeNs) this.dirty.add(path)
+    const read = readOf(step.expect)
+    this.recordings[at] = { path, before: record, fields: fieldsOf(after, { ...read, racy }) }
+    return { kind: 'done', path, content: contentOf(formOf(after, read.fingerprint, read.target ?? '')) }
+  }
+
+  private rootStep(at: number, ready: Ready): Outcome {
+    const { operation, record } = ready
+    if (operation.op !== 'set-props') return missing(rootPath)
+    const after = setRootProps(this.world.files, this.input.place.root, this.root, operation.props)
+    if (after === undefined) return { kind: 'superseded', path: rootPath, detail: 'the root was exchanged' }
+    this.recordings[at] = { path: rootPath, before: record, fields: fieldsOf(after, bare) }
+    return { kind: 'done', path: rootPath, content: contentOf(formOf(after, undefined, '')) }
+  }
+
+  private told(path: RelPath, published: Exclude<Published, { kind: 'done' }>): Outcome {
+    if (published.kind === 'busy') return { kind: 'failed', path, code: 'busy', detail: published.detail, transient: true }
+    for (const each of published.dirty) this.dirty.add(each)
+    return { kind: 'superseded', path, detail: published.detail }
+  }
+
+  private settle(at: number, outcome: Outcome): void {
+    this.outcomes[at] = outcome
+    if (outcome.kind === 'superseded') this.dirty.add(outcome.path)
+  }
+
+  private noteUnmade(at: number): void {
+    const outcome = this.outcomes[at]
+    if (outcome === undefined || outcome.kind === 'done' || this.input.operations[at]?.op !== 'create-directory') return
+    const detail = `its directory ${outcome.path} was not made: ${outcome.detail}`
+    this.unmade.set(outcome.path, { ...outcome, detail })
+  }
+
+  private unmadeAbove(path: RelPath): Outcome | undefined {
+    if (this.unmade.size === 0) return undefined
+    for (const [directory, outcome] of this.unmade) if (isWithin(path, directory)) return outcome
+    return undefined
+  }
+
+  /** What was done in a directory that is elsewhere now was not done at these paths. */
+  private moved(path: RelPath): void {
+    for (const at of this.here) {
+      const done = this.outcomes[at]
+      if (done?.kind !== 'done' || parentOf(done.path) !== path) continue
+      this.recordings[at] = undefined
+      this.settle(at, { kind: 'superseded', path: done.path, detail: 'its directory was moved or replaced meanwhile' })
+    }
+    this.dirty.add(path)
+  }
+
+  private header() {
+    const { place, pair, batch } = this.input
+    return { pair, batch, folder: place.folder, beganNs: this.world.clock.wallNs() }
+  }
+
+  /** What was received and is of no use any more. */
+  private dropReceived(): void {
+    for (const { name } of this.received?.slots.values() ?? []) this.dropQuietly(this.stage.in, name)
+  }
+
+  private dropQuietly(directory: Directory, name: string): void {
+    try {
+      dropFile(directory, name)
+    } catch (error) {
+      // In `in` and `intents` of this process only; what stays there goes with the folder.
+      if (!(error instanceof FileFailure)) throw error
+    }
+  }
+}
+
+const bare = { fingerprint: undefined, target: undefined, racy: false }
+
+/** A step that was refused: it keeps its number and does nothing. */
+const emptyStep = stepLine({
+  op: 'props',
+  path: rootPath,
+  staged: '',
+  expect: { kind: 'absent' },
+  goal: { kind: 'absent' },
+  racy: false,
+})
+
+function missing(path: RelPath): Outcome {
+  return { kind: 'failed', path, code: 'io', detail: 'nothing was done', transient: true }
+}
+
+function readOf(form: Form) {
+  return {
+    fingerprint: form.kind === 'file' ? form.fingerprint : undefined,
+    target: form.kind === 'symlink' ? form.target : undefined,
+  }
+}
+
+/** The content that was published: what the handle told of it, and the bytes of the goal. */
+function contentFrom(goal: Form, staged: Stat): Content {
+  const { fingerprint, target } = readOf(goal)
+  return contentOf(formOf(staged, fingerprint, target ?? ''))
+}

@@ -1,0 +1,60 @@
+import type { Outcome, Operation } from '../../core/operation.js'
+import type { RelPath } from '../../core/path.js'
+import type { Job } from '../../host/workers.js'
+import { ApplyBatch } from './apply-batch.js'
+import { checkRoot } from './marker.js'
+import { openRoot, openStage, type RootPlace } from './place.js'
+import { forgetReceived } from './stage.js'
+
+export interface Apply {
+  readonly place: RootPlace
+  /** Id of the pair: 32 hex digits. */
+  readonly pair: string
+  readonly batch: number
+  readonly operations: readonly Operation[]
+  /** Boot of the machine whose content it is. */
+  readonly supplier: string
+}
+
+export interface Applied {
+  /** One for each operation, in the order given. */
+  readonly outcomes: readonly Outcome[]
+  /** Index sequences given; `first` > `last`: none. */
+  readonly first: number
+  readonly last: number
+  /** Paths that must be looked at again. */
+  readonly dirty: readonly RelPath[]
+  /** What a replacement could not take over from what it replaced (owner, group, attributes): one line each. */
+  readonly notes: readonly { readonly path: RelPath; readonly detail: string }[]
+}
+
+/**
+ * Applies the operations of a batch in order, each on its own: one that fails does not stop the others. Visible when it
+ * returns; on disk after syncJob. What was replaced or removed lies in staging until sweepJob has looked at it again, a
+ * second later or more. In the lane of the batch's stageJobs; scans of the directories concerned wait meanwhile.
+ * @throws ReplicaFailure 'missing', 'unreadable', 'in-doubt': what was done by then is told by the intent at the next start
+ */
+export const applyJob: Job<Apply, Applied> = {
+  name: 'apply',
+  run(world, input) {
+    const { place, pair, batch } = input
+    try {
+      const root = openRoot(world.files, place.root)
+      try {
+        checkRoot(root, place)
+        const stage = openStage(root, place)
+        const work = new ApplyBatch(world, input, root, stage)
+        try {
+          return work.run()
+        } finally {
+          work.close()
+          stage.close()
+        }
+      } finally {
+        root.close()
+      }
+    } finally {
+      forgetReceived(world, place, pair, batch)
+    }
+  },
+}

@@ -1,0 +1,205 @@
+import { join, nameOf, parentOf, privateName, type RelPath, relPath, rootPath } from '../../core/path.js'
+import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import { formOf } from './form.js'
+import { type IntentHeader, headerLine, oldSlotName, type Step, slotName, stepLine } from './intent.js'
+import { createIntent, syncIntent } from './intent-file.js'
+import { dropEmptyDirectory, dropFile, ensureDirectory, goneCodes, type StageFolder } from './place.js'
+import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'
+
+/**
+ * Staging beside the target, for what rename cannot reach from the root's own: another file system, a subvolume, a project
+ * quota, a bind mount. It stands in the private folder of a directory on the target's side, as near to the root as rename
+ * works from, so that no directory that a user may remove holds one; with an intent of its own in the root's folder.
+ */
+export interface BesideStep {
+  readonly root: Directory
+  readonly stage: StageFolder
+  readonly header: Omit<IntentHeader, 'anchor'>
+  /** Beginning of the names of its intents: one for each place that is tried. */
+  readonly intent: string
+  readonly step: Step
+  /** Where the staged bytes lie in the root's own staging, if there are any. */
+  readonly staged: { readonly directory: Directory; readonly name: string } | undefined
+  readonly target: Target
+}
+
+export interface BesideResult {
+  /** Name of the intent that tells of it. */
+  readonly intent: string
+  readonly published: Published
+  /** What was published, as its handle told. */
+  readonly staged: Stat | undefined
+}
+
+/**
+ * Publishes one step from beside its target. undefined: rename works from nowhere.
+ * @throws FileFailure when nothing was changed
+ */
+export function publishBeside(beside: BesideStep): BesideResult | undefined {
+  const device = beside.target.parent.stat().device
+  for (const [index, anchor] of ancestorsOf(beside.target.path).entries()) {
+    const found = attempt({ ...beside, intent: `${beside.intent}${index}` }, anchor, device)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+/** The folder beside of a process, for sweeping and recovering; undefined when it is gone. */
+export function openBeside(root: Directory, anchor: RelPath, folder: string): Beside | undefined {
+  const path = besidePath(anchor, folder)
+  try {
+    const received = root.openDirectory(join(path, 'in'))
+    try {
+      const out = root.openDirectory(join(path, 'out'))
+      return { in: received, out, close: () => [received, out].forEach((directory) => directory.close()) }
+    } catch (error) {
+      received.close()
+      throw error
+    }
+  } catch (error) {
+    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
+    return undefined
+  }
+}
+
+export interface Beside {
+  readonly in: Directory
+  readonly out: Directory
+  close(): void
+}
+
+/** Removes the folder of a process beside, as far as it is empty. */
+export function dropBeside(root: Directory, anchor: RelPath, folder: string): void {
+  const path = besidePath(anchor, folder)
+  for (const inner of [join(path, 'in'), join(path, 'out'), path, parentOf(path), join(anchor, privateName)]) {
+    try {
+      const parent = root.openDirectory(parentOf(inner))
+      try {
+        dropEmptyDirectory(parent, nameOf(inner))
+      } finally {
+        parent.close()
+      }
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+    }
+  }
+}
+
+const besidePath = (anchor: RelPath, folder: string) => join(anchor, `${privateName}/stage/${folder}`)
+
+function attempt(beside: BesideStep, anchor: RelPath, device: bigint): BesideResult | undefined {
+  const { root, stage, header, intent, step, target } = beside
+  if (!makeBeside(root, anchor, header.folder, device)) return undefined
+  const folder = openBeside(root, anchor, header.folder)
+  if (folder === undefined) return undefined
+  const slot = slotName(intent, 0)
+  try {
+    const staged = beside.staged === undefined ? undefined : copyIn(beside, folder, slot)
+    const copied: Step = {
+      ...step,
+      staged: staged === undefined ? '' : slot,
+      goal: staged === undefined ? step.goal : formOf(staged, fingerprintOf(step), targetOf(step)),
+    }
+    createIntent(stage.intents, intent, headerLine({ ...header, anchor }) + stepLine(copied))
+    syncIntent(stage.intents, intent)
+    return { intent, published: publish(target, folder, intent, copied), staged }
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    dropFile(folder.in, slot)
+    // What lies in `out` is told by the intent and settled by the sweep; without anything there nothing was done.
+    if (folder.out.statAt(slot) === undefined && folder.out.statAt(oldSlotName(intent, 0)) === undefined) {
+      dropFile(stage.intents, intent)
+      dropBeside(root, anchor, header.folder)
+    }
+    if (error.code !== 'crosses') throw error
+    return undefined
+  } finally {
+    folder.close()
+  }
+}
+
+function publish(target: Target, folder: Beside, intent: string, step: Step): Published {
+  const slots = {
+    in: folder.in,
+    out: folder.out,
+    staged: slotName(intent, 0),
+    slot: slotName(intent, 0),
+    oldSlot: oldSlotName(intent, 0),
+  }
+  const depth = step.racy ? 'bytes' : 'stat'
+  if (step.op === 'remove') return publishRemoval(target, folder.out, slots.slot, step.expect, depth)
+  if (step.expect.kind === 'absent') return publishNew(target, slots)
+  return publishReplacement(target, slots, step.expect, step.goal, depth)
+}
+
+/** From the root down to the target's own directory: the first that rename works from is the nearest to the root. */
+function ancestorsOf(path: RelPath): RelPath[] {
+  const ancestors: RelPath[] = []
+  for (let parent = parentOf(path); parent !== rootPath; parent = parentOf(parent)) ancestors.unshift(parent)
+  return ancestors
+}
+
+/** Answers false where the directory lies on another device than the target, or cannot hold the folder. */
+function makeBeside(root: Directory, anchor: RelPath, folder: string, device: bigint): boolean {
+  const directory = root.openDirectory(anchor)
+  try {
+    if (directory.stat().device !== device) return false
+    for (const name of [
+      privateName,
+      `${privateName}/stage`,
+      `${privateName}/stage/${folder}`,
+      `${privateName}/stage/${folder}/in`,
+      `${privateName}/stage/${folder}/out`,
+    ]) {
+      const path = relPath(name)
+      const parent = directory.openDirectory(parentOf(path))
+      try {
+        ensureDirectory(parent, nameOf(path))
+      } finally {
+        parent.close()
+      }
+    }
+    return true
+  } finally {
+    directory.close()
+  }
+}
+
+/** Copies what was staged to the other side, with all its properties, and brings it to the disk there. */
+function copyIn(beside: BesideStep, folder: Beside, slot: string): Stat | undefined {
+  const { staged, step, target } = beside
+  if (staged === undefined) return undefined
+  if (step.goal.kind === 'symlink') {
+    folder.in.makeSymlink(slot, step.goal.target)
+    folder.in.sync()
+    return folder.in.statAt(slot)
+  }
+  const from = staged.directory.openFile(staged.name)
+  try {
+    const to = folder.in.createFile(slot, 0o600)
+    try {
+      const slice = Buffer.allocUnsafe(copyBytes)
+      for (let at = 0; ; ) {
+        const count = from.read(slice, at)
+        if (count === 0) break
+        to.write(slice.subarray(0, count), at)
+        at += count
+      }
+      if (step.expect.kind === 'file') to.takeOver(target.parent, target.name)
+      const props = from.stat()
+      to.setMode(props.mode)
+      to.setTime(props.mtimeNs)
+      to.sync()
+      return to.stat()
+    } finally {
+      to.close()
+    }
+  } finally {
+    from.close()
+  }
+}
+
+const copyBytes = 256 * 1024
+
+const fingerprintOf = ({ goal }: Step) => (goal.kind === 'file' ? goal.fingerprint : undefined)
+const targetOf = ({ goal }: Step) => (goal.kind === 'symlink' ? goal.target : '')

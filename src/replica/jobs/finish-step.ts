@@ -1,0 +1,184 @@
+import { absent, type Content } from '../../core/content.js'
+import type { Outcome } from '../../core/operation.js'
+import { nameOf, parentOf, rootPath } from '../../core/path.js'
+import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import { contentOf, formOf } from './form.js'
+import type { Step } from './intent.js'
+import { finishDirectory } from './make.js'
+import { goneCodes } from './place.js'
+import { giveBack, likenessOrOther, type Published, putBack, type Target } from './publish.js'
+
+/** Where a step's objects may be found after a crash: each name is looked for in every folder that is being recovered. */
+export interface Places {
+  readonly root: Directory
+  readonly wallNs: bigint
+  /** The machine went down in between: what is missing proves nothing, for it may only not have reached the disk. */
+  readonly otherBoot: boolean
+  readonly umask: number
+  /** The directory `in` that holds the name, if any. */
+  inHolding(name: string): Directory | undefined
+  /** The directory `out` that holds the name, if any. */
+  outHolding(name: string): Directory | undefined
+}
+
+export interface FinishedStep {
+  /** undefined: it was not done, or is undone now. */
+  readonly outcome: Outcome | undefined
+  readonly dirty: Published & { kind: 'superseded' } | undefined
+}
+
+const undone: FinishedStep = { outcome: undefined, dirty: undefined }
+
+/**
+ * Finishes one step of a batch that was cut off. The slot tells: it holds what we had staged: not published; what was
+ * expected: published; anything else: a user's version, which goes back, or beside the path when the path has moved on.
+ * Nothing is unlinked here, so that it can be cut off and done again.
+ * @throws FileFailure
+ */
+export function finishStep(step: Step, slot: string, oldSlot: string, places: Places): FinishedStep {
+  if (step.path === rootPath) return undone
+  switch (step.op) {
+    case 'write':
+      return finishWrite(step, slot, oldSlot, places)
+    case 'remove':
+      return step.expect.kind === 'directory' ? finishRmdir(step, places) : finishRemoval(step, slot, places)
+    case 'make':
+      return finishMake(step, places)
+    case 'props':
+      return finishProps(step, places)
+  }
+}
+
+function finishWrite(step: Step, slot: string, oldSlot: string, places: Places): FinishedStep {
+  const out = places.outHolding(slot)
+  const old = places.outHolding(oldSlot)
+  const held = out === undefined ? 'absent' : likenessOrOther(out, slot, step.goal, 'bytes')
+  const published = places.inHolding(step.staged) === undefined && held !== 'same' && held !== 'written'
+  if (old !== undefined) {
+    // Without exchange: the old object was taken out first.
+    if (published) return done(step, contentOf(step.goal), places)
+    return undoneBy(atTarget(step, places, (target) => putBack(target, old, oldSlot)))
+  }
+  if (!published) return undone
+  if (out === undefined) {
+    // A new name leaves no slot. A replacement always does: without one it was settled before.
+    return step.expect.kind === 'absent' ? done(step, contentOf(step.goal), places) : undone
+  }
+  if (likenessOrOther(out, slot, step.expect, 'bytes') === 'same') {
+    const now = places.otherBoot ? nowAt(step, places) : 'goal'
+    if (now === 'absent') return undoneBy(atTarget(step, places, (target) => putBack(target, out, slot)))
+    return now === 'goal' ? done(step, contentOf(step.goal), places) : undone
+  }
+  return undoneBy(atTarget(step, places, (target) => giveBack(target, out, slot, step.goal)))
+}
+
+function finishRemoval(step: Step, slot: string, places: Places): FinishedStep {
+  const out = places.outHolding(slot)
+  if (out === undefined) return undone
+  if (likenessOrOther(out, slot, step.expect, 'bytes') === 'same')
+    return { outcome: { kind: 'done', path: step.path, content: absent }, dirty: undefined }
+  return undoneBy(atTarget(step, places, (target) => putBack(target, out, slot)))
+}
+
+function finishRmdir(step: Step, places: Places): FinishedStep {
+  const gone = nowAt(step, places) === 'absent'
+  return gone ? { outcome: { kind: 'done', path: step.path, content: absent }, dirty: undefined } : undone
+}
+
+function finishMake(step: Step, places: Places): FinishedStep {
+  const { goal } = step
+  if (goal.kind !== 'directory') return undone
+  return inParent(step, places, undone, (parent, name) => {
+    let stat = parent.statAt(name)
+    if (stat?.kind !== 'directory') return undone
+    // Cut off between mkdir and chmod: a mode that nobody chose must not travel.
+    if ((stat.mode & 0o1777) === (goal.mode & 0o777 & ~places.umask)) stat = finishDirectory(parent, name, goal)
+    if (stat === undefined) return undone
+    return done(step, contentOf(formOf(stat, undefined, '')), { ...places, otherBoot: false })
+  })
+}
+
+/** Cut off between mode and time: each is the old one or the new one, and the new one is set. */
+function finishProps(step: Step, places: Places): FinishedStep {
+  const { expect, goal } = step
+  if (goal.kind !== 'file' && goal.kind !== 'directory') return undone
+  return inParent(step, places, undone, (parent, name) => {
+    const stat = parent.statAt(name)
+    if (stat === undefined || stat.kind !== expect.kind || !isBetween(stat, step)) return undone
+    if (stat.mode === expectedMode(step) && stat.mode !== goal.mode && stat.mtimeNs !== goal.mtimeNs) return undone
+    if (stat.mode !== goal.mode) parent.setMode(name, goal.mode)
+    if (stat.kind === 'file' && stat.mtimeNs !== goal.mtimeNs) parent.setTime(name, goal.mtimeNs)
+    const fingerprint = goal.kind === 'file' ? goal.fingerprint : undefined
+    const content = contentOf(formOf(parent.statAt(name), fingerprint, ''))
+    return done(step, content, { ...places, otherBoot: false })
+  })
+}
+
+const expectedMode = ({ expect }: Step) => ('mode' in expect ? expect.mode : undefined)
+
+function isBetween(stat: Stat, { expect, goal }: Step): boolean {
+  if (expect.kind === 'file' && goal.kind === 'file')
+    return (
+      stat.inode === expect.inode &&
+      stat.sizeBytes === expect.sizeBytes &&
+      (stat.mtimeNs === expect.mtimeNs || stat.mtimeNs === goal.mtimeNs) &&
+      (stat.mode === expect.mode || stat.mode === goal.mode)
+    )
+  return (
+    expect.kind === 'directory' && goal.kind === 'directory' && (stat.mode === expect.mode || stat.mode === goal.mode)
+  )
+}
+
+/** Done; under another boot only if the path shows it. */
+function done(step: Step, content: Content, places: Places): FinishedStep {
+  if (places.otherBoot && nowAt(step, places) !== 'goal') return undone
+  return { outcome: { kind: 'done', path: step.path, content }, dirty: undefined }
+}
+
+function undoneBy(dirty: FinishedStep['dirty']): FinishedStep {
+  return { outcome: undefined, dirty }
+}
+
+/** What the path holds now. */
+export function nowAt(step: Step, places: Pick<Places, 'root'>): 'goal' | 'absent' | 'expect' | 'other' {
+  return inParent(step, places, 'absent', (parent, name) => {
+    const goal = likenessOrOther(parent, name, step.goal, 'bytes')
+    if (goal === 'absent') return 'absent'
+    if (goal === 'same' || goal === 'written') return 'goal'
+    return likenessOrOther(parent, name, step.expect, 'bytes') === 'other' ? 'other' : 'expect'
+  })
+}
+
+/** Runs `body` with the directory of the step's path; answers `gone` when it is not there any more. */
+function inParent<T>(
+  step: Step,
+  places: Pick<Places, 'root'>,
+  gone: T,
+  body: (parent: Directory, name: string) => T,
+): T {
+  let parent: Directory
+  try {
+    parent = places.root.openDirectory(parentOf(step.path))
+  } catch (error) {
+    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
+    return gone
+  }
+  try {
+    return body(parent, nameOf(step.path))
+  } finally {
+    parent.close()
+  }
+}
+
+/** Gives a version back to the path; where its directory is gone, to the nearest one above. */
+function atTarget(step: Step, places: Places, body: (target: Target) => Published): FinishedStep['dirty'] {
+  const { root, wallNs } = places
+  const { path } = step
+  const name = nameOf(path)
+  const whole = inParent<Published | undefined>(step, places, undefined, (parent) =>
+    body({ root, parent, name, path, wallNs }),
+  )
+  // The handle on the root stands for the directory that is gone: nothing of that name can be in a private place there.
+  const published = whole ?? body({ root, parent: goneParent(places), name: `${slotPrefix}${name}`, path, wallNs })
+  return published.kind === 'superseded' ? published : undefined
+}

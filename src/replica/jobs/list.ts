@@ -1,0 +1,110 @@
+import { isWithin, join, type RelPath, rootPath } from '../../core/path.js'
+import type { Member } from '../../core/report.js'
+import type { Job, World } from '../../host/workers.js'
+import { type Index, openIndex, pathOf } from '../../index/index.js'
+import { foundOf } from '../../index/record.js'
+import { BytesWriter } from '../../wire/bytes.js'
+import { writeReport } from '../../wire/report.js'
+import type { Cursor } from '../replica.js'
+import type { RootPlace } from './place.js'
+
+/** What is still to be listed of a path: its own entry, and its members, alone or all the way down. */
+export interface ListStep {
+  readonly path: RelPath
+  readonly entry: boolean
+  readonly members: 'none' | 'own' | 'deep'
+}
+
+/**
+ * What a reader with `cursor` has to be told: every directory whose membership, members or placement changed since; from
+ * the root down when the index cannot vouch for the cursor. Nothing of a change after `sequence` may be missing from what
+ * is pushed later.
+ */
+export const catchUpJob: Job<
+  { readonly place: RootPlace; readonly cursor: Cursor | undefined },
+  { readonly steps: readonly ListStep[]; readonly sequence: number }
+> = {
+  name: 'catch-up',
+  run(world, { place, cursor }) {
+    const index = openIndex(world, place.index)
+    const sequence = index.sequence()
+    if (cursor === undefined || !vouchesFor(index, cursor))
+      return { steps: [{ path: rootPath, entry: true, members: 'deep' }], sequence }
+    return { steps: changedSince(index, cursor.sequence), sequence }
+  },
+}
+
+/**
+ * Lists from the index, in the order of the steps, about `reportBytesMax` at a time.
+ */
+export const listJob: Job<
+  { readonly place: RootPlace; readonly steps: readonly ListStep[] },
+  { readonly reports: Uint8Array<ArrayBuffer>; readonly rest: readonly ListStep[] }
+> = {
+  name: 'list',
+  run: (world, { place, steps }) => list(world, place, steps),
+  transfer: (output) => [output.reports.buffer],
+}
+
+/** A run that this index does not know, or a sequence past that run's last, was given by another life of the index. */
+function vouchesFor(index: Index, cursor: Cursor): boolean {
+  if (index.fact('id') !== cursor.index) return false
+  const run = index.run(cursor.run)
+  return run !== undefined && cursor.sequence <= run.last
+}
+
+function changedSince(index: Index, sequence: number): ListStep[] {
+  const known = new Map<number, RelPath>()
+  const placed: RelPath[] = []
+  const changed: RelPath[] = []
+  for (const { directoryId, place } of index.places()) {
+    if (place.changed <= sequence && place.placed <= sequence) continue
+    const path = pathOf(index, directoryId, known)
+    if (path === undefined) continue
+    if (place.placed > sequence) placed.push(path)
+    else changed.push(path)
+  }
+  const steps: ListStep[] = []
+  const outermost = placed
+    .sort(byLength)
+    .filter((path, at) => !placed.slice(0, at).some((other) => isWithin(path, other)))
+  // The root's own properties have no directory whose listing would tell them.
+  if (!outermost.includes(rootPath)) steps.push({ path: rootPath, entry: true, members: 'none' })
+  for (const path of outermost) steps.push({ path, entry: true, members: 'deep' })
+  for (const path of changed.sort()) {
+    if (!outermost.some((other) => isWithin(path, other))) steps.push({ path, entry: false, members: 'own' })
+  }
+  return steps
+}
+
+function byLength(a: RelPath, b: RelPath): number {
+  return a.length - b.length
+}
+
+function list(world: World, place: RootPlace, steps: readonly ListStep[]) {
+  const index = openIndex(world, place.index)
+  const reports = new BytesWriter(64 * 1024)
+  const rest = [...steps].reverse()
+  while (reports.length < reportBytesMax) {
+    const step = rest.pop()
+    if (step === undefined) break
+    const located = index.find(step.path)
+    const found = foundOf(located?.record)
+    if (step.entry || found.kind !== 'directory') writeReport(reports, { kind: 'entry', path: step.path, found })
+    if (located === undefined || found.kind !== 'directory' || step.members === 'none') continue
+    const members: Member[] = []
+    const below: ListStep[] = []
+    for (const { name, record } of index.members(located.record.directoryId)) {
+      const held = foundOf(record)
+      members.push({ name, found: held })
+      if (step.members === 'deep' && held.kind === 'directory')
+        below.push({ path: join(step.path, name), entry: false, members: 'deep' })
+    }
+    writeReport(reports, { kind: 'listing', path: step.path, members, more: false })
+    for (const next of below.reverse()) rest.push(next)
+  }
+  return { reports: reports.finish(), rest: rest.reverse() }
+}
+
+/** About as much as one answer holds; one directory is never cut here. */
+const reportBytesMax = 512 * 1024

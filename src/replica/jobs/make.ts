@@ -1,0 +1,32 @@
+import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import type { Form } from './form.js'
+
+const setgid = 0o2000
+
+/**
+ * Makes a directory at its place, so that it takes default ACL, group and label of the one that holds it; never more open
+ * than its goal, at no instant. undefined: something is there.
+ * @throws FileFailure
+ */
+export function makeDirectory(parent: Directory, name: string, goal: Form): Stat | undefined {
+  if (goal.kind !== 'directory') return undefined
+  try {
+    parent.makeDirectory(name, goal.mode & 0o777)
+  } catch (error) {
+    if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
+    return undefined
+  }
+  return finishDirectory(parent, name, goal)
+}
+
+/** Gives a directory that was just made what mkdir could not: bits that the umask took, and the time. */
+export function finishDirectory(parent: Directory, name: string, goal: Form & { kind: 'directory' }): Stat | undefined {
+  const made = parent.statAt(name)
+  if (made?.kind !== 'directory') return undefined
+  // The group that is handed down stays handed down.
+  const mode = goal.mode | (made.mode & setgid)
+  if (mode !== made.mode) parent.setMode(name, mode)
+  if (goal.mtimeNs !== 0n) parent.setTime(name, goal.mtimeNs)
+  const stat = parent.statAt(name)
+  return stat?.kind === 'directory' ? stat : undefined
+}

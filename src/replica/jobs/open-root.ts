@@ -1,0 +1,278 @@
+import { type AbsPath, absPath } from '../../core/path.js'
+import { type Directory, FileFailure, type Lock } from '../../host/files.js'
+import type { Job, World } from '../../host/workers.js'
+import { ReplicaFailure } from '../replica.js'
+import { markerName, readMarker, writeMarker } from './marker.js'
+import {
+  dropEmptyDirectory,
+  dropFile,
+  ensureDirectory,
+  folderPath,
+  lockName,
+  openFolder,
+  openRoot,
+  privatePath,
+  readWhole,
+  type StageFolder,
+  stagePath,
+} from './place.js'
+
+export interface OpenRoot {
+  readonly root: AbsPath
+  /** See RootPlace: a fresh random name of this process. */
+  readonly folder: string
+  /** Make the root if it is absent; its parent must exist. */
+  readonly create: boolean
+}
+
+/** What is known of a root when it has been made ready. */
+export interface RootFacts {
+  readonly rootId: string
+  /** The root did not exist and was made now. */
+  readonly created: boolean
+  /** The marker was made now. */
+  readonly fresh: boolean
+  /** By pair; 0 where nothing is said. */
+  readonly generations: Readonly<Record<string, number>>
+  /** Case or form of names is not distinguished. */
+  readonly folding: boolean
+  readonly abilities: Abilities
+  /** As statfs names it. */
+  readonly filesystem: string
+}
+
+/** What the file system of the root can do, found by trying. */
+export interface Abilities {
+  readonly exchange: boolean
+  readonly noReplace: boolean
+  readonly lease: boolean
+}
+
+/**
+ * Makes the root ready: the root itself if asked, its private folder, its marker, and this process's own folder in staging,
+ * which is locked from now on. The lock is kept for this World until closeRootJob, so the two run in one lane; the user
+ * cannot unmount the root meanwhile. Opening a root again that this process holds is harmless.
+ * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'unwritable', 'in-doubt'
+ */
+export const openRootJob: Job<OpenRoot, RootFacts> = {
+  name: 'open-root',
+  run(world, { root: path, folder, create }) {
+    const created = create && makeRoot(world, path)
+    const root = openRoot(world.files, path)
+    try {
+      // Before anything is written: a root that cannot be listed is not to be touched.
+      listable(root, path)
+      const known = readMarker(root, path)
+      try {
+        const stage = makeFolders(root, folder)
+        try {
+          holdLock(world, path, stage)
+          const marker = known ?? { rootId: Buffer.from(world.random.bytes(16)).toString('hex'), generations: {} }
+          if (known === undefined) writeFirstMarker(root, marker.rootId)
+          return {
+            rootId: marker.rootId,
+            created,
+            fresh: known === undefined,
+            generations: marker.generations,
+            folding: folds(stage.in),
+            abilities: abilitiesOf(stage.in),
+            filesystem: root.space().filesystem,
+          }
+        } finally {
+          stage.close()
+        }
+      } catch (error) {
+        if (!(error instanceof FileFailure)) throw error
+        throw new ReplicaFailure('unwritable', path, error.message, error)
+      }
+    } finally {
+      root.close()
+    }
+  },
+}
+
+/** Gives the lock back and removes this process's folder if nothing is left in it. In the lane of openRootJob. */
+export const closeRootJob: Job<{ readonly root: AbsPath; readonly folder: string }, void> = {
+  name: 'close-root',
+  run(world, { root: path, folder }) {
+    const held = locks.get(world)
+    const lock = held?.get(lockKey(path, folder))
+    if (lock === undefined) return
+    try {
+      const root = world.files.openDirectory(path)
+      try {
+        const stage = openFolder(root, folder)
+        try {
+          if (stage.out.names().length === 0 && stage.intents.names().length === 0) removeFolder(root, stage)
+        } finally {
+          stage.close()
+        }
+      } finally {
+        root.close()
+      }
+    } catch (error) {
+      // The root may be gone by now: what is left in it is recovered by whoever opens it next.
+      if (!(error instanceof FileFailure)) throw error
+    } finally {
+      lock.release()
+      held?.delete(lockKey(path, folder))
+    }
+  },
+}
+
+/** Removes a folder of staging whose lock is held; `in` with all it has, the rest only as far as it is empty. */
+export function removeFolder(root: Directory, stage: StageFolder): void {
+  for (const name of stage.in.names()) dropFile(stage.in, name)
+  for (const name of ['in', 'out', 'intents']) dropEmptyDirectory(stage.own, name)
+  if (stage.own.names().some((name) => name !== lockName)) return
+  dropFile(stage.own, lockName)
+  const folders = root.openDirectory(stagePath)
+  try {
+    dropEmptyDirectory(folders, stage.name)
+  } finally {
+    folders.close()
+  }
+}
+
+/** Held for the life of the process. Kept here since the next job of the lane must find it. */
+const locks = new WeakMap<World, Map<string, Lock>>()
+
+const lockKey = (root: AbsPath, folder: string) => `${folder} ${root}`
+
+function holdLock(world: World, root: AbsPath, stage: StageFolder): void {
+  const held = locks.get(world) ?? new Map<string, Lock>()
+  locks.set(world, held)
+  if (held.has(lockKey(root, stage.name))) return
+  const lock = stage.own.lock(lockName)
+  if (lock === undefined) {
+    // Another thread of this process has it: the root was opened in another lane.
+    if (readWhole(stage.own, lockName, 32).toString('latin1').trim() === `${world.machine.pid}`) return
+    throw new ReplicaFailure('unwritable', root, `another process uses the staging folder ${stage.name}`)
+  }
+  lock.write(`${world.machine.pid}\n`)
+  held.set(lockKey(root, stage.name), lock)
+}
+
+function makeRoot(world: World, path: AbsPath): boolean {
+  try {
+    world.files.makeDirectory(path, 0o777)
+    return true
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    if (error.code === 'exists') return false
+    if (error.code === 'absent') {
+      const parent = absPath(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
+      throw new ReplicaFailure('missing', path, `it cannot be made: its directory ${parent} is not there`, error)
+    }
+    throw new ReplicaFailure('unwritable', path, error.message, error)
+  }
+}
+
+function listable(root: Directory, path: AbsPath): void {
+  try {
+    root.names()
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    throw new ReplicaFailure('unreadable', path, error.message, error)
+  }
+}
+
+function makeFolders(root: Directory, folder: string): StageFolder {
+  ensureDirectory(root, privatePath)
+  if (root.statAt(privatePath)?.mode !== 0o700) root.setMode(privatePath, 0o700)
+  const within = root.openDirectory(privatePath)
+  try {
+    ensureDirectory(within, 'stage')
+    ensureDirectory(within, 'versions')
+    writeGitignore(within)
+  } finally {
+    within.close()
+  }
+  const folders = root.openDirectory(stagePath)
+  try {
+    ensureDirectory(folders, folder)
+  } finally {
+    folders.close()
+  }
+  const own = root.openDirectory(folderPath(folder))
+  try {
+    for (const name of ['in', 'out', 'intents']) ensureDirectory(own, name)
+  } finally {
+    own.close()
+  }
+  return openFolder(root, folder)
+}
+
+function writeGitignore(within: Directory): void {
+  try {
+    const file = within.createFile('.gitignore', 0o600)
+    try {
+      file.write(Buffer.from('*\n', 'latin1'), 0)
+    } finally {
+      file.close()
+    }
+  } catch (error) {
+    if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
+  }
+}
+
+function writeFirstMarker(root: Directory, rootId: string): void {
+  const within = root.openDirectory(privatePath)
+  try {
+    if (within.statAt(markerName) === undefined) writeMarker(within, { rootId, generations: {} })
+  } finally {
+    within.close()
+  }
+}
+
+/** Two letters that fold by case and one that has two forms: does the other spelling find the file? */
+function folds(inside: Directory): boolean {
+  const name = 'tandem-probe-\u00e9'
+  dropFile(inside, name)
+  createEmpty(inside, name)
+  try {
+    return ['TANDEM-PROBE-\u00e9', 'tandem-probe-e\u0301'].some((other) => inside.statAt(other) !== undefined)
+  } finally {
+    dropFile(inside, name)
+  }
+}
+
+/** Tries each ability on two files of our own. */
+function abilitiesOf(inside: Directory): Abilities {
+  const [one, other] = ['tandem-probe-1', 'tandem-probe-2']
+  for (const name of [one, other]) {
+    dropFile(inside, name)
+    createEmpty(inside, name)
+  }
+  try {
+    const file = inside.openFile(one)
+    let lease: boolean
+    try {
+      lease = file.probe() !== 'unknown'
+    } finally {
+      file.close()
+    }
+    return {
+      exchange: tried(() => inside.rename(one, inside, other, 'exchange')),
+      noReplace: tried(() => inside.rename(one, inside, other, 'no-replace')),
+      lease,
+    }
+  } finally {
+    for (const name of [one, other]) dropFile(inside, name)
+  }
+}
+
+/** Whether the call is known here: it succeeds, or it refuses to replace. */
+function tried(call: () => void): boolean {
+  try {
+    call()
+    return true
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    return error.code === 'exists'
+  }
+}
+
+function createEmpty(inside: Directory, name: string): void {
+  inside.createFile(name, 0o600).close()
+}

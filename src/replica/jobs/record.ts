@@ -1,0 +1,72 @@
+import { nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
+import { StoreFailure } from '../../host/store.js'
+import type { Index, IndexEdit } from '../../index/index.js'
+import type { IndexRecord, RecordFields } from '../../index/record.js'
+import { sameRecord } from './stamp.js'
+
+/** One path as a job left it. */
+export interface Recording {
+  readonly path: RelPath
+  /** What the index held when the job looked: a newer record is not overwritten with the past. */
+  readonly before: IndexRecord | undefined
+  /** undefined: nothing is there any more. */
+  readonly fields: RecordFields | undefined
+}
+
+export interface Recorded {
+  /** Sequences given; `first` > `last`: none. */
+  readonly first: number
+  readonly last: number
+  /** Paths whose record is newer than what the job saw, or could not be written. */
+  readonly dirty: readonly RelPath[]
+}
+
+/** Most records of one transaction. */
+export const recordsMax = 5_000
+
+/** Writes what a batch did, in its order, with fresh sequences: every pair of the root hears of it. */
+export function recordAll(index: Index, recordings: readonly Recording[]): Recorded {
+  let [first, last] = [1, 0]
+  const dirty: RelPath[] = []
+  for (let at = 0; at < recordings.length; at += recordsMax) {
+    const part = recordings.slice(at, at + recordsMax)
+    try {
+      const written = index.write((edit) => recordPart(edit, part))
+      dirty.push(...written.value)
+      if (written.first > written.last) continue
+      if (first > last) first = written.first
+      last = written.last
+    } catch (error) {
+      // What was done is done and the outcomes must come out; the index lags, which the next scan heals.
+      if (!(error instanceof StoreFailure)) throw error
+      dirty.push(...part.map(({ path }) => path))
+    }
+  }
+  return { first, last, dirty }
+}
+
+function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
+  const dirty: RelPath[] = []
+  const ids = new Map<RelPath, number | undefined>()
+  for (const { path, before, fields } of part) {
+    const parent = parentOf(path)
+    let id: number | undefined
+    if (path === rootPath) id = 0
+    else if (ids.has(parent)) id = ids.get(parent)
+    else {
+      id = edit.directoryId(parent)
+      ids.set(parent, id)
+    }
+    const name = path === rootPath ? '' : nameOf(path)
+    const known = id === undefined ? undefined : edit.at(id, name)
+    if (id === undefined || !sameRecord(known, before)) {
+      dirty.push(path)
+      continue
+    }
+    if (fields === undefined) edit.remove(id, name)
+    else edit.put(id, name, fields)
+    // Ids below may have changed with it.
+    if (fields?.kind === 'directory' || known?.kind === 'directory') ids.clear()
+  }
+  return dirty
+}

@@ -1,0 +1,182 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { Fingerprint } from '../../core/content.js'
+import { rootPath } from '../../core/path.js'
+import type { ProblemCode } from '../../core/report.js'
+import { type Directory, FileFailure } from '../../host/files.js'
+import type { Job, World } from '../../host/workers.js'
+import { fingerprintOf } from '../../wire/bytes.js'
+import { type Item, readItems } from '../../wire/pack.js'
+import { digestOf } from './digest.js'
+import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import { problemOf } from './problem.js'
+
+export interface StagePack {
+  readonly place: RootPlace
+  readonly pair: string
+  readonly batch: number
+  readonly pack: Uint8Array
+}
+
+/**
+ * Takes a pack of a batch into `in/`. What cannot be staged (disk full, wrong fingerprint) is noted for applyJob and comes
+ * out as the outcome of its operation; it is never thrown. All packs of a batch, its apply and its drop run in one lane: what
+ * was received is kept by World.
+ *
+ * From the first pack of a batch to its end one handle on the root stays open: syncfs tells only of errors that came after
+ * its descriptor was opened.
+ * @throws Malformed for a pack that is none, ReplicaFailure when the root is not there
+ */
+export const stageJob: Job<StagePack, void> = {
+  name: 'stage',
+  run(world, { place, pair, batch, pack }) {
+    const root = openRoot(world.files, place.root)
+    try {
+      const received = batchOf(world, place, pair, batch, root)
+      const stage = openStage(root, place)
+      try {
+        for (const item of readItems(pack)) take(stage, received, `${pair}-${batch}-${item.want}`, item)
+      } finally {
+        stage.close()
+      }
+    } finally {
+      root.close()
+    }
+  },
+  transferInput: ({ pack }) => whole(pack),
+}
+
+/** Forgets a batch that will not be applied, with all that was received of it. */
+export const dropBatchJob: Job<Omit<StagePack, 'pack'>, void> = {
+  name: 'drop-batch',
+  run(world, { place, pair, batch }) {
+    const received = receivedOf(world, place, pair, batch)
+    if (received === undefined) return
+    forgetReceived(world, place, pair, batch)
+    const root = openRoot(world.files, place.root)
+    try {
+      const stage = openStage(root, place)
+      try {
+        for (const slot of received.slots.values()) dropFile(stage.in, slot.name)
+      } finally {
+        stage.close()
+      }
+    } finally {
+      root.close()
+    }
+  },
+}
+
+/** What was received of one batch. */
+export interface Received {
+  /** For syncfs: open since before the first byte was written. */
+  readonly filesystem: Directory
+  readonly slots: Map<number, Slot>
+}
+
+/** One file on its way into `in/`. */
+export interface Slot {
+  readonly name: string
+  sizeBytes: number
+  /** While it is not whole. */
+  digest: Hash | undefined
+  /** When it is whole and verified. */
+  fingerprint: Fingerprint | undefined
+  failure: SlotFailure | undefined
+}
+
+export interface SlotFailure {
+  readonly code: ProblemCode
+  readonly detail: string
+  readonly transient: boolean
+}
+
+export function receivedOf(world: World, place: RootPlace, pair: string, batch: number): Received | undefined {
+  return batches.get(world)?.get(batchKey(place, pair, batch))
+}
+
+/** Ends the batch's state; the slots stay where they are. */
+export function forgetReceived(world: World, place: RootPlace, pair: string, batch: number): void {
+  const key = batchKey(place, pair, batch)
+  const received = batches.get(world)?.get(key)
+  batches.get(world)?.delete(key)
+  received?.filesystem.close()
+}
+
+const batches = new WeakMap<World, Map<string, Received>>()
+
+const batchKey = (place: RootPlace, pair: string, batch: number) => `${pair} ${batch} ${place.root}`
+
+function batchOf(world: World, place: RootPlace, pair: string, batch: number, root: Directory): Received {
+  const known = batches.get(world) ?? new Map<string, Received>()
+  batches.set(world, known)
+  const key = batchKey(place, pair, batch)
+  let received = known.get(key)
+  if (received === undefined) {
+    received = { filesystem: root.openDirectory(rootPath), slots: new Map() }
+    known.set(key, received)
+  }
+  return received
+}
+
+function take(stage: StageFolder, received: Received, name: string, item: Item): void {
+  let slot = received.slots.get(item.want)
+  if (slot === undefined || item.position === 0) {
+    // The beginning of a file, perhaps once more after the link was cut: what was there is worth nothing.
+    slot = { name, sizeBytes: 0, digest: undefined, fingerprint: undefined, failure: undefined }
+    received.slots.set(item.want, slot)
+  }
+  if (slot.failure !== undefined) return
+  try {
+    const why = write(stage, slot, item)
+    if (why === undefined) return
+    slot.failure = { code: 'changing', detail: why, transient: true }
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    const { code, detail } = problemOf(error)
+    slot.failure = { code, detail, transient: error.transient }
+  }
+  discard(stage, slot)
+}
+
+/** Why the slot is worth nothing, or undefined. */
+function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
+  const first = item.position === 0
+  if (!first && (item.position !== slot.sizeBytes || slot.digest === undefined))
+    return `received from byte ${item.position} on where byte ${slot.sizeBytes} was due`
+  if (first) dropFile(stage.in, slot.name)
+  const file = first ? stage.in.createFile(slot.name, 0o600) : stage.in.reopenFile(slot.name)
+  try {
+    if (item.data.length > 0) file.write(item.data, item.position)
+  } finally {
+    file.close()
+  }
+  slot.sizeBytes += item.data.length
+  if (item.fingerprint === undefined) {
+    slot.digest ??= createHash('sha256')
+    slot.digest.update(item.data)
+    return undefined
+  }
+  const found =
+    slot.digest === undefined ? digestOf(item.data) : fingerprintOf(slot.digest.update(item.data).digest())
+  slot.digest = undefined
+  if (found !== item.fingerprint) return 'the bytes received are not those of the fingerprint'
+  slot.fingerprint = found
+  return undefined
+}
+
+/** Gives the room back at once; where even that fails the slot goes with the folder. */
+function discard(stage: StageFolder, slot: Slot): void {
+  slot.digest = undefined
+  slot.fingerprint = undefined
+  try {
+    dropFile(stage.in, slot.name)
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+  }
+}
+
+/** The buffer of a pack, if the pack is all there is in it. */
+function whole(pack: Uint8Array): ArrayBuffer[] {
+  const { buffer } = pack
+  return buffer instanceof ArrayBuffer && pack.byteLength === buffer.byteLength ? [buffer] : []
+}

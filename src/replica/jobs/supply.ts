@@ -1,0 +1,316 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { Fingerprint } from '../../core/content.js'
+import { nameOf, parentOf, type RelPath } from '../../core/path.js'
+import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
+import type { Job, World } from '../../host/workers.js'
+import { type Index, openIndex } from '../../index/index.js'
+import { BytesWriter, fingerprintOf } from '../../wire/bytes.js'
+import { itemOverheadBytes, packBytesMax, writeItem } from '../../wire/pack.js'
+import type { Supplied, Want } from '../replica.js'
+import { digestOf } from './digest.js'
+import { goneCodes, openRoot, type RootPlace } from './place.js'
+import { problemOf } from './problem.js'
+import { isRacy, isStampOf, sameStamp } from './stamp.js'
+
+export interface OpenSupply {
+  readonly place: RootPlace
+  /** Names the stream within the process. */
+  readonly stream: string
+  readonly wants: readonly Want[]
+}
+
+export interface SupplyStep {
+  readonly stream: string
+}
+
+export interface Supply {
+  /** At most packBytesMax bytes in the layout of wire/pack.ts; may be empty when every want of the step was refused. */
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly finished: readonly Supplied[]
+  /** Nothing more will come; the stream is closed. */
+  readonly ended: boolean
+  /** Paths that are not as their record says. */
+  readonly dirty: readonly RelPath[]
+}
+
+/** Begins a stream of packs. The jobs of one stream run in one lane: where it stands is kept by World. */
+export const supplyOpenJob: Job<OpenSupply, void> = {
+  name: 'supply-open',
+  run(world, { place, stream, wants }) {
+    const known = streams.get(world) ?? new Map<string, Stream>()
+    streams.set(world, known)
+    known.get(stream)?.large?.file.close()
+    known.set(stream, {
+      place,
+      wants,
+      next: 0,
+      large: undefined,
+      slice: Buffer.allocUnsafeSlow(packBytesMax),
+      pack: new BytesWriter(packBytesMax),
+    })
+  },
+}
+
+/**
+ * The next pack: small files together, a large one in slices. A file that is being sent in slices stays open between the
+ * steps, so that its root cannot be unmounted meanwhile; supplyCloseJob ends that. A stream that is not known has ended.
+ * @throws ReplicaFailure when the root is not there
+ */
+export const supplyNextJob: Job<SupplyStep, Supply> = {
+  name: 'supply-next',
+  run(world, { stream }) {
+    const state = streams.get(world)?.get(stream)
+    if (state === undefined) return { bytes: new Uint8Array(0), finished: [], ended: true, dirty: [] }
+    const step = new Step(world, state)
+    try {
+      step.fill()
+    } finally {
+      step.close()
+    }
+    const ended = state.large === undefined && state.next >= state.wants.length
+    if (ended) streams.get(world)?.delete(stream)
+    return { bytes: state.pack.finish(), finished: step.finished, ended, dirty: step.dirty }
+  },
+  transfer: ({ bytes }) => [bytes.buffer],
+}
+
+export const supplyCloseJob: Job<SupplyStep, void> = {
+  name: 'supply-close',
+  run(world, { stream }) {
+    streams.get(world)?.get(stream)?.large?.file.close()
+    streams.get(world)?.delete(stream)
+  },
+}
+
+interface Stream {
+  readonly place: RootPlace
+  readonly wants: readonly Want[]
+  /** Index of the want to look at next. */
+  next: number
+  /** The file that is being sent in slices. */
+  large: Large | undefined
+  /** Buffers of this stream alone, used again by every step. */
+  readonly slice: Buffer
+  readonly pack: BytesWriter
+}
+
+interface Large {
+  readonly want: Want
+  readonly file: FileHandle
+  /** As it was opened. */
+  readonly stat: Stat
+  readonly digest: Hash
+  position: number
+}
+
+const streams = new WeakMap<World, Map<string, Stream>>()
+
+/** Room that makes it worth beginning a large file in a pack that holds others. */
+const sliceBytesMin = 64 * 1024
+
+/** What was learnt of a file by reading it. */
+interface Reading {
+  readonly path: RelPath
+  readonly stat: Stat
+  readonly fingerprint: Fingerprint
+  readonly racy: boolean
+}
+
+class Step {
+  readonly finished: Supplied[] = []
+  readonly dirty: RelPath[] = []
+  private readonly readings: Reading[] = []
+  private readonly root: Directory
+  private readonly index: Index
+  private parent: { readonly path: RelPath; readonly directory: Directory; readonly id: number | undefined } | undefined
+
+  constructor(
+    private readonly world: World,
+    private readonly stream: Stream,
+  ) {
+    this.index = openIndex(world, stream.place.index)
+    this.root = openRoot(world.files, stream.place.root)
+    stream.pack.reset()
+  }
+
+  /** Wants in the order given until the pack is full. */
+  fill(): void {
+    const { stream } = this
+    for (;;) {
+      if (stream.large !== undefined) {
+        if (!this.continueLarge(stream.large)) break
+        continue
+      }
+      const want = stream.wants[stream.next]
+      if (want === undefined) break
+      const fits = want.sizeBytes <= this.room()
+      const small = want.sizeBytes + itemOverheadBytes <= packBytesMax
+      if (!fits && (small || this.room() < sliceBytesMin) && stream.pack.length > 0) break
+      stream.next++
+      this.attempt(want, () => (fits ? this.supplyWhole(want) : this.beginLarge(want)))
+      // Wants that are refused fill no pack: a step of very many is cut here, so that it ends.
+      if (this.finished.length >= finishedMax) break
+    }
+    this.record()
+  }
+
+  close(): void {
+    this.parent?.directory.close()
+    this.parent = undefined
+    this.root.close()
+  }
+
+  private room(): number {
+    return packBytesMax - this.stream.pack.length - itemOverheadBytes
+  }
+
+  /** One want; whatever is wrong with its file is its own affair. */
+  private attempt(want: Want, body: () => void): void {
+    try {
+      body()
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      this.stream.large?.file.close()
+      this.stream.large = undefined
+      if (goneCodes.has(error.code) || error.code === 'is-directory') return this.supersede(want)
+      const { code, detail } = problemOf(error)
+      this.finished.push({ want: want.want, kind: 'problem', code, detail })
+    }
+  }
+
+  private supplyWhole(want: Want): void {
+    const file = this.parentOf(want.path).directory.openFile(nameOf(want.path))
+    try {
+      const stat = file.stat()
+      if (!this.isWanted(want, stat)) return this.supersede(want)
+      const data = this.stream.slice.subarray(0, readFully(file, this.stream.slice.subarray(0, want.sizeBytes), 0))
+      if (data.length !== want.sizeBytes) return this.supersede(want)
+      const fingerprint = this.conclude(want, file, stat, () => digestOf(data))
+      if (fingerprint === undefined) return
+      writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
+      this.finished.push({ want: want.want, kind: 'whole', fingerprint })
+    } finally {
+      file.close()
+    }
+  }
+
+  private beginLarge(want: Want): void {
+    const file = this.parentOf(want.path).directory.openFile(nameOf(want.path))
+    const stat = file.stat()
+    if (!this.isWanted(want, stat)) {
+      file.close()
+      return this.supersede(want)
+    }
+    this.stream.large = { want, file, stat, digest: createHash('sha256'), position: 0 }
+  }
+
+  /** One slice. Answers false when the pack is full. */
+  private continueLarge(large: Large): boolean {
+    const { stream } = this
+    const { want } = large
+    const left = want.sizeBytes - large.position
+    const length = Math.min(this.room(), left)
+    if (length <= 0 || (length < left && length < sliceBytesMin)) return false
+    this.attempt(want, () => {
+      const data = stream.slice.subarray(0, readFully(large.file, stream.slice.subarray(0, length), large.position))
+      if (data.length !== length) return this.giveUp(large)
+      large.digest.update(data)
+      const { position } = large
+      large.position += length
+      if (large.position < want.sizeBytes)
+        return writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
+      const fingerprint = this.conclude(want, large.file, large.stat, () => fingerprintOf(large.digest.digest()))
+      stream.large = undefined
+      large.file.close()
+      if (fingerprint === undefined) return
+      writeItem(stream.pack, { want: want.want, position, data, fingerprint })
+      this.finished.push({ want: want.want, kind: 'whole', fingerprint })
+    })
+    return true
+  }
+
+  private giveUp(large: Large): void {
+    this.stream.large = undefined
+    large.file.close()
+    this.supersede(large.want)
+  }
+
+  /**
+   * All bytes were read. Stat again after reading: a writer may have been at work meanwhile. Only if nothing moved do the
+   * bytes belong to the stamp; whether the stamp may be trusted from now on is told by the probe, which comes last.
+   */
+  private conclude(want: Want, file: FileHandle, before: Stat, digest: () => Fingerprint): Fingerprint | undefined {
+    const after = file.stat()
+    const fingerprint = digest()
+    if (!sameStamp(before, after)) {
+      this.supersede(want)
+      return undefined
+    }
+    const racy = isRacy(after, this.world.clock.wallNs(), file.probe())
+    this.readings.push({ path: want.path, stat: after, fingerprint, racy })
+    if (want.fingerprint !== undefined && want.fingerprint !== fingerprint) {
+      this.supersede(want)
+      return undefined
+    }
+    return fingerprint
+  }
+
+  private supersede(want: Want): void {
+    this.finished.push({ want: want.want, kind: 'superseded' })
+    this.dirty.push(want.path)
+  }
+
+  /** Whether this is the file that was reported: a regular one, of that size and time, and the inode of the index. */
+  private isWanted(want: Want, stat: Stat): boolean {
+    if (stat.kind !== 'file' || stat.sizeBytes !== want.sizeBytes || stat.mtimeNs !== want.mtimeNs) return false
+    const { id } = this.parentOf(want.path)
+    const record = id === undefined ? undefined : this.index.at(id, nameOf(want.path))
+    return record === undefined || record.kind !== 'file' || record.inode === stat.inode
+  }
+
+  private parentOf(path: RelPath) {
+    const parentPath = parentOf(path)
+    if (this.parent?.path !== parentPath) {
+      this.parent?.directory.close()
+      this.parent = undefined
+      const directory = this.root.openDirectory(parentPath)
+      this.parent = { path: parentPath, directory, id: this.index.directoryId(parentPath) }
+    }
+    return this.parent
+  }
+
+  /** The index learns the fingerprints that were read, where its record is of the very stamp that was read. */
+  private record(): void {
+    const news = this.readings.filter(({ path, stat, fingerprint, racy }) => {
+      const record = this.index.find(path)?.record
+      if (record === undefined || record.problem !== undefined || !isStampOf(record, stat)) return false
+      return record.fingerprint !== fingerprint || record.racy !== racy
+    })
+    if (news.length === 0) return
+    this.index.write((edit) => {
+      for (const { path, stat, fingerprint, racy } of news) {
+        const found = edit.find(path)
+        // A scan or an apply may have come in between: what it recorded is newer than what was read here.
+        if (found === undefined || found.record.problem !== undefined || !isStampOf(found.record, stat)) continue
+        const { directoryId, name, record } = found
+        if (record.fingerprint !== undefined && record.fingerprint !== fingerprint)
+          edit.put(directoryId, name, { ...record, fingerprint, racy })
+        else edit.amend(directoryId, name, { ...record, fingerprint, racy })
+      }
+    })
+  }
+}
+
+/** Most wants that one step ends. */
+const finishedMax = 4_096
+
+/** Reads until `into` is full or the file ends; answers how much. */
+function readFully(file: FileHandle, into: Uint8Array, position: number): number {
+  let at = 0
+  while (at < into.length) {
+    const count = file.read(into.subarray(at), position + at)
+    if (count === 0) break
+    at += count
+  }
+  return at
+}

@@ -1,0 +1,111 @@
+import type { RelPath } from '../../core/path.js'
+import { type Directory, FileFailure } from '../../host/files.js'
+import type { Job } from '../../host/workers.js'
+import { dropBeside, openBeside } from './beside.js'
+import { type Intent, intentOfSlot, isBesideIntent, oldSlotName, type Step, slotName } from './intent.js'
+import { intentFileName, intentNames, readIntent } from './intent-file.js'
+import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import { settleSlot } from './settle-slot.js'
+
+export interface Sweep {
+  readonly place: RootPlace
+}
+
+export interface Swept {
+  /** Slots that are still there: sweep again, a second later or more. */
+  readonly pending: number
+  /** Paths of conflict copies that were made, and the paths they belong to. */
+  readonly dirty: readonly RelPath[]
+}
+
+/**
+ * Looks a second time at what was replaced or removed, and lets go of what is as expected; a slot that was written since
+ * becomes a conflict copy beside its path. Intents that are acknowledged go with their last slot. At least a second after
+ * the batches concerned; sooner does nothing. One at a time for a root.
+ */
+export const sweepJob: Job<Sweep, Swept> = {
+  name: 'sweep',
+  run(world, { place }) {
+    const root = openRoot(world.files, place.root)
+    try {
+      const stage = openStage(root, place)
+      try {
+        return sweepFolder(root, stage, world.clock.wallNs())
+      } finally {
+        stage.close()
+      }
+    } finally {
+      root.close()
+    }
+  },
+}
+
+export function sweepFolder(root: Directory, stage: StageFolder, wallNs: bigint): Swept {
+  const slots = new Map<string, string[]>()
+  for (const slot of stage.out.names()) {
+    const intent = intentOfSlot(slot)
+    const list = slots.get(intent)
+    if (list === undefined) slots.set(intent, [slot])
+    else list.push(slot)
+  }
+  let pending = 0
+  const dirty: RelPath[] = []
+  for (const { name, acknowledged } of intentNames(stage.intents)) {
+    const beside = isBesideIntent(name)
+    const own = slots.get(name) ?? []
+    let left = own.length
+    if (beside || own.length > 0) {
+      const intent = readIntent(stage.intents, intentFileName(name, acknowledged))
+      // Work in hand, or damaged: not for a sweep.
+      if (intent === undefined || !(intent.complete || acknowledged)) continue
+      const swept = beside ? sweepBeside(root, name, intent, wallNs) : sweepSlots(root, stage.out, own, intent, wallNs)
+      left = swept.pending
+      dirty.push(...swept.dirty)
+    }
+    pending += left
+    if (acknowledged && left === 0) dropFile(stage.intents, intentFileName(name, true))
+  }
+  return { pending, dirty }
+}
+
+function sweepSlots(
+  root: Directory,
+  out: Directory,
+  slots: readonly string[],
+  intent: Intent,
+  wallNs: bigint,
+): Swept {
+  let pending = 0
+  const dirty: RelPath[] = []
+  for (const slot of slots) {
+    const step = stepOfSlot(intent, slot)
+    if (step === undefined) continue
+    try {
+      const settled = settleSlot(root, out, slot, step, wallNs, 'stat')
+      if (settled.kind === 'kept') pending++
+      if (settled.kind === 'copied') dirty.push(step.path, settled.copy)
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      pending++
+    }
+  }
+  return { pending, dirty }
+}
+
+function sweepBeside(root: Directory, name: string, intent: Intent, wallNs: bigint): Swept {
+  const { anchor, folder } = intent.header
+  const beside = openBeside(root, anchor, folder)
+  if (beside === undefined) return { pending: 0, dirty: [] }
+  try {
+    dropFile(beside.in, slotName(name, 0))
+    const swept = sweepSlots(root, beside.out, [slotName(name, 0), oldSlotName(name, 0)], intent, wallNs)
+    if (swept.pending === 0) dropBeside(root, anchor, folder)
+    return swept
+  } finally {
+    beside.close()
+  }
+}
+
+function stepOfSlot(intent: Intent, slot: string): Step | undefined {
+  return intent.steps[Number.parseInt(slot.slice(slot.indexOf('.') + 1), 10)]
+}

@@ -1,0 +1,108 @@
+import { join, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
+import { type Directory, FileFailure } from '../../host/files.js'
+import type { Job } from '../../host/workers.js'
+import { checkRoot } from './marker.js'
+import { goneCodes, openRoot, type RootPlace } from './place.js'
+
+/** Paths that are synced one by one; more are synced by one syncfs for each file system. */
+const fewPaths = 8
+
+export interface Sync {
+  readonly place: RootPlace
+  readonly paths: readonly RelPath[]
+}
+
+/**
+ * What was at these paths before the call is on disk when it returns, with the names that lead to it in their directories;
+ * for a path that is gone, its absence.
+ * @throws FileFailure when something could not be brought to the disk. It is then not durable, and the call must not just be
+ * repeated: an error of write-back is told once. ReplicaFailure when the root is not there.
+ */
+export const syncJob: Job<Sync, void> = {
+  name: 'sync',
+  run(world, { place, paths }) {
+    if (paths.length === 0) return
+    const root = openRoot(world.files, place.root)
+    try {
+      checkRoot(root, place)
+      if (paths.length > fewPaths) syncMany(root, paths)
+      else syncFew(root, paths)
+    } finally {
+      root.close()
+    }
+  },
+}
+
+function syncFew(root: Directory, paths: readonly RelPath[]): void {
+  const synced = new Set<RelPath>()
+  for (const path of paths) {
+    const parentPath = path === rootPath ? rootPath : nearest(root, parentOf(path))
+    const parent = root.openDirectory(parentPath)
+    try {
+      if (path !== rootPath && parentPath === parentOf(path)) syncMember(parent, nameOf(path))
+      if (!synced.has(parentPath)) parent.sync()
+      synced.add(parentPath)
+    } finally {
+      parent.close()
+    }
+  }
+}
+
+/** The bytes of a file, the names in a directory. A symlink is all in its directory. */
+function syncMember(parent: Directory, name: string): void {
+  const stat = parent.statAt(name)
+  if (stat?.kind !== 'file' && stat?.kind !== 'directory') return
+  try {
+    if (stat.kind === 'directory') {
+      const directory = parent.openDirectory(join(rootPath, name))
+      try {
+        directory.sync()
+      } finally {
+        directory.close()
+      }
+      return
+    }
+    const file = parent.openFile(name)
+    try {
+      file.sync()
+    } finally {
+      file.close()
+    }
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    // Gone or replaced since: what is there now was not there before the call.
+    if (goneCodes.has(error.code)) return
+    // Not ours to open: the file system as a whole is.
+    if (error.code !== 'denied' && error.code !== 'not-permitted') throw error
+    parent.syncFilesystem()
+  }
+}
+
+function syncMany(root: Directory, paths: readonly RelPath[]): void {
+  const devices = new Set<bigint>([root.stat().device])
+  root.syncFilesystem()
+  // Other file systems may be mounted in the root.
+  for (const path of new Set(paths.map((path) => (path === rootPath ? rootPath : nearest(root, parentOf(path)))))) {
+    const directory = root.openDirectory(path)
+    try {
+      const { device } = directory.stat()
+      if (devices.has(device)) continue
+      directory.syncFilesystem()
+      devices.add(device)
+    } finally {
+      directory.close()
+    }
+  }
+}
+
+/** The path itself if a directory is there, else the nearest one above that is. */
+function nearest(root: Directory, path: RelPath): RelPath {
+  for (let at = path; ; at = parentOf(at)) {
+    try {
+      root.openDirectory(at).close()
+      return at
+    } catch (error) {
+      if (!(error instanceof FileFailure) || !goneCodes.has(error.code) || at === rootPath) throw error
+    }
+  }
+}

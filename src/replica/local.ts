@@ -1,0 +1,371 @@
+import type { Operation, Outcome } from '../core/operation.js'
+import { parentOf, type RelPath, rootPath } from '../core/path.js'
+import type { Report } from '../core/report.js'
+import { BytesReader } from '../wire/bytes.js'
+import { readReports } from '../wire/report.js'
+import { acknowledgeJob } from './jobs/acknowledge.js'
+import { applyJob } from './jobs/apply.js'
+import { identifyJob } from './jobs/identify.js'
+import { catchUpJob, type ListStep, listJob } from './jobs/list.js'
+import { setGenerationJob } from './jobs/marker.js'
+import { noteSyncedJob } from './jobs/open-index.js'
+import { dropBatchJob, stageJob } from './jobs/stage.js'
+import { supplyCloseJob, supplyNextJob, supplyOpenJob } from './jobs/supply.js'
+import { syncJob } from './jobs/sync.js'
+import {
+  type Changes,
+  type Opened,
+  type OpenRequest,
+  type Pack,
+  type Replica,
+  ReplicaFailure,
+  type Want,
+} from './replica.js'
+import { type LocalRoot, type RootListener, rootLane } from './root.js'
+import { viewFilter } from './view.js'
+
+/**
+ * One pair's or peer's dealings with a root of this machine. `open` gets the root from the agent, which shares it between
+ * all who use it; `release` gives it back.
+ */
+export class LocalReplica implements Replica {
+  private root: LocalRoot | undefined
+  private pair = ''
+  private session: Session | undefined
+  private applying: Promise<unknown> = Promise.resolve()
+  private readonly staging = new Map<number, Staging>()
+  private readonly inHand = new Set<Promise<unknown>>()
+  private closed = false
+
+  constructor(
+    readonly canonical: string,
+    private readonly acquire: (create: boolean) => Promise<LocalRoot>,
+    private readonly release: (root: LocalRoot) => Promise<void>,
+  ) {}
+
+  async open(request: OpenRequest): Promise<Opened> {
+    const root = await this.acquire(request.create)
+    this.root = root
+    this.pair = request.pair
+    this.session = new Session(root, request)
+    await root.ready(request.watch)
+    const { facts, index, place } = root
+    return {
+      rootId: facts.rootId,
+      created: facts.created,
+      fresh: facts.fresh,
+      generation: facts.generations[request.pair] ?? 0,
+      boot: place.boot,
+      index: index.id,
+      run: index.run,
+      unacknowledged: root.pastOf(request.pair),
+      folding: facts.folding,
+    }
+  }
+
+  async setGeneration(pair: string, generation: number): Promise<void> {
+    const { host, place } = this.opened()
+    await this.hold(host.workers.run(setGenerationJob, { place, pair, generation }, 'edit', rootLane))
+  }
+
+  changes(signal: AbortSignal): AsyncIterable<Changes> {
+    if (this.session === undefined) throw new Error('changes before open')
+    return this.session.changes(signal)
+  }
+
+  async list(scopes: readonly RelPath[]): Promise<readonly Report[]> {
+    const steps = scopes.map((path): ListStep => ({ path, entry: true, members: 'deep' }))
+    const reports: Report[] = []
+    for await (const some of this.listed(steps)) for (const report of some) reports.push(report)
+    return reports
+  }
+
+  async identify(paths: readonly RelPath[]): Promise<readonly Report[]> {
+    const root = this.opened()
+    const { host, place } = root
+    const order = paths.length > 64 ? 'bulk' : 'edit'
+    const { reports, again } = await this.hold(host.workers.run(identifyJob, { place, paths }, order))
+    root.mark(again)
+    return this.seen(readReports(new BytesReader(reports)))
+  }
+
+  async rescan(scopes: readonly RelPath[]): Promise<void> {
+    await this.hold(this.opened().rescan(scopes))
+  }
+
+  async *supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack> {
+    const root = this.opened()
+    const { workers } = root.host
+    const number = nextStream++
+    const stream = String(number)
+    const order = wants.length > 64 ? 'bulk' : 'small'
+    await workers.run(supplyOpenJob, { place: root.place, stream, wants }, order, number)
+    try {
+      // One pack is read ahead while the consumer is busy with this one.
+      let next = workers.run(supplyNextJob, { stream }, order, number)
+      for (;;) {
+        const { bytes, finished, ended, dirty } = await next
+        root.mark(dirty)
+        if (!ended) next = workers.run(supplyNextJob, { stream }, order, number)
+        yield { bytes, finished }
+        if (ended || signal.aborted) {
+          if (!ended) await next.catch(() => undefined)
+          return
+        }
+      }
+    } finally {
+      await workers.run(supplyCloseJob, { stream }, order, number)
+    }
+  }
+
+  async stage(batch: number, pack: Pack): Promise<void> {
+    const { host, place } = this.opened()
+    const staging = this.stagingOf(batch)
+    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, pack: pack.bytes }, 'bulk', batch)
+    staging.add(done)
+    await staging.room()
+  }
+
+  /** Batches are applied one after the other, in the order of the calls. */
+  apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
+    const applied = this.applying.then(() => this.applyNow(batch, operations, supplier))
+    this.applying = applied.catch(() => undefined)
+    return this.hold(applied)
+  }
+
+  async sync(paths: readonly RelPath[] | 'all'): Promise<void> {
+    if (paths.length === 0) return
+    const { host, place } = this.opened()
+    const untilNs = host.clock.wallNs() - clockGranularityNs
+    await this.hold(host.workers.run(syncJob, { place, paths }, 'edit'))
+    if (paths === 'all')
+      await this.hold(host.workers.run(noteSyncedJob, { index: place.index, untilNs }, 'bulk', rootLane))
+  }
+
+  async acknowledge(batches: readonly number[]): Promise<void> {
+    const { host, place } = this.opened()
+    await this.hold(host.workers.run(acknowledgeJob, { place, pair: this.pair, batches }, 'small'))
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    this.session?.end()
+    const { root } = this
+    if (root === undefined) return
+    await Promise.allSettled([...this.inHand])
+    for (const batch of this.staging.keys())
+      await root.host.workers
+        .run(dropBatchJob, { place: root.place, pair: this.pair, batch }, 'bulk', batch)
+        .catch(() => undefined)
+    this.staging.clear()
+    await this.release(root)
+  }
+
+  private async applyNow(
+    batch: number,
+    operations: readonly Operation[],
+    supplier: string,
+  ): Promise<readonly Outcome[]> {
+    const root = this.opened()
+    const { host, place } = root
+    await this.staging.get(batch)?.all()
+    this.staging.delete(batch)
+    const release = await root.holds.take(heldBy(operations))
+    try {
+      const order = operations.length > 64 ? 'small' : 'edit'
+      const input = { place, pair: this.pair, batch, operations, supplier }
+      const { outcomes, first, last, dirty } = await host.workers.run(applyJob, input, order, batch)
+      root.publish(this.others(outcomes), first, last, this.session)
+      root.mark(dirty)
+      if (operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
+      return outcomes
+    } finally {
+      release()
+    }
+  }
+
+  /** What the others who use this root are told of our operations. */
+  private others(outcomes: readonly Outcome[]): Report[] {
+    const reports: Report[] = []
+    for (const outcome of outcomes)
+      if (outcome.kind === 'done') reports.push({ kind: 'entry', path: outcome.path, found: outcome.content })
+    return reports
+  }
+
+  private async *listed(steps: readonly ListStep[]): AsyncIterable<readonly Report[]> {
+    const { host, place } = this.opened()
+    let rest = steps
+    while (rest.length > 0) {
+      const listed = await this.hold(host.workers.run(listJob, { place, steps: rest }, 'small'))
+      rest = listed.rest
+      yield this.seen(readReports(new BytesReader(listed.reports)))
+    }
+  }
+
+  private seen(reports: readonly Report[]): readonly Report[] {
+    return this.session?.seen(reports) ?? reports
+  }
+
+  private stagingOf(batch: number): Staging {
+    let staging = this.staging.get(batch)
+    if (staging === undefined) {
+      staging = new Staging()
+      this.staging.set(batch, staging)
+    }
+    return staging
+  }
+
+  private hold<T>(work: Promise<T>): Promise<T> {
+    this.inHand.add(work)
+    const done = () => this.inHand.delete(work)
+    work.then(done, done)
+    return work
+  }
+
+  private opened(): LocalRoot {
+    if (this.root === undefined || this.closed)
+      throw new ReplicaFailure('missing', this.canonical, 'it is not open (any more)')
+    return this.root
+  }
+}
+
+/** Coarser than any clock of files: what changed in this last moment may not be on disk. */
+const clockGranularityNs = 20_000_000n
+
+/** Streams are numbered over the whole process: their number is their lane. */
+let nextStream = 1
+
+/** An apply changes the members of these directories, and the directories themselves. */
+function heldBy(operations: readonly Operation[]): Set<RelPath> {
+  const directories = new Set<RelPath>()
+  for (const { path, op, expect } of operations) {
+    directories.add(path === rootPath ? rootPath : parentOf(path))
+    if (op === 'create-directory' || expect.kind === 'directory') directories.add(path)
+  }
+  return directories
+}
+
+/** Packs of one batch on their way to disk: a few at a time. */
+class Staging {
+  private readonly under = new Set<Promise<void>>()
+  private failure: { readonly error: unknown } | undefined
+
+  add(work: Promise<void>): void {
+    const held = work
+      .catch((error: unknown) => {
+        this.failure ??= { error }
+      })
+      .finally(() => this.under.delete(held))
+    this.under.add(held)
+  }
+
+  async room(): Promise<void> {
+    while (this.under.size >= packsUnderWayMax) await Promise.race(this.under)
+    this.throwIfFailed()
+  }
+
+  async all(): Promise<void> {
+    await Promise.all(this.under)
+    this.throwIfFailed()
+  }
+
+  private throwIfFailed(): void {
+    if (this.failure !== undefined) throw this.failure.error
+  }
+}
+
+/** Packs of a batch that wait for a worker. */
+const packsUnderWayMax = 6
+
+/**
+ * What one reader of a root has been told: the catch-up from its cursor, then what is pushed. A reader that is too slow
+ * is not queued for without bound: what was queued is dropped, and it is caught up again from where it stands.
+ */
+class Session implements RootListener {
+  private queue: { reports: readonly Report[]; sequence: number }[] = []
+  private queued = 0
+  private overflowed = false
+  private failure: { readonly error: unknown } | undefined
+  private ended = false
+  private wake: () => void = () => {}
+  private readonly unlisten: () => void
+  readonly seen: (reports: readonly Report[]) => readonly Report[]
+
+  constructor(
+    private readonly root: LocalRoot,
+    private readonly request: OpenRequest,
+  ) {
+    this.seen = viewFilter(request.view)
+    this.unlisten = root.listen(this)
+  }
+
+  changed(reports: readonly Report[], sequence: number): void {
+    const seen = this.seen(reports)
+    if (this.overflowed || this.ended) return
+    if (this.queued + seen.length > queuedMax) {
+      this.queue = []
+      this.queued = 0
+      this.overflowed = true
+    } else {
+      this.queue.push({ reports: seen, sequence })
+      this.queued += seen.length
+    }
+    this.wake()
+  }
+
+  failed(error: unknown): void {
+    this.failure ??= { error }
+    this.wake()
+  }
+
+  end(): void {
+    this.ended = true
+    this.unlisten()
+    this.wake()
+  }
+
+  async *changes(signal: AbortSignal): AsyncIterable<Changes> {
+    const over = () => this.ended || signal.aborted
+    signal.addEventListener('abort', () => this.wake(), { once: true })
+    // What was found by the scan that `open` made is in the index: the catch-up tells it.
+    this.queue = []
+    this.queued = 0
+    let reached = 0
+    let cursor = this.request.cursor
+    for (;;) {
+      this.overflowed = false
+      const { workers } = this.root.host
+      const { place, index } = this.root
+      const { steps, sequence } = await workers.run(catchUpJob, { place, cursor }, 'small')
+      let rest = steps
+      while (rest.length > 0) {
+        const listed = await workers.run(listJob, { place, steps: rest }, 'small')
+        rest = listed.rest
+        if (over()) return
+        yield { reports: this.seen(readReports(new BytesReader(listed.reports))), sequence: reached, current: false }
+      }
+      reached = sequence
+      yield { reports: [], sequence: reached, current: true }
+      while (!this.overflowed) {
+        if (over()) return
+        if (this.failure !== undefined) throw this.failure.error
+        const some = this.queue.splice(0)
+        this.queued = 0
+        for (const { reports, sequence: upTo } of some) {
+          reached = Math.max(reached, upTo)
+          yield { reports, sequence: reached, current: true }
+          if (over()) return
+        }
+        if (some.length === 0 && !this.overflowed)
+          await new Promise<void>((resolve) => {
+            this.wake = resolve
+          })
+      }
+      cursor = { index: index.id, run: index.run, sequence: reached, view: this.request.cursor?.view ?? '' }
+    }
+  }
+}
+
+/** Reports that wait for a slow reader. */
+const queuedMax = 50_000

@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto'
+import { type AbsPath, absPath, parentOf, type RelPath, rootPath } from '../core/path.js'
+import type { Report } from '../core/report.js'
+import type { Host } from '../host/host.js'
+import type { Watch, WatchBatch } from '../host/watcher.js'
+import type { Emit } from '../status/event.js'
+import { BytesReader } from '../wire/bytes.js'
+import { readReports } from '../wire/report.js'
+import { Holds } from './holds.js'
+import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
+import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
+import type { RootPlace } from './jobs/place.js'
+import { recoverJob } from './jobs/recover.js'
+import type { ScanOutput } from './jobs/scan.js'
+import { sweepJob } from './jobs/sweep.js'
+import type { PastOutcome } from './replica.js'
+import { Scanning } from './scanning.js'
+import { Watermark } from './watermark.js'
+
+export interface LocalRootOptions {
+  readonly host: Host
+  readonly emit: Emit
+  readonly path: AbsPath
+  /** The agent's state directory: the index lies in it. */
+  readonly stateDir: AbsPath
+  readonly create: boolean
+}
+
+/** Who wants to hear of changes. `origin`: they come from operations that this listener ordered itself. */
+export interface RootListener {
+  changed(reports: readonly Report[], sequence: number): void
+  /** The root is not what it was, or cannot be used: nothing more will come. */
+  failed(error: unknown): void
+}
+
+/**
+ * One root of this machine while an agent keeps it: one index, one watcher and one scan, shared by everybody who works with
+ * the root. Opened once; every pair and every peer of the root has a LocalReplica on it.
+ */
+export class LocalRoot {
+  readonly holds = new Holds()
+  private readonly listeners = new Set<RootListener>()
+  private readonly watermark: Watermark
+  private readonly scanning: Scanning
+  private watch: Watch | undefined
+  private watching: Promise<void> | undefined
+  private scanned: Promise<void> | undefined
+  private unwatched: readonly RelPath[] = []
+  private readonly ending = new AbortController()
+  private sweeping = false
+  private failure: { readonly error: unknown } | undefined
+
+  private constructor(
+    private readonly options: LocalRootOptions,
+    readonly facts: RootFacts,
+    readonly place: RootPlace,
+    readonly index: OpenIndexOutput,
+    private readonly indexDirectory: AbsPath,
+    private readonly past: ReadonlyMap<string, readonly PastOutcome[]>,
+  ) {
+    const { host } = options
+    this.watermark = new Watermark(index.sequence)
+    this.scanning = new Scanning(
+      host,
+      place,
+      this.holds,
+      (output) => this.found(output),
+      (error) => this.fail(error),
+    )
+  }
+
+  /** @throws ReplicaFailure, StoreFailure */
+  static async open(options: LocalRootOptions): Promise<LocalRoot> {
+    const { host, emit, path, stateDir, create } = options
+    const folder = `${host.machine.pid}-${Buffer.from(host.random.bytes(8)).toString('hex')}`
+    const { workers, machine } = host
+    const facts = await workers.run(openRootJob, { root: path, folder, create }, 'edit', rootLane)
+    const indexDirectory = absPath(`${stateDir}/roots/${hashOf(path)}`)
+    const index = await workers.run(openIndexJob, { directory: indexDirectory }, 'edit', rootLane)
+    if (index.movedAside !== undefined) {
+      const { to, why } = index.movedAside
+      emit({ event: 'store-moved-aside', path: index.index, movedTo: to, why })
+    }
+    const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId: facts.rootId }
+    const recovered = await workers.run(recoverJob, { place }, 'edit', rootLane)
+    const past = new Map<string, PastOutcome[]>()
+    for (const { pair, outcome } of recovered.past) {
+      const known = past.get(pair)
+      if (known === undefined) past.set(pair, [outcome])
+      else known.push(outcome)
+    }
+    return new LocalRoot(options, facts, place, index, indexDirectory, past)
+  }
+
+  get host(): Host {
+    return this.options.host
+  }
+
+  get path(): AbsPath {
+    return this.options.path
+  }
+
+  get sequence(): number {
+    return this.watermark.sequence
+  }
+
+  /** Outcomes of earlier lives that the pair's lead has not acknowledged. */
+  pastOf(pair: string): readonly PastOutcome[] {
+    return this.past.get(pair) ?? []
+  }
+
+  /**
+   * Brings the index up to what is there: by a full scan the first time, after that by what the watcher says, if there is one.
+   * With `watch` the watcher is started first, so that nothing falls between.
+   */
+  async ready(watch: boolean): Promise<void> {
+    if (watch) {
+      this.watching ??= this.startWatching()
+      await this.watching
+    }
+    if (this.watch !== undefined && this.scanned !== undefined) {
+      await this.scanned
+      await this.flush()
+      return
+    }
+    this.scanned = this.fullScan()
+    await this.scanned
+  }
+
+  listen(listener: RootListener): () => void {
+    if (this.failure !== undefined) listener.failed(this.failure.error)
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Everything in the root is looked at. */
+  async fullScan(): Promise<void> {
+    const { host, emit } = this.options
+    const startedMs = host.clock.now()
+    emit({ event: 'scan-started', root: this.path })
+    const paths = await this.scanning.scan([rootPath])
+    await host.workers.run(noteScannedJob, { index: this.place.index }, 'bulk')
+    emit({ event: 'scan-finished', root: this.path, paths, durationMs: host.clock.now() - startedMs })
+  }
+
+  /** Looks at and below the scopes; what was found has been handed on when it resolves. */
+  async rescan(scopes: readonly RelPath[]): Promise<void> {
+    if (scopes.includes(rootPath)) await this.watch?.drain()
+    await this.scanning.scan(scopes)
+  }
+
+  /** Everything that was written before the call has been seen. */
+  async flush(): Promise<void> {
+    await this.watch?.drain()
+    await this.scanning.settle()
+    if (this.unwatched.length > 0) await this.scanning.scan(this.unwatched)
+  }
+
+  /** Paths that are not as their records say: they are scanned soon. */
+  mark(paths: readonly RelPath[]): void {
+    if (paths.length > 0) this.scanning.mark(paths.map((path) => ({ path, depth: 'entry', closed: true })))
+  }
+
+  /** Changes that a job recorded; `origin` does not hear of its own. */
+  publish(reports: readonly Report[], first: number, last: number, origin: RootListener | undefined): void {
+    this.watermark.pass(first, last)
+    for (const listener of this.listeners) listener.changed(listener === origin ? [] : reports, this.watermark.sequence)
+  }
+
+  /** What came out of exchanges and removals is looked at once more, a second later, and then goes. */
+  sweepLater(): void {
+    if (this.sweeping) return
+    this.sweeping = true
+    void this.sweep().catch((error: unknown) => this.fail(error))
+  }
+
+  async close(): Promise<void> {
+    const { host } = this.options
+    this.ending.abort(new Error('the root is closed'))
+    await this.watch?.close()
+    await this.scanning.close()
+    await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane).catch(() => undefined)
+    await host.workers.run(closeRootJob, { root: this.path, folder: this.place.folder }, 'bulk', rootLane)
+    await host.workers.run(closeIndexJob, { directory: this.indexDirectory, index: this.place.index }, 'bulk', rootLane)
+  }
+
+  private async sweep(): Promise<void> {
+    const { host } = this.options
+    for (;;) {
+      await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
+      if (this.ending.signal.aborted) return
+      const { dirty, left } = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane)
+      this.mark(dirty)
+      if (left === 0) break
+    }
+    this.sweeping = false
+  }
+
+  private found(output: ScanOutput): void {
+    this.publish(readReports(new BytesReader(output.reports)), output.first, output.last, undefined)
+  }
+
+  private async startWatching(): Promise<void> {
+    this.watch = await this.options.host.watcher.watch(this.path, (batch) => this.heard(batch))
+  }
+
+  private heard(batch: WatchBatch): void {
+    if (batch.unwatched.length !== this.unwatched.length) this.degrade(batch.unwatched)
+    if (batch.lost) {
+      this.scanned = this.fullScan()
+      this.scanned.catch((error: unknown) => this.fail(error))
+    } else if (batch.dirty.length > 0) this.scanning.mark(batch.dirty)
+    if (batch.gone) this.checkAfterLoss()
+  }
+
+  private degrade(unwatched: readonly RelPath[]): void {
+    const before = this.unwatched.length
+    this.unwatched = unwatched
+    if (unwatched.length === 0) return
+    this.options.emit({
+      event: 'watch-degraded',
+      root: this.path,
+      paths: unwatched,
+      detail:
+        'the limit of watches is reached, these are polled; raise it with: sysctl fs.inotify.max_user_watches=1048576',
+    })
+    if (before === 0) void this.poll().catch((error: unknown) => this.fail(error))
+  }
+
+  private async poll(): Promise<void> {
+    while (!this.ending.signal.aborted && this.unwatched.length > 0) {
+      await this.host.clock.sleep(pollMs, this.ending.signal).catch(() => undefined)
+      if (!this.ending.signal.aborted && this.unwatched.length > 0) await this.scanning.scan(this.unwatched)
+    }
+  }
+
+  /** The root itself moved or went: the next scan finds out what stands at its path, and fails if it is not the root. */
+  private checkAfterLoss(): void {
+    this.fullScan().then(
+      () => this.fail(new Error('the watch on the root was lost')),
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  private fail(error: unknown): void {
+    if (this.failure !== undefined || this.ending.signal.aborted) return
+    this.failure = { error }
+    for (const listener of this.listeners) listener.failed(error)
+  }
+
+  get hasFailed(): boolean {
+    return this.failure !== undefined
+  }
+}
+
+/** Locks of the root and of its index are kept by the worker that took them; changes of the marker go through it too. */
+export const rootLane = 0
+/** The second look at what came out of an exchange comes at least a second after the first. */
+const sweepAfterMs = 1_100
+/** Subtrees that cannot be watched are scanned this often. */
+const pollMs = 5_000
+
+function hashOf(path: AbsPath): string {
+  return createHash('sha256').update(path).digest('hex').slice(0, 32)
+}
+
+/** The directories that a change of the path may touch. */
+export function directoriesOf(paths: Iterable<RelPath>): Set<RelPath> {
+  const directories = new Set<RelPath>()
+  for (const path of paths) {
+    directories.add(parentOf(path))
+    directories.add(path)
+  }
+  return directories
+}

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest'
+import { exitCodeOf } from '../../src/cli/exit-codes.js'
+import { type CommandLine, parseCommandLine } from '../../src/cli/program.js'
+
+const good: [string, string][] = [
+  // what is typed                                        what is understood
+  ['a b', 'sync a b'],
+  ['sync a b', 'sync a b'],
+  ['watch a b', 'watch a b'],
+  ['a b --batch', 'sync a b batch=true'],
+  ['a b -batch', 'sync a b batch=true'],
+  ['-batch a b', 'sync a b batch=true'],
+  ['sync -batch a b', 'sync a b batch=true'],
+  ['sync a -batch b', 'sync a b batch=true'],
+  ['--batch sync a b', 'sync a b batch=true'],
+  ['a b -batch=false', 'sync a b batch=false'],
+  ['a b --times false', 'sync a b times=false'],
+  ['a b --batch ./true', 'usage'],
+  ['a --batch ./true', 'sync a ./true batch=true'],
+  ['a b --perms 0o755', 'sync a b perms=0o755'],
+  ['a b -perms -1', 'sync a b perms=-1'],
+  ['a b -perms=-1', 'sync a b perms=-1'],
+  ['a b -ignore Name#* -ignore=Path#x=y', 'sync a b ignore=Name * ignore=Path x=y'],
+  ['a b --ignore -x', 'sync a b ignore=-x'],
+  ['-root a -root b', 'sync root=a root=b'],
+  ['--profile p', 'sync profile:p'],
+  ['a b -profile=p', 'sync a b profile:p'],
+  ['a b --state-dir s --secret-file k', 'sync a b state:s secret:k'],
+  ['a b -state-dir s', 'sync a b state:s'],
+  ['a b --dry-run', 'sync a b dry'],
+  ['-- -a -b', 'sync -a -b'],
+  ['sync -- -a -b', 'sync -a -b'],
+  ['a -', 'sync a -'],
+  ['watch a wss://nas/b --secret-file k', 'watch a wss://nas/b secret:k'],
+  ['./status b', 'sync ./status b'],
+  ['serve --config c', 'serve c'],
+  ['serve --config=c -logfile l', 'serve c logfile=l'],
+  ['keygen laptop --out k', 'keygen laptop k'],
+  ['--version', 'print 0'],
+  ['-version', 'print 0'],
+  ['--help', 'print Usage'],
+  ['-help', 'print Usage'],
+  ['-h', 'print Usage'],
+  ['sync --help', 'print Usage'],
+  ['serve -help', 'print Usage'],
+]
+test.each(good)('tandem %s', (typed, understood) => {
+  if (understood === 'usage') expect(() => parse(typed)).toThrow(expect.objectContaining({ code: 'usage' }))
+  else expect(spoken(parse(typed))).toBe(understood)
+})
+
+const bad: [string, string, number, RegExp][] = [
+  // what is wrong                    what is typed                 exit  message
+  ['no roots', '', 64, /two roots are needed/],
+  ['one root', 'sync a', 64, /one was given: a/],
+  ['three roots', 'a b c', 64, /3 were given: a b c/],
+  ['a misspelt command', 'snyc a b', 64, /did you mean the command sync\?/],
+  ['a misspelt command alone', 'keygne', 64, /did you mean the command keygen\?/],
+  ['a misspelt option', 'a b --bach', 64, /'--bach'; did you mean --batch\?/],
+  ['a misspelt option with one dash', 'a b -bacth', 64, /did you mean -batch\?/],
+  ['a misspelt own option', 'a b --statedir=x', 64, /did you mean --state-dir\?/],
+  ['an option of nobody', 'a b --frobnicate', 64, /unknown option '--frobnicate'/],
+  ['letters in one', 'a b -abc', 64, /unknown option '-abc'/],
+  ['three dashes', 'a b ---batch', 64, /unknown option '---batch'/],
+  ['an option without a name', 'a b --=x', 64, /unknown option/],
+  ['a name of every object', 'a b --constructor x', 64, /unknown option '--constructor'/],
+  ['a preference without its value', 'a b --ignore', 64, /--ignore needs a value/],
+  ['an own option without its value', 'a b --profile', 64, /--profile needs a value/],
+  ['a value where there is none', 'a b --dry-run=yes', 64, /takes no value/],
+  ['a dry run for ever', 'watch a b --dry-run', 64, /dry-run/],
+  ['serve without its file', 'serve', 64, /--config/],
+  ['serve with roots', 'serve --config c a b', 64, /too many arguments/],
+  ['serve with what belongs to a pair', 'serve --config c --batch', 64, /serve takes no --batch/],
+  ['keygen without a name', 'keygen --out k', 64, /NAME/],
+  ['keygen without a file', 'keygen laptop', 64, /--out/],
+  ['keygen with preferences', 'keygen laptop --out k --times', 64, /keygen takes no --times/],
+  ['what is not built', 'a b --merge x', 3, /'merge'/],
+  ['what is not built, with one dash and bare', 'a b -fat', 3, /'fat'/],
+  ['what is not built, without its value', 'a b -force', 3, /'force'/],
+  ['an alias of what is not built', 'a b -backuplocation local', 3, /'backuplocation'/],
+  ['a command that is to come', 'status', 3, /'status'.*\.\/status/],
+  ['a command that is to come, with roots', 'log b', 3, /'log'/],
+]
+test.each(bad)('a command line is refused: %s', (_, typed, code, message) => {
+  let caught: unknown
+  try {
+    parse(typed)
+  } catch (error) {
+    caught = error
+  }
+  expect(exitCodeOf(caught)).toBe(code)
+  expect(caught).toMatchObject({ message: expect.stringMatching(message) })
+})
+
+test('the help names every command and every preference that is built', () => {
+  const line = parse('--help')
+  const text = line.command === 'print' ? line.text : ''
+  for (const word of ['sync', 'watch', 'serve', 'keygen', '--ignorenot', '--confirmbigdel', 'Exit codes'])
+    expect(text).toContain(word)
+})
+
+/** Words are divided by blanks; # stands for a blank inside a word. */
+function parse(typed: string): CommandLine {
+  return parseCommandLine(typed === '' ? [] : typed.split(' ').map((word) => word.replaceAll('#', ' ')))
+}
+
+function spoken(line: CommandLine): string {
+  switch (line.command) {
+    case 'print':
+      return `print ${line.text.slice(0, line.text.startsWith('Usage') ? 5 : 1)}`
+    case 'keygen':
+      return `keygen ${line.name} ${line.out}`
+    case 'serve':
+      return ['serve', line.config, ...line.preferences.map((one) => `${one.name}=${one.value}`)].join(' ')
+    default:
+      return [
+        line.command,
+        ...line.roots,
+        ...line.preferences.map((one) => `${one.name}=${one.value}`),
+        ...(line.profile === undefined ? [] : [`profile:${line.profile}`]),
+        ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`]),
+        ...(line.secretFile === undefined ? [] : [`secret:${line.secretFile}`]),
+        ...(line.dryRun ? ['dry'] : []),
+      ].join(' ')
+  }
+}

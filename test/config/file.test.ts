@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseServingConfig, readServingConfig, type ServingConfig } from '../../src/config/file.js'
+import { lineOf } from '../../src/config/toml-lines.js'
+import { failureOf, freshDirectory, keyText, write } from './fixtures.js'
+
+const whole = `
+[listen]
+address = "127.0.0.1:4300"
+
+[[serve]]
+name = "photos"
+path = "/srv/photos"
+
+[[serve]]
+name = "notes"
+path = "~/notes"
+
+[[peers]]
+name = "laptop"
+key_file = "laptop.key"
+roots = ["photos", "notes"]
+`
+
+/** In a directory of its own with laptop.key; line 1 is the blank one. */
+function parse(text: string): Promise<ServingConfig> {
+  const directory = freshDirectory()
+  write(join(directory, 'laptop.key'), keyText('laptop'))
+  write(join(directory, 'other.key'), keyText('other'))
+  return parseServingConfig(text, join(directory, 'tandem.toml'), '/home/u')
+}
+
+test('a serving file is read', async () => {
+  expect(await parse(whole)).toEqual({
+    listen: { host: '127.0.0.1', port: 4300 },
+    serves: [
+      { name: 'photos', path: '/srv/photos' },
+      { name: 'notes', path: '/home/u/notes' },
+    ],
+    peers: [{ name: 'laptop', key: new Uint8Array(32).fill(0x5a), roots: ['photos', 'notes'] }],
+  })
+})
+
+test('loopback and port 4242 unless it says otherwise', async () => {
+  expect((await parse(whole.replace(/\[listen\]\naddress.*\n/, ''))).listen).toEqual({ host: '127.0.0.1', port: 4242 })
+  expect((await parse(whole.replace('127.0.0.1:4300', '[::]'))).listen).toEqual({ host: '::', port: 4242 })
+  expect((await parse(whole.replace('4300', '0'))).listen).toEqual({ host: '127.0.0.1', port: 0 })
+})
+
+const bad: [string, (text: string) => string, RegExp][] = [
+  // what is wrong                     how the file is spoiled                                       message after the file's name
+  ['no TOML', (t) => t.replace('path = "/srv/photos"', 'path = /srv/photos'), /^:7: /],
+  ['an open string', (t) => t.replace('"/srv/photos"', '"/srv/photos'), /^:7: /],
+  ['an unknown table', (t) => `${t}\n[limits]\nrate = 1\n`, /^:18: unknown key 'limits'/],
+  ['an unknown key at the top', (t) => `colour = "red"${t}`, /^:1: unknown key 'colour'/],
+  [
+    'an unknown key in a table',
+    (t) => t.replace('address =', 'adress ='),
+    /^:3: unknown key 'adress' in listen; did you mean 'address'\?/,
+  ],
+  [
+    'an unknown key in the second of a list',
+    (t) => t.replace('path = "~/notes"', 'path = "~/notes"\nreadonly = true'),
+    /^:12: unknown key 'readonly' in serve/,
+  ],
+  [
+    'a misspelt table',
+    (t) => t.replace('[[peers]]', '[[peer]]'),
+    /^:13: unknown key 'peer'; did you mean 'peers'\?|peers is missing/,
+  ],
+  ['a missing key', (t) => t.replace('name = "notes"\n', ''), /^:9: serve.name is missing/],
+  ['a value of another type', (t) => t.replace('"/srv/photos"', '7'), /^:7: serve.path: .*string/],
+  ['roots that are no list', (t) => t.replace('["photos", "notes"]', '"photos"'), /^:16: peers.roots: .*array/],
+  ['an address without sense', (t) => t.replace('127.0.0.1:4300', 'here:there'), /^:3: address: 'there' is no port/],
+  ['a served root with a slash', (t) => t.replace('name = "notes"', 'name = "a/b"'), /^:10: name: a served root/],
+  ['two served roots of one name', (t) => t.replace('name = "notes"', 'name = "photos"'), /^:10: two served roots/],
+  [
+    'a root that is not served',
+    (t) => t.replace('["photos", "notes"]', '["photo"]'),
+    /^:16: no served root is named 'photo'; did you mean 'photos'/,
+  ],
+  ['two peers of one name', (t) => `${t}\n${t.slice(t.indexOf('[[peers]]'))}`, /^:19: two peers are named 'laptop'/],
+  [
+    'the key of another peer',
+    (t) => t.replace('laptop.key', 'other.key'),
+    /^:15: the key in other.key is that of 'other'/,
+  ],
+  ['nothing is served', (t) => t.slice(0, t.indexOf('[[serve]]')), /serve is missing/],
+]
+test.each(bad)('a serving file is refused for %s', async (_, spoil, message) => {
+  const text = spoil(whole)
+  expect(text).not.toBe(whole)
+  const failure = await failureOf(() => parse(text))
+  expect(failure.code).toBe('bad-config')
+  expect(failure.message.replace(/^.*tandem\.toml/, '')).toMatch(message)
+})
+
+test('a key file that is missing or unsafe is told by its own name', async () => {
+  const failure = await failureOf(() => parse(whole.replace('laptop.key', 'missing.key')))
+  expect(failure).toMatchObject({
+    code: 'unreadable',
+    message: expect.stringMatching(/missing\.key: there is no such file/),
+  })
+})
+
+test('the file itself must be private', async () => {
+  const directory = freshDirectory()
+  write(join(directory, 'laptop.key'), keyText('laptop'))
+  const file = write(join(directory, 'tandem.toml'), whole, 0o644)
+  expect(await failureOf(() => readServingConfig(file, '/home/u'))).toMatchObject({
+    code: 'unsafe-file',
+    message: expect.stringMatching(/chmod 600/),
+  })
+})
+
+test('the example in the repository is a serving file', async () => {
+  const directory = freshDirectory()
+  write(join(directory, 'laptop.key'), keyText('laptop'))
+  const example = readFileSync(new URL('../../config.example.toml', import.meta.url), 'utf8')
+  const text = example.replaceAll('/etc/tandem/laptop.key', join(directory, 'laptop.key'))
+  expect((await parseServingConfig(text, join(directory, 'c.toml'), '/home/u')).serves).toEqual([
+    { name: 'photos', path: '/srv/photos' },
+  ])
+})
+
+test('lines are found past strings that look like keys', () => {
+  const text = 'a = """\nb = 1\n[c]\n"""\nb = 2\n[c]\n"d e".f = 3\n[[g]]\nh = 1\n[[g]]\nh = 2\n'
+  expect(
+    [['b'], ['c'], ['c', 'd e', 'f'], ['g', 1, 'h'], ['g', 1, 'missing'], ['nowhere']].map((path) =>
+      lineOf(text, path),
+    ),
+  ).toEqual([5, 6, 7, 11, 10, 1])
+})

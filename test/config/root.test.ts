@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { parseEndpoint, parseRoot } from '../../src/config/root.js'
+import { stateDirectory } from '../../src/config/state.js'
+
+const good: [string, string, string][] = [
+  // what it is                     text                           understood as
+  ['an absolute path', '/srv/a', 'local /srv/a'],
+  ['a relative path', 'a.tmp', 'local /home/u/a.tmp'],
+  ['here', '.', 'local /home/u'],
+  ['with a trailing slash', 'a/', 'local /home/u/a'],
+  ['with blanks', 'my photos', 'local /home/u/my photos'],
+  ['with a colon', 'a:b', 'local /home/u/a:b'],
+  ['a name that looks like a scheme', './wss:', 'local /home/u/wss:'],
+  ['bytes that are not UTF-8', 'a\udcff', 'local /home/u/a\udcff'],
+  ['a file URL', 'file:///srv/a', 'local /srv/a'],
+  ['a relative file URL', 'file://a', 'local /home/u/a'],
+  ['a served root', 'wss://nas:99/photos', 'wss nas 99 photos'],
+  ['without a port', 'wss://nas/photos', 'wss nas 4242 photos'],
+  ['an IPv4 address', 'wss://10.0.0.1:1/a', 'wss 10.0.0.1 1 a'],
+  ['an IPv6 address', 'wss://[::1]:99/a', 'wss ::1 99 a'],
+  ['an IPv6 address without a port', 'wss://[fe80::1]/a', 'wss fe80::1 4242 a'],
+  ['a scheme in capitals', 'WSS://nas/a', 'wss nas 4242 a'],
+  ['a name with dots', 'wss://nas.example.org/my.photos-2_x', 'wss nas.example.org 4242 my.photos-2_x'],
+  ['a trailing slash after the name', 'wss://nas/a/', 'wss nas 4242 a'],
+]
+test.each(good)('a root: %s', (_, text, spoken) => {
+  const root = parseRoot(text, '/home/u')
+  expect(
+    root.kind === 'local' ? `local ${root.path}` : `wss ${root.endpoint.host} ${root.endpoint.port} ${root.name}`,
+  ).toBe(spoken)
+})
+
+const bad: [string, string, string, RegExp][] = [
+  ['nothing', '', 'bad-root', /empty/],
+  ['ssh, which is to come', 'ssh://u@h/a', 'not-built', /ssh:\/\//],
+  ['a Unix socket, which is to come', 'socket://{/run/x}/a', 'not-built', /Unix socket/],
+  ["Unison's open socket", 'socket://h:99/a', 'bad-root', /unencrypted.*wss/],
+  ['an unencrypted websocket', 'ws://h/a', 'bad-root', /not encrypted/],
+  ['another scheme', 'https://h/a', 'bad-root', /https/],
+  ['two leading slashes', '//h/a', 'bad-root', /leading slash/],
+  ['no name', 'wss://nas', 'bad-root', /name of the root is missing/],
+  ['an empty name', 'wss://nas/', 'bad-root', /name/],
+  ['a name with a slash', 'wss://nas/a/b', 'bad-root', /name/],
+  ['a name that escapes', 'wss://nas/..', 'bad-root', /name/],
+  ['a user', 'wss://u@nas/a', 'bad-root', /no user/],
+  ['no host', 'wss://:1/a', 'bad-root', /host is missing/],
+  ['no port after the colon', 'wss://nas:/a', 'bad-root', /no port/],
+  ['port 0', 'wss://nas:0/a', 'bad-root', /from 1 to/],
+  ['a port too large', 'wss://nas:65536/a', 'bad-root', /no port/],
+  ['a port in letters', 'wss://nas:x/a', 'bad-root', /no port/],
+  ['an IPv6 address without brackets', 'wss://::1/a', 'bad-root', /brackets/],
+  ['no address in brackets', 'wss://[nas]/a', 'bad-root', /host name or address/],
+  ['a host with a blank', 'wss://a b/c', 'bad-root', /host name/],
+  ['a file URL with a port', 'file://:99/a', 'bad-root', /port/],
+  ['a NUL', 'a\0b', 'bad-root', /NUL/],
+]
+test.each(bad)('no root: %s', (_, text, code, message) => {
+  expect(() => parseRoot(text, '/home/u')).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message) }),
+  )
+})
+
+test('a listener may take any free port', () => {
+  expect(parseEndpoint('127.0.0.1:0', 0)).toEqual({ host: '127.0.0.1', port: 0 })
+  expect(parseEndpoint('127.0.0.1:0', 1)).toMatch(/port/)
+})
+
+const home = '/home/u'
+const stateRows: [string, string | undefined, Record<string, string>, string][] = [
+  ['nothing said', undefined, {}, '/home/u/.local/state/tandem'],
+  ['the desktop says', undefined, { XDG_STATE_HOME: '/x' }, '/x/tandem'],
+  ['the desktop says something relative', undefined, { XDG_STATE_HOME: 'x' }, '/home/u/.local/state/tandem'],
+  ['the environment says', undefined, { TANDEM_STATE_DIR: '/t', XDG_STATE_HOME: '/x' }, '/t'],
+  ['the environment is empty', undefined, { TANDEM_STATE_DIR: '', XDG_STATE_HOME: '' }, '/home/u/.local/state/tandem'],
+  ['the command line says', 's', { TANDEM_STATE_DIR: '/t' }, '/work/s'],
+]
+test.each(stateRows)('the state directory when %s', (_, option, env, place) => {
+  expect(stateDirectory(option, { env, homeDirectory: home, workingDirectory: '/work' })).toBe(place)
+})

@@ -1,0 +1,265 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect as connectTcp, createServer as createServerTcp } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ConnectionOptions, connect as connectTls, createServer } from 'node:tls'
+import { afterEach, describe, expect, test } from 'vitest'
+import { nodeSockets } from '../../src/host/node/sockets.js'
+import { unauthenticatedMax } from '../../src/host/node/waiting-room.js'
+import type { LinkFailure, Listener, Socket } from '../../src/host/sockets.js'
+import { describeSockets } from './sockets.suite.js'
+
+describeSockets('node', () => ({ sockets: nodeSockets(), address: '127.0.0.1' }))
+
+describe('the listener on the network', () => {
+  const key = new Uint8Array(32).fill(3)
+  const psk = { pskCallback: () => ({ psk: Buffer.from(key), identity: 'tandem-1/lead/laptop' }) }
+  const modern = {
+    minVersion: 'TLSv1.3',
+    ciphers: 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256',
+  } as const
+  const ends: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+  })
+
+  async function listening(deadlineMs = 5_000) {
+    const accepted: Socket[] = []
+    const refused: LinkFailure[] = []
+    const listener = await nodeSockets({ deadlineMs }).listen(
+      { host: '127.0.0.1', port: 0 },
+      (identity) => (identity === 'laptop' ? key : undefined),
+      (socket) => accepted.push(socket),
+      (failure) => refused.push(failure),
+    )
+    ends.push(() => listener.close())
+    return { listener, accepted, refused }
+  }
+
+  /** How a TLS client fares that sends `request` once it is through. */
+  function tlsClient(listener: Listener, options: ConnectionOptions, request = ''): Promise<string> {
+    return new Promise((resolve) => {
+      let answer = ''
+      const stream = connectTls({
+        ...listener.endpoint,
+        rejectUnauthorized: false,
+        checkServerIdentity: () => undefined,
+        ...options,
+      })
+      ends.push(() => stream.destroy())
+      stream.on('secureConnect', () => stream.write(request))
+      stream.on('data', (data) => {
+        answer += data.toString('latin1')
+        if (answer.includes('101 Switching')) resolve(answer)
+      })
+      stream.on('error', () => {})
+      stream.on('close', () => resolve(answer === '' ? 'cut' : answer))
+    })
+  }
+
+  const upgrade = (path: string, host: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+  test('a client with the key and the right request is let in', async () => {
+    const { listener, accepted } = await listening()
+    expect(await tlsClient(listener, { ...modern, ...psk }, upgrade('/tandem', 'tandem'))).toContain('101 Switching')
+    await until(() => accepted.length === 1)
+    expect(accepted[0]?.identity).toBe('laptop')
+    expect(accepted[0]?.remote).toMatch(/^127\.0\.0\.1:\d+$/)
+  })
+
+  test.each<[string, ConnectionOptions, string]>([
+    // who comes                                   what it offers                                     what it asks
+    ['a client without a key', { ...modern }, upgrade('/tandem', 'tandem')],
+    ['a TLS 1.2 client with the key', { maxVersion: 'TLSv1.2', ciphers: 'PSK', ...psk }, upgrade('/tandem', 'tandem')],
+    [
+      'a TLS 1.2 client with the key and an ephemeral one',
+      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-PSK-CHACHA20-POLY1305', ...psk },
+      upgrade('/tandem', 'tandem'),
+    ],
+    [
+      'a client whose name lacks the role',
+      { ...modern, pskCallback: () => ({ psk: Buffer.from(key), identity: 'laptop' }) },
+      upgrade('/tandem', 'tandem'),
+    ],
+    ['another path', { ...modern, ...psk }, upgrade('/', 'tandem')],
+    ['another host (a web page that was rebound)', { ...modern, ...psk }, upgrade('/tandem', 'localhost')],
+    ['a plain request', { ...modern, ...psk }, 'GET /tandem HTTP/1.1\r\nHost: tandem\r\n\r\n'],
+    ['no HTTP at all', { ...modern, ...psk }, '\x00\x01\x02\r\n\r\n'],
+  ])('%s is refused, and told to the owner', async (_, options, request) => {
+    const { listener, accepted, refused } = await listening()
+    expect(await tlsClient(listener, options, request)).not.toContain('101 Switching')
+    await until(() => refused.length === 1)
+    expect(accepted).toEqual([])
+  })
+
+  test('a TLS client with a certificate is refused', async () => {
+    const { listener, accepted, refused } = await listening()
+    const certificate = selfSigned()
+    expect(await tlsClient(listener, { ...modern, ...certificate }, upgrade('/tandem', 'tandem'))).toBe('cut')
+    await until(() => refused.length === 1)
+    expect(accepted).toEqual([])
+  })
+
+  test('a server that shows a certificate is refused, even one that is trusted', async () => {
+    const { cert, key: certKey } = selfSigned()
+    const server = createServer({ cert, key: certKey }, (stream) => stream.on('error', () => {}))
+    server.on('tlsClientError', () => {})
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    ends.push(() => server.close())
+    const bound = server.address()
+    const port = bound !== null && typeof bound === 'object' ? bound.port : 0
+    const attempt = nodeSockets().connect(
+      { host: '127.0.0.1', port },
+      { identity: 'laptop', key },
+      new AbortController().signal,
+    )
+    await expect(attempt).rejects.toMatchObject({ code: 'protocol' })
+  })
+
+  test('a server that never answers is given up at the deadline', async () => {
+    const { listener } = await listening(60)
+    // The listener is the silent end here: the client below speaks no TLS to it, and this server none to the client.
+    const silent = createTcp()
+    const port = await silent.port
+    const attempt = nodeSockets({ deadlineMs: 50 }).connect(
+      { host: '127.0.0.1', port },
+      { identity: 'laptop', key },
+      new AbortController().signal,
+    )
+    await expect(attempt).rejects.toMatchObject({ code: 'timed-out' })
+    expect(listener.endpoint.port).not.toBe(port)
+  })
+
+  test('a session cannot be resumed with a ticket in place of the key', async () => {
+    const { listener, refused } = await listening()
+    let session: Buffer | undefined
+    const first = connectTls({ ...listener.endpoint, ...modern, ...psk, checkServerIdentity: () => undefined })
+    first.on('error', () => {})
+    first.on('session', (ticket) => {
+      session = ticket
+    })
+    await new Promise((resolve) => first.once('secureConnect', resolve))
+    first.write(upgrade('/', 'tandem'))
+    first.resume()
+    await new Promise((resolve) => first.once('close', resolve))
+    await until(() => refused.length === 1)
+    const options = session === undefined ? { ...modern } : { ...modern, session }
+    expect(await tlsClient(listener, options, upgrade('/tandem', 'tandem'))).toBe('cut')
+  })
+
+  test('silent connections are dropped at the deadline, and more than the most of them never keep a good peer out', async () => {
+    const { listener, accepted, refused } = await listening(300)
+    const silent = unauthenticatedMax + 8
+    let cut = 0
+    for (let i = 0; i < silent; i++) {
+      const raw = connectTcp(listener.endpoint.port, '127.0.0.1')
+      ends.push(() => raw.destroy())
+      raw.on('error', () => {})
+      raw.on('close', () => {
+        cut += 1
+      })
+      await new Promise((resolve) => raw.once('connect', resolve))
+    }
+    const good = await nodeSockets().connect(
+      listener.endpoint,
+      { identity: 'laptop', key },
+      new AbortController().signal,
+    )
+    ends.push(() => good.close('end of test'))
+    await until(() => accepted.length === 1)
+    await until(() => cut === silent)
+    expect(refused.map((failure) => failure.code)).toEqual(Array(silent).fill('timed-out'))
+    // The good peer is past the deadline too, and still there.
+    const echoed = new Promise<Uint8Array>((resolve) => {
+      good.start({ frame: resolve, drained() {}, closed() {} })
+    })
+    accepted[0]?.send(Uint8Array.of(5))
+    expect([...(await echoed)]).toEqual([5])
+  })
+
+  test('a text message is a breach of the protocol', async () => {
+    const { listener, accepted } = await listening()
+    const stream = connectTls({ ...listener.endpoint, ...modern, ...psk, checkServerIdentity: () => undefined })
+    ends.push(() => stream.destroy())
+    stream.on('error', () => {})
+    stream.write(upgrade('/tandem', 'tandem'))
+    // The first data is the answer to the request, the second the closing frame: answered by hanging up.
+    stream.once('data', () => stream.once('data', () => stream.destroy()))
+    await until(() => accepted.length === 1)
+    const closed = new Promise<LinkFailure>((resolve) => {
+      accepted[0]?.start({ frame() {}, drained() {}, closed: resolve })
+    })
+    // FIN and text, masked with zeros, two bytes: 'hi'.
+    stream.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]))
+    expect((await closed).code).toBe('protocol')
+  })
+
+  test('a name that no resolver knows is unreachable', async () => {
+    const attempt = nodeSockets().connect(
+      { host: 'no-such-host.invalid', port: 4242 },
+      { identity: 'laptop', key },
+      new AbortController().signal,
+    )
+    await expect(attempt).rejects.toMatchObject({ code: 'unreachable' })
+  })
+
+  test('an address of another machine cannot be listened on', async () => {
+    const attempt = nodeSockets().listen(
+      { host: '192.0.2.1', port: 0 },
+      () => undefined,
+      () => {},
+      () => {},
+    )
+    await expect(attempt).rejects.toMatchObject({ code: 'unreachable' })
+  })
+
+  /** A TCP server that accepts and says nothing. */
+  function createTcp(): { port: Promise<number> } {
+    const server = createServerTcp((raw) => {
+      ends.push(() => raw.destroy())
+      raw.on('error', () => {})
+    })
+    ends.push(() => server.close())
+    const port = new Promise<number>((resolve) =>
+      server.listen(0, '127.0.0.1', () => {
+        const bound = server.address()
+        resolve(bound !== null && typeof bound === 'object' ? bound.port : 0)
+      }),
+    )
+    return { port }
+  }
+})
+
+/** A condition of real sockets, waited for with a deadline. */
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('the condition did not come true in time')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+function selfSigned(): { cert: string; key: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-certificate-'))
+  try {
+    const files = { key: join(folder, 'key.pem'), cert: join(folder, 'cert.pem') }
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'].concat([
+        '-subj',
+        '/CN=127.0.0.1',
+        '-keyout',
+        files.key,
+        '-out',
+        files.cert,
+      ]),
+      { stdio: 'ignore' },
+    )
+    return { cert: readFileSync(files.cert, 'utf8'), key: readFileSync(files.key, 'utf8') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,199 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type AbsPath, absPath } from '../../src/core/path.js'
+import { nodeStores } from '../../src/host/node/store.js'
+import { storeFault } from '../../src/host/node/store-pages.js'
+import { type Store, StoreFailure } from '../../src/host/store.js'
+import { describeStore } from './store.suite.js'
+
+const storeThread = new URL('./fixtures/store-thread.mjs', import.meta.url)
+
+describeStore('lmdb', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tandem-store-'))
+  return {
+    stores: nodeStores(),
+    path: absPath(join(folder, 'records')),
+    release: () => rmSync(folder, { recursive: true, force: true }),
+  }
+})
+
+describe('store: files that are no stores', () => {
+  let folder: string
+  let path: AbsPath
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-store-'))
+    path = absPath(join(folder, 'records'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  const rows: [what: string, damage: () => void][] = [
+    ['random bytes', () => writeFileSync(path, noise(100_000))],
+    ['a few random bytes', () => writeFileSync(path, noise(17))],
+    ['a text', () => writeFileSync(path, 'archive of alpha and beta\n'.repeat(1_000))],
+    ['zeros', () => writeFileSync(path, Buffer.alloc(65_536))],
+    ['a directory in the way', () => mkdirSync(path)],
+    ['a fifo in the way', () => void execFileSync('mkfifo', [path])],
+    ['a store without its second meta page', () => truncateSync(filled(path, 2_000), 4_096)],
+    ['a store cut to its meta pages', () => truncateSync(filled(path, 2_000), 8_192)],
+    [
+      'a store cut in the middle',
+      () => truncateSync(filled(path, 20_000), Math.floor(statSync(path).size / 2 / 4_096) * 4_096),
+    ],
+    [
+      'a store cut in the middle of a page',
+      () => truncateSync(filled(path, 20_000), Math.floor(statSync(path).size / 2) + 1_000),
+    ],
+    ['a store whose meta pages are overwritten', () => overwrite(filled(path, 2_000), 0, noise(8_192))],
+    ['a store of another page layout', () => overwrite(filled(path, 2_000), 28, Buffer.from([1, 0, 0, 0]))],
+  ]
+  test.each(rows)('%s is corrupt, and the process lives', (_, damage) => {
+    damage()
+    expect(codeOfOpening(path)).toBe('corrupt')
+  })
+
+  test('an empty file is a store that was never written', () => {
+    writeFileSync(path, '')
+    const store = nodeStores().open(path)
+    store.write((transaction) => transaction.put(Uint8Array.of(1), Uint8Array.of(2)))
+    expect(store.get(Uint8Array.of(1))).toEqual(Uint8Array.of(2))
+    store.close()
+  })
+
+  test('a directory that does not exist is a failure of the world, and is not made', () => {
+    expect(codeOfOpening(absPath(join(folder, 'absent', 'records')))).toBe('io')
+    expect(statSync(join(folder, 'absent'), { throwIfNoEntry: false })).toBeUndefined()
+  })
+
+  test('a corrupt store can be moved aside and made anew', () => {
+    writeFileSync(path, noise(50_000))
+    expect(codeOfOpening(path)).toBe('corrupt')
+    rmSync(path)
+    const store = nodeStores().open(path)
+    expect(store.get(Uint8Array.of(1))).toBeUndefined()
+    store.close()
+  })
+
+  test('the walk follows every page of a whole store, and a store that lacks only free pages is whole', () => {
+    filled(path, 20_000)
+    // Claims that the file once had a thousand pages more: as LMDB leaves it when a transaction gave pages back.
+    const meta = readFileSync(path).subarray(0, 8_192)
+    for (const at of [144, 4_096 + 144]) meta.writeBigUInt64LE(meta.readBigUInt64LE(at) + 1_000n, at)
+    overwrite(path, 0, meta)
+    expect(storeFault(path)).toBeUndefined()
+    truncateSync(path, statSync(path).size - 200 * 4_096)
+    expect(storeFault(path)).toMatch(/cut off/)
+  })
+})
+
+describe('store: threads and full disks', () => {
+  let folder: string
+  let path: AbsPath
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-store-'))
+    path = absPath(join(folder, 'records'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('what a worker committed is seen in the same turn, and the other way round', () => {
+    const mine = nodeStores().open(path)
+    const turn = new Int32Array(new SharedArrayBuffer(4))
+    const worker = new Worker(storeThread, { workerData: { path, turn, rounds: 300 } })
+    // The whole exchange is one turn of this thread: no timer of lmdb runs in between.
+    for (let round = 1; round <= 300; round++) {
+      mine.write((transaction) => transaction.put(Uint8Array.of(1), number(round)))
+      Atomics.store(turn, 0, round * 2 - 1)
+      Atomics.notify(turn, 0)
+      if (Atomics.wait(turn, 0, round * 2 - 1, 10_000) === 'timed-out') throw new Error(`no answer in round ${round}`)
+      expect(mine.get(Uint8Array.of(2))).toEqual(number(round))
+      expect([...mine.range(Uint8Array.of(2), Uint8Array.of(3))].map((record) => record.value)).toEqual([number(round)])
+    }
+    mine.close()
+    return new Promise<void>((resolve, reject) => {
+      worker.on('error', reject)
+      worker.on('exit', () => resolve())
+    })
+  })
+
+  test.skipIf(spawnSync('unshare', ['-Urm', 'true']).status !== 0)(
+    'a full disk is a transient failure of the transaction, and what was there stays readable',
+    () => {
+      const script = fileURLToPath(new URL('./fixtures/store-full-disk.mjs', import.meta.url))
+      const shell = 'mount -t tmpfs -o size=2m none "$1" && exec "$2" "$3" "$1"'
+      const said = execFileSync('unshare', ['-Urm', 'sh', '-c', shell, 'sh', folder, process.execPath, script], {
+        encoding: 'utf8',
+      })
+      expect(JSON.parse(said)).toEqual({
+        failure: 'disk-full',
+        transient: true,
+        readable: true,
+        afterRoom: true,
+        secondStore: 'disk-full',
+      })
+    },
+  )
+})
+
+function filled(path: AbsPath, records: number): AbsPath {
+  const store: Store = nodeStores().open(path)
+  for (let from = 0; from < records; from += 5_000) {
+    store.write((transaction) => {
+      for (let at = from; at < Math.min(records, from + 5_000); at++) {
+        transaction.put(number((at * 7_919) % records), Buffer.alloc(at % 500 === 0 ? 9_000 : 90, 1))
+      }
+    })
+  }
+  store.close()
+  return path
+}
+
+function codeOfOpening(path: AbsPath): string {
+  try {
+    const store = nodeStores().open(path)
+    store.close()
+    return 'opened'
+  } catch (error) {
+    if (error instanceof StoreFailure) return error.code
+    throw error
+  }
+}
+
+function overwrite(path: string, position: number, bytes: Uint8Array): void {
+  const fd = openSync(path, 'r+')
+  writeSync(fd, bytes, 0, bytes.length, position)
+  closeSync(fd)
+}
+
+function number(value: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, value)
+  return bytes
+}
+
+/** Bytes without a pattern, the same in every run. */
+function noise(length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  let state = 12_345
+  for (let at = 0; at < length; at++) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    bytes[at] = state >>> 16
+  }
+  return bytes
+}

@@ -1,0 +1,525 @@
+import { encodeName, nameBytesMax } from '../../src/core/path.js'
+import type { Kind } from '../../src/host/files.js'
+import { type Entry, failure, Inode, nothing } from './inode.js'
+import { Journal, type NameChange } from './journal.js'
+import type { Dice } from './random.js'
+
+/** Who did it: a user, or the name of an agent's process. */
+export type Actor = string
+export const user: Actor = 'user'
+
+/** What happened to a name or a file, told at once and in order. `inode` is the one that came, went or changed. */
+export interface DiskEvent {
+  readonly what:
+    | 'created'
+    | 'removed'
+    | 'moved-from'
+    | 'moved-to'
+    | 'replaced' // lost its name to one that was moved there: no watcher hears of it
+    | 'modified'
+    | 'stored' // through a mapping: no watcher hears of it
+    | 'attributes'
+    | 'close-write'
+    | 'freed'
+  readonly directory: Inode | undefined
+  readonly name: string
+  readonly inode: Inode
+  readonly actor: Actor
+}
+
+export interface DiskOptions {
+  readonly device: bigint
+  /** The file system's wall clock. */
+  readonly wallNs: () => bigint
+  readonly timeNs: () => number
+  /** Times are taken from the timer's last tick. */
+  readonly tickNs?: bigint
+  /** What a set time is cut to: 1 ns on ext4, 2 s on exFAT. */
+  readonly timeUnitNs?: bigint
+  readonly capacityBytes?: number
+  readonly folding?: boolean
+  readonly exchange?: boolean
+  readonly leases?: boolean
+  /** A freed inode number is given to the next file (ext4) or never (tmpfs). */
+  readonly reuseInodes?: boolean
+  readonly filesystem?: string
+}
+
+/** Write-back of the kernel: what is older is on the platter without a sync. */
+const writeBackNs = 30e9
+
+/** One file system in memory: what is seen, and apart from it what a power loss would leave. */
+export class Disk {
+  readonly root: Inode
+  readonly listeners = new Set<(event: DiskEvent) => void>()
+  usedBytes = 0
+  /** The next sync fails, once. */
+  failNextSync = false
+  readOnly = false
+  readonly device: bigint
+  readonly filesystem: string
+  readonly exchangeable: boolean
+  readonly leases: boolean
+  capacityBytes: number
+  private readonly tickNs: bigint
+  private readonly timeUnitNs: bigint
+  private readonly journal = new Journal()
+  private readonly dirty = new Set<Inode>()
+  private readonly freeNumbers: bigint[] = []
+  private nextNumber = 2n
+
+  constructor(private readonly options: DiskOptions) {
+    this.device = options.device
+    this.filesystem = options.filesystem ?? 'ext'
+    this.exchangeable = options.exchange ?? true
+    this.leases = options.leases ?? true
+    this.capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER
+    this.tickNs = options.tickNs ?? 4_000_000n
+    this.timeUnitNs = options.timeUnitNs ?? 1n
+    this.root = new Inode(this.nextNumber++, this.device, 'directory', 0o755, this.stamp())
+    this.root.links = 2
+    this.save(this.root)
+  }
+
+  // ---- names
+
+  entry(directory: Inode, name: string): Entry | undefined {
+    return directory.entries.get(this.key(name))
+  }
+
+  /** @throws FileFailure for a name that no file can have */
+  find(directory: Inode, name: string): Inode | undefined {
+    if (name.length > 63 && encodeName(name).length > nameBytesMax) throw failure('name-too-long', name, 'lookup')
+    return directory.entries.get(this.key(name))?.inode
+  }
+
+  create(directory: Inode, name: string, kind: Kind, mode: number, actor: Actor, target = ''): Inode {
+    this.room(directory, name, 'create')
+    if (this.find(directory, name) !== undefined) throw failure('exists', name, 'create')
+    const inode = new Inode(this.number(), this.device, kind, mode, this.stamp())
+    inode.target = target
+    if (kind === 'directory') inode.links = 1
+    this.dirty.add(inode)
+    inode.dirtySinceNs = this.options.timeNs()
+    this.name(directory, name, inode)
+    this.touchDirectory(directory)
+    this.journal.add([this.change(directory, name)], this.options.timeNs(), false, inode.id)
+    this.tell('created', directory, name, inode, actor)
+    return inode
+  }
+
+  link(inode: Inode, directory: Inode, name: string, actor: Actor): void {
+    this.room(directory, name, 'link')
+    if (this.find(directory, name) !== undefined) throw failure('exists', name, 'link')
+    this.name(directory, name, inode)
+    this.changed(inode)
+    this.touchDirectory(directory)
+    this.journal.add([this.change(directory, name)], this.options.timeNs(), false)
+    this.tell('created', directory, name, inode, actor)
+  }
+
+  removeFile(directory: Inode, name: string, actor: Actor): void {
+    this.writable(name, 'unlink')
+    const inode = this.existing(directory, name, 'unlink')
+    if (inode.kind === 'directory') throw failure('is-directory', name, 'unlink')
+    this.takeAway(directory, name, inode)
+    this.changed(inode)
+    this.journal.add([this.change(directory, name)], this.options.timeNs(), false, inode.id)
+    this.tell('removed', directory, name, inode, actor)
+    this.freeIfUnused(inode, actor)
+  }
+
+  removeDirectory(directory: Inode, name: string, actor: Actor): void {
+    this.writable(name, 'rmdir')
+    const inode = this.existing(directory, name, 'rmdir')
+    if (inode.kind !== 'directory') throw failure('not-directory', name, 'rmdir')
+    if (inode.entries.size > 0) throw failure('not-empty', name, 'rmdir')
+    this.takeAway(directory, name, inode)
+    this.journal.add([this.change(directory, name)], this.options.timeNs(), true, inode.id)
+    this.tell('removed', directory, name, inode, actor)
+    this.freeIfUnused(inode, actor)
+  }
+
+  rename(
+    from: Inode,
+    name: string,
+    to: Inode,
+    toName: string,
+    how: 'no-replace' | 'exchange' | 'replace',
+    actor: Actor,
+  ): void {
+    if (how === 'exchange' && !this.exchangeable) throw failure('unsupported', name, 'rename')
+    this.room(to, toName, 'rename')
+    const moved = this.existing(from, name, 'rename')
+    const there = this.find(to, toName)
+    if (how === 'no-replace' && there !== undefined) throw failure('exists', toName, 'rename')
+    if (how === 'exchange' && there === undefined) throw failure('absent', toName, 'rename')
+    if (isWithin(to, moved) || (how === 'exchange' && there !== undefined && isWithin(from, there)))
+      throw failure('unsupported', toName, 'rename')
+    if (moved === there) return
+    if (how === 'exchange' && there !== undefined) this.swap(from, name, moved, to, toName, there, actor)
+    else this.move(from, name, moved, to, toName, there, actor)
+  }
+
+  // ---- bytes and properties
+
+  read(inode: Inode, into: Uint8Array, position: number): number {
+    const part = inode.data.subarray(position, position + into.length)
+    into.set(part)
+    return part.length
+  }
+
+  write(inode: Inode, bytes: Uint8Array, position: number, actor: Actor): void {
+    this.writable('', 'write')
+    if (bytes.length === 0) return
+    this.setData(inode, spliced(inode.data, bytes, position))
+    inode.mtimeNs = this.stamp()
+    inode.ctimeNs = inode.mtimeNs
+    this.tellAtHome('modified', inode, actor)
+  }
+
+  truncate(inode: Inode, sizeBytes: number, actor: Actor): void {
+    this.writable('', 'truncate')
+    const data = new Uint8Array(sizeBytes)
+    data.set(inode.data.subarray(0, sizeBytes))
+    this.setData(inode, data)
+    inode.mtimeNs = this.stamp()
+    inode.ctimeNs = inode.mtimeNs
+    this.tellAtHome('modified', inode, actor)
+  }
+
+  /** A store through a shared mapping. Only the first one into a clean page moves the times (E5); no event comes of any. */
+  store(inode: Inode, bytes: Uint8Array, position: number, actor: Actor): void {
+    const clean = !this.dirty.has(inode)
+    this.setData(inode, spliced(inode.data, bytes, position).subarray(0, inode.data.length))
+    if (clean) {
+      inode.mtimeNs = this.stamp()
+      inode.ctimeNs = inode.mtimeNs
+    }
+    this.tellAtHome('stored', inode, actor)
+  }
+
+  setMode(inode: Inode, mode: number, actor: Actor): void {
+    this.writable('', 'chmod')
+    inode.mode = mode & 0o7777
+    this.changed(inode)
+    this.tellAtHome('attributes', inode, actor)
+  }
+
+  setTime(inode: Inode, mtimeNs: bigint, actor: Actor): void {
+    this.writable('', 'utimes')
+    inode.mtimeNs = floorTo(mtimeNs, this.timeUnitNs)
+    this.changed(inode)
+    this.tellAtHome('attributes', inode, actor)
+  }
+
+  setOwner(inode: Inode, uid: number, gid: number, actor: Actor): void {
+    inode.uid = uid
+    inode.gid = gid
+    this.changed(inode)
+    this.tellAtHome('attributes', inode, actor)
+  }
+
+  // ---- descriptors
+
+  open(inode: Inode, writing: boolean): void {
+    inode.opens += 1
+    if (writing) inode.writers += 1
+  }
+
+  closed(inode: Inode, writing: boolean, actor: Actor): void {
+    inode.opens -= 1
+    if (writing) {
+      inode.writers -= 1
+      this.tellAtHome('close-write', inode, actor)
+    }
+    this.freeIfUnused(inode, actor)
+  }
+
+  // ---- durability
+
+  /** fdatasync or fsync of a file: bytes, size and times; not its name. */
+  sync(inode: Inode): void {
+    if (this.syncFails([inode])) throw failure('io', '', 'fsync')
+    if (!inode.stuck) this.save(inode)
+  }
+
+  syncDirectory(directory: Inode): void {
+    if (this.syncFails([])) throw failure('io', '', 'fsync')
+    this.journal.save(directory)
+    this.save(directory)
+  }
+
+  syncFilesystem(): void {
+    if (this.syncFails(this.dirty)) throw failure('io', '', 'syncfs')
+    this.journal.saveAll()
+    for (const inode of [...this.dirty]) if (!inode.stuck) this.save(inode)
+  }
+
+  /**
+   * The machine went down: what is seen becomes what is on the platter. Unsaved bytes are kept, lost, torn, empty, or the old
+   * ones under the new times (E1, E2). Every descriptor is gone.
+   */
+  losePower(dice: Dice): void {
+    const writtenBack = this.options.timeNs() - writeBackNs
+    this.journal.lose(dice, dice.chance(0.5) ? 'ordered' : 'loose', writtenBack)
+    for (const inode of this.dirty) {
+      if (inode.kind === 'file' && (inode.stuck || inode.dirtySinceNs >= writtenBack)) loseBytes(inode, dice)
+    }
+    this.dirty.clear()
+    this.usedBytes = 0
+    const seen = new Set<Inode>()
+    this.revive(this.root, seen)
+    for (const inode of seen) if (inode.kind !== 'directory') this.usedBytes += inode.data.length
+  }
+
+  /** Every inode that has a name, directories first. */
+  *reachable(from: Inode = this.root): Iterable<Inode> {
+    yield from
+    for (const { inode } of from.entries.values()) {
+      if (inode.kind === 'directory') yield* this.reachable(inode)
+      else yield inode
+    }
+  }
+
+  stamp(): bigint {
+    return floorTo(floorTo(this.options.wallNs(), this.tickNs), this.timeUnitNs)
+  }
+
+  // ---- inside
+
+  private swap(from: Inode, name: string, moved: Inode, to: Inode, toName: string, there: Inode, actor: Actor): void {
+    this.takeAway(from, name, moved)
+    this.takeAway(to, toName, there)
+    this.name(to, toName, moved)
+    this.name(from, name, there)
+    this.changed(moved)
+    this.changed(there)
+    const barrier = moved.kind === 'directory' || there.kind === 'directory'
+    this.journal.add([this.change(from, name), this.change(to, toName)], this.options.timeNs(), barrier)
+    this.tell('moved-from', from, name, moved, actor)
+    this.tell('moved-to', to, toName, moved, actor)
+    this.tell('moved-from', to, toName, there, actor)
+    this.tell('moved-to', from, name, there, actor)
+  }
+
+  private move(
+    from: Inode,
+    name: string,
+    moved: Inode,
+    to: Inode,
+    toName: string,
+    there: Inode | undefined,
+    actor: Actor,
+  ): void {
+    if (there !== undefined) {
+      if (there.kind === 'directory' && moved.kind !== 'directory') throw failure('is-directory', toName, 'rename')
+      if (there.kind !== 'directory' && moved.kind === 'directory') throw failure('not-directory', toName, 'rename')
+      if (there.entries.size > 0) throw failure('not-empty', toName, 'rename')
+      this.takeAway(to, toName, there)
+    }
+    this.takeAway(from, name, moved)
+    this.name(to, toName, moved)
+    this.changed(moved)
+    this.journal.add(
+      [this.change(from, name), this.change(to, toName)],
+      this.options.timeNs(),
+      moved.kind === 'directory',
+      there?.id,
+    )
+    this.tell('moved-from', from, name, moved, actor)
+    this.tell('moved-to', to, toName, moved, actor)
+    if (there === undefined) return
+    this.tell('replaced', to, toName, there, actor)
+    this.freeIfUnused(there, actor)
+  }
+
+  private name(directory: Inode, name: string, inode: Inode): void {
+    directory.entries.set(this.key(name), { name, inode })
+    inode.links += 1
+    if (inode.kind === 'directory') directory.links += 1
+    inode.home = { directory, name }
+  }
+
+  private takeAway(directory: Inode, name: string, inode: Inode): void {
+    directory.entries.delete(this.key(name))
+    inode.links -= 1
+    if (inode.kind === 'directory') directory.links -= 1
+    if (inode.home?.directory === directory && this.key(inode.home.name) === this.key(name)) inode.home = undefined
+    this.touchDirectory(directory)
+  }
+
+  private change(directory: Inode, name: string): NameChange {
+    const key = this.key(name)
+    return { directory, key, after: directory.entries.get(key) }
+  }
+
+  private touchDirectory(directory: Inode): void {
+    directory.mtimeNs = this.stamp()
+    directory.ctimeNs = directory.mtimeNs
+  }
+
+  private changed(inode: Inode): void {
+    inode.ctimeNs = this.stamp()
+    this.markDirty(inode)
+  }
+
+  private setData(inode: Inode, data: Uint8Array): void {
+    const grown = data.length - inode.data.length
+    if (grown > 0 && this.usedBytes + grown > this.capacityBytes) throw failure('disk-full', '', 'write')
+    this.usedBytes += grown
+    inode.data = data
+    inode.stuck = false
+    this.markDirty(inode)
+  }
+
+  private markDirty(inode: Inode): void {
+    if (this.dirty.has(inode)) return
+    this.dirty.add(inode)
+    inode.dirtySinceNs = this.options.timeNs()
+  }
+
+  private save(inode: Inode): void {
+    inode.saved = { data: inode.data, mode: inode.mode, mtimeNs: inode.mtimeNs, ctimeNs: inode.ctimeNs }
+    this.dirty.delete(inode)
+  }
+
+  private syncFails(covered: Iterable<Inode>): boolean {
+    if (!this.failNextSync) return false
+    this.failNextSync = false
+    // Pitfall 15: told once. The pages count as clean from now on, and what they held is not on the platter.
+    for (const inode of covered) if (inode.kind === 'file' && this.dirty.has(inode)) inode.stuck = true
+    return true
+  }
+
+  private freeIfUnused(inode: Inode, actor: Actor): void {
+    const names = inode.kind === 'directory' ? inode.links - 1 : inode.links
+    if (names > 0 || inode.opens > 0 || inode.freed) return
+    inode.freed = true
+    this.usedBytes -= inode.data.length
+    this.dirty.delete(inode)
+    if (this.options.reuseInodes ?? true) this.freeNumbers.push(inode.id)
+    this.tell('freed', undefined, '', inode, actor)
+  }
+
+  private revive(directory: Inode, seen: Set<Inode>): void {
+    seen.add(directory)
+    directory.entries.clear()
+    directory.opens = 0
+    directory.holder = undefined
+    directory.links = directory === this.root ? 2 : 1
+    for (const [key, entry] of directory.savedEntries) {
+      const { inode } = entry
+      if (inode.kind === 'directory' && seen.has(inode)) continue
+      if (!seen.has(inode)) {
+        inode.links = 0
+        inode.opens = 0
+        inode.writers = 0
+        inode.holder = undefined
+        inode.freed = false
+      }
+      if (inode.kind === 'directory') this.revive(inode, seen)
+      else seen.add(inode)
+      directory.entries.set(key, entry)
+      inode.links += 1
+      if (inode.kind === 'directory') directory.links += 1
+      inode.home = { directory, name: entry.name }
+      this.save(inode)
+    }
+  }
+
+  private existing(directory: Inode, name: string, call: string): Inode {
+    const inode = this.find(directory, name)
+    if (inode === undefined) throw failure('absent', name, call)
+    return inode
+  }
+
+  /** Whether a name can be put into the directory at all. */
+  private room(directory: Inode, name: string, call: string): void {
+    this.writable(name, call)
+    if (directory.home === undefined && directory !== this.root) throw failure('absent', name, call)
+    if (this.usedBytes >= this.capacityBytes) throw failure('disk-full', name, call)
+  }
+
+  private writable(name: string, call: string): void {
+    if (this.readOnly) throw failure('read-only', name, call)
+  }
+
+  private number(): bigint {
+    return this.freeNumbers.pop() ?? this.nextNumber++
+  }
+
+  private key(name: string): string {
+    return this.options.folding === true ? name.normalize('NFD').toLowerCase() : name
+  }
+
+  private tellAtHome(what: DiskEvent['what'], inode: Inode, actor: Actor): void {
+    this.tell(what, inode.home?.directory, inode.home?.name ?? '', inode, actor)
+  }
+
+  private tell(what: DiskEvent['what'], directory: Inode | undefined, name: string, inode: Inode, actor: Actor): void {
+    const event: DiskEvent = { what, directory, name, inode, actor }
+    for (const listener of this.listeners) listener(event)
+  }
+}
+
+/** Whether `directory` is `ancestor` or lies below it. */
+export function isWithin(directory: Inode, ancestor: Inode): boolean {
+  let at: Inode | undefined = directory
+  while (at !== undefined) {
+    if (at === ancestor) return true
+    at = at.home?.directory
+  }
+  return false
+}
+
+function spliced(data: Uint8Array, bytes: Uint8Array, position: number): Uint8Array {
+  const next = new Uint8Array(Math.max(data.length, position + bytes.length))
+  next.set(data)
+  next.set(bytes, position)
+  return next
+}
+
+function floorTo(value: bigint, unit: bigint): bigint {
+  const rest = value % unit
+  return value - (rest < 0n ? rest + unit : rest)
+}
+
+/** The ways in which unsaved bytes come out of a power loss. */
+function loseBytes(inode: Inode, dice: Dice): void {
+  const saved = inode.saved
+  const fate = dice.weighted({ kept: 2, old: 3, restamped: 2, torn: 2, empty: 1 })
+  if (fate === 'kept' && !inode.stuck) return
+  if (saved === undefined) {
+    // Never synced: the name may be there with nothing behind it, or with zeros where bytes should be.
+    inode.data = fate === 'torn' ? tornFrom(nothing, inode.data, dice) : nothing
+    return
+  }
+  if (inode.data === saved.data) {
+    restore(inode)
+    return
+  }
+  if (fate === 'restamped' && saved.data.length === inode.data.length) inode.data = saved.data
+  else if (fate === 'torn') inode.data = tornFrom(saved.data, inode.data, dice)
+  else if (fate === 'empty') inode.data = nothing
+  else {
+    inode.data = saved.data
+    restore(inode)
+  }
+}
+
+function restore(inode: Inode): void {
+  if (inode.saved === undefined) return
+  inode.mode = inode.saved.mode
+  inode.mtimeNs = inode.saved.mtimeNs
+  inode.ctimeNs = inode.saved.ctimeNs
+}
+
+/** New bytes up to some place, then what was there before, or zeros. */
+function tornFrom(before: Uint8Array, after: Uint8Array, dice: Dice): Uint8Array {
+  const torn = new Uint8Array(after.length)
+  torn.set(before.subarray(0, after.length))
+  const cut = dice.below(after.length + 1)
+  torn.set(after.subarray(0, cut))
+  return torn
+}

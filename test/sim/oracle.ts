@@ -1,0 +1,330 @@
+import { type AbsPath, isReservedName, isWithin, join, type RelPath, rootPath } from '../../src/core/path.js'
+import { type DiskEvent, user } from './disk.js'
+import type { Inode } from './inode.js'
+import type { Machine } from './machine.js'
+import type { Scheduler } from './scheduler.js'
+import { absentHeld, differencesOf, type Held, textOf, treeOf } from './tree.js'
+
+export interface OracleSide {
+  readonly name: string
+  readonly machine: Machine
+  readonly root: AbsPath
+}
+
+/** A version of a file or symlink: all its bytes, or its target. */
+type Version = string
+
+interface Fate {
+  /** A user replaced or removed it where it was, or it went down with a machine: it may be gone. */
+  over: boolean
+  /** Where a user removed it by its name, and did not put it elsewhere. */
+  removedAt: { readonly side: OracleSide; readonly path: RelPath } | undefined
+  /** It has had more than one place: where it ends is a question of names. */
+  moved: boolean
+}
+
+/** What one claim of an archive says: the content of a path on which both sides once agreed. */
+export interface Claim {
+  readonly path: RelPath
+  /** As `claimOf` writes it. */
+  readonly held: Held
+}
+
+/**
+ * Watches every disk, knows nothing of the engine, and says what no agent may do: lose a version, show part of one, make
+ * one up, bring back what was deleted, claim an agreement that never was.
+ */
+export class Oracle {
+  readonly violations: string[] = []
+  /** Visible changes made by agents so far. */
+  agentChanges = 0
+  private readonly fates = new Map<Version, Fate>()
+  /** Inodes that have a name anywhere, by what they hold. */
+  private readonly holders = new Map<Version, Set<Inode>>()
+  private readonly held = new Map<Inode, Version>()
+  private readonly writers = new WeakMap<Inode, string>()
+  private readonly parters = new WeakMap<Inode, string>()
+  private readonly touched = new Map<OracleSide, Set<RelPath>>()
+  private readonly current = new Map<OracleSide, Map<RelPath, Held>>()
+  private readonly agreed = new Map<RelPath, Set<Held>>()
+  private readonly machines = new Set<Machine>()
+  private powerLost = false
+
+  constructor(
+    private readonly scheduler: Scheduler,
+    private readonly sides: readonly [OracleSide, OracleSide],
+  ) {
+    for (const side of sides) {
+      this.touched.set(side, new Set())
+      this.current.set(side, new Map())
+      this.machines.add(side.machine)
+    }
+    for (const machine of this.machines) {
+      for (const disk of machine.disks) disk.listeners.add((event) => this.hear(event))
+      machine.onPowerLoss(() => this.lostPower(machine))
+    }
+    for (const side of sides) this.refresh(side, rootPath)
+  }
+
+  /** Highest paths at which the two roots differ now. */
+  differences(): RelPath[] {
+    const [alpha, beta] = this.sides
+    return differencesOf(treeOf(alpha.machine, alpha.root), treeOf(beta.machine, beta.root))
+  }
+
+  /**
+   * What must hold once everything is healed and quiet. `conflicts` are the paths that the agents call conflicts: only there
+   * may the roots differ.
+   */
+  checkEnd(conflicts: readonly RelPath[]): void {
+    for (const path of this.differences()) {
+      if (!conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)))
+        this.violate(`the roots differ at ${path}, which nobody calls a conflict`)
+      else if (!this.powerLost && !this.sides.every((side) => this.wasTouched(side, path)))
+        this.violate(`a conflict at ${path}, which only one side has touched`)
+    }
+    const visible = new Set<Version>()
+    for (const side of this.sides)
+      for (const inode of treeOf(side.machine, side.root).values()) visible.add(versionOf(inode))
+    for (const [version, fate] of this.fates)
+      if (!fate.over && !visible.has(version)) this.violate(`lost: ${spoken(version)} is visible nowhere`)
+    if (!this.powerLost) this.checkRemoved()
+  }
+
+  /** Whether both sides held each claimed content at one moment. */
+  checkClaims(claims: Iterable<Claim>): void {
+    for (const { path, held } of claims)
+      if (this.agreed.get(path)?.has(held) !== true)
+        this.violate(`the archive claims ${spoken(held)} at ${path}, on which the sides never agreed`)
+  }
+
+  /** C5: what was deleted, and was neither written again nor moved, is not on both sides. */
+  private checkRemoved(): void {
+    for (const [version, { removedAt, moved }] of this.fates) {
+      if (removedAt === undefined || moved) continue
+      const everywhere = this.sides.every((side) => {
+        const inode = treeOf(side.machine, side.root).get(removedAt.path)
+        return inode !== undefined && versionOf(inode) === version
+      })
+      if (everywhere)
+        this.violate(`came back: ${spoken(version)} at ${removedAt.path}, deleted on ${removedAt.side.name}`)
+    }
+  }
+
+  // ---- events
+
+  private hear(event: DiskEvent): void {
+    const { inode, what, actor } = event
+    if (what === 'freed') {
+      this.drop(inode)
+      this.held.delete(inode)
+      return
+    }
+    const place = event.directory === undefined ? undefined : this.placeOf(event.directory, event.name)
+    if (place !== undefined) {
+      if (actor === user) this.touched.get(place.side)?.add(place.path)
+      else if (what !== 'close-write') this.agentChanges += 1
+    }
+    if (actor === user) this.userDid(event, place)
+    else this.agentDid(event, place)
+    if (place !== undefined && what !== 'close-write') this.refresh(place.side, place.path)
+  }
+
+  private userDid(event: DiskEvent, place: Place | undefined): void {
+    const { inode, what } = event
+    if (what === 'modified' || what === 'stored') {
+      this.writers.set(inode, user)
+      this.userWrote(inode)
+    } else if (what === 'created' && inode.kind !== 'directory') this.born(inode)
+    else if (what === 'removed' || what === 'replaced') {
+      if (inode.kind === 'directory' || inode.links > 0) return
+      this.parters.set(inode, user)
+      this.drop(inode)
+      this.over(this.held.get(inode), what === 'removed' ? place : undefined)
+    } else if (what === 'moved-to') this.markMoved(inode)
+  }
+
+  private userWrote(inode: Inode): void {
+    this.over(this.held.get(inode), undefined)
+    this.drop(inode)
+    this.born(inode)
+    if (inode.links > 0) return
+    const version = this.held.get(inode) ?? ''
+    if (this.parters.get(inode) === user) this.over(version, undefined)
+    else this.violate(`lost: ${spoken(version)} was written into a file that an agent had removed`)
+  }
+
+  private agentDid(event: DiskEvent, place: Place | undefined): void {
+    const { inode, what, actor } = event
+    if (what === 'modified') {
+      this.writers.set(inode, actor)
+      this.lastCopy(inode, `${actor} wrote over`)
+      this.drop(inode)
+      this.hold(inode)
+    } else if (what === 'created' && inode.kind !== 'directory') this.hold(inode)
+    else if ((what === 'removed' || what === 'replaced') && inode.kind !== 'directory' && inode.links === 0) {
+      this.parters.set(inode, actor)
+      this.drop(inode)
+      this.lastCopy(inode, `${actor} removed`)
+    }
+    if (place !== undefined && (what === 'modified' || what === 'created' || what === 'moved-to'))
+      this.checkWhole(inode, place, actor)
+  }
+
+  /** Every file that an agent makes visible is a version that somebody wrote, whole. */
+  private checkWhole(inode: Inode, place: Place, actor: string): void {
+    if (inode.kind === 'directory') {
+      for (const { name, inode: member } of inode.entries.values())
+        if (!isReservedName(name)) this.checkWhole(member, { side: place.side, path: join(place.path, name) }, actor)
+    } else if (!this.fates.has(versionOf(inode)))
+      this.violate(`${actor} shows at ${place.side.name}:${place.path} what nobody wrote: ${spoken(versionOf(inode))}`)
+  }
+
+  /** The last place of a version that nobody gave up must not go. */
+  private lastCopy(inode: Inode, what: string): void {
+    const version = this.held.get(inode)
+    if (version === undefined || this.fates.get(version)?.over !== false) return
+    const others = this.holders.get(version)
+    if (others === undefined || others.size === 0 || (others.size === 1 && others.has(inode)))
+      this.violate(`lost: ${what} the last copy of ${spoken(version)}`)
+  }
+
+  private born(inode: Inode): void {
+    const version = versionOf(inode)
+    // An empty file carries no token: nobody can tell it from another, so it is never missed.
+    if (!this.fates.has(version)) this.fates.set(version, { over: version === '', removedAt: undefined, moved: false })
+    this.hold(inode)
+  }
+
+  private over(version: Version | undefined, removed: Place | undefined): void {
+    const fate = version === undefined ? undefined : this.fates.get(version)
+    if (fate === undefined) return
+    fate.over = true
+    fate.removedAt ??= removed
+  }
+
+  private markMoved(inode: Inode): void {
+    for (const { inode: member } of inode.entries.values()) this.markMoved(member)
+    const fate = this.fates.get(versionOf(inode))
+    if (fate !== undefined) fate.moved = true
+  }
+
+  // ---- who holds what
+
+  private hold(inode: Inode): void {
+    const version = versionOf(inode)
+    this.held.set(inode, version)
+    if (inode.links === 0) return
+    const holders = this.holders.get(version)
+    if (holders === undefined) this.holders.set(version, new Set([inode]))
+    else holders.add(inode)
+  }
+
+  private drop(inode: Inode): void {
+    const version = this.held.get(inode)
+    if (version !== undefined) this.holders.get(version)?.delete(inode)
+  }
+
+  /** After a power loss: what the machine holds is read afresh. What is held nowhere went down with it. */
+  private lostPower(machine: Machine): void {
+    this.powerLost = true
+    for (const inode of [...this.held.keys()]) {
+      if (!machine.disks.some((disk) => disk.device === inode.device)) continue
+      this.drop(inode)
+      this.held.delete(inode)
+    }
+    for (const disk of machine.disks) for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode)
+    for (const [version, fate] of this.fates) if ((this.holders.get(version)?.size ?? 0) === 0) fate.over = true
+    for (const side of this.sides) if (side.machine === machine) this.refresh(side, rootPath)
+  }
+
+  private foundAfterPowerLoss(inode: Inode): void {
+    if (inode.kind === 'directory') return
+    const writer = this.writers.get(inode)
+    const place = inode.home === undefined ? undefined : this.placeOf(inode.home.directory, inode.home.name)
+    if (!this.fates.has(versionOf(inode))) {
+      // What the power loss made of a user's unsaved bytes is what the disk now says; of an agent's it may not be seen.
+      if (writer === undefined || writer === user)
+        this.fates.set(versionOf(inode), { over: true, removedAt: undefined, moved: true })
+      else if (place !== undefined)
+        this.violate(`a power loss tore what ${writer} had published at ${place.side.name}:${place.path}`)
+    }
+    this.hold(inode)
+  }
+
+  // ---- agreement
+
+  private refresh(side: OracleSide, path: RelPath): void {
+    const current = this.current.get(side)
+    const other = this.current.get(side === this.sides[0] ? this.sides[1] : this.sides[0])
+    if (current === undefined || other === undefined) return
+    const tree = treeOf(side.machine, side.root)
+    for (const known of [...current.keys()])
+      if (isWithin(known, path) && !tree.has(known)) {
+        current.delete(known)
+        if (!other.has(known)) this.agree(known, absentHeld)
+      }
+    for (const [at, inode] of tree) {
+      if (!isWithin(at, path)) continue
+      const held = claimOf(inode)
+      current.set(at, held)
+      if (other.get(at) === held) this.agree(at, held)
+    }
+  }
+
+  private agree(path: RelPath, held: Held): void {
+    const before = this.agreed.get(path)
+    if (before === undefined) this.agreed.set(path, new Set([held]))
+    else before.add(held)
+  }
+
+  // ---- places
+
+  /** Where a name lies that a user can see. */
+  private placeOf(directory: Inode, name: string): Place | undefined {
+    const names: string[] = []
+    let last = name
+    let at = directory
+    for (;;) {
+      if (isReservedName(last)) return undefined
+      names.push(last)
+      const side = this.sides.find((each) => each.machine.find(each.root) === at)
+      if (side !== undefined) return { side, path: names.reverse().join('/') as RelPath }
+      if (at.home === undefined) return undefined
+      last = at.home.name
+      at = at.home.directory
+    }
+  }
+
+  private wasTouched(side: OracleSide, path: RelPath): boolean {
+    for (const touched of this.touched.get(side) ?? [])
+      if (isWithin(touched, path) || isWithin(path, touched)) return true
+    return false
+  }
+
+  private violate(what: string): void {
+    this.violations.push(`${(this.scheduler.timeNs / 1e6).toFixed(3)} ms: ${what}`)
+    this.scheduler.note(`VIOLATION ${what}`)
+  }
+}
+
+interface Place {
+  readonly side: OracleSide
+  readonly path: RelPath
+}
+
+/** What an archive may claim of a path: kind and content, no properties. */
+export function claimOf(inode: Inode): Held {
+  if (inode.kind === 'directory') return 'directory'
+  if (inode.kind === 'special') return 'special'
+  return inode.kind === 'symlink' ? `symlink ${inode.target}` : `file ${textOf(inode.data)}`
+}
+
+function versionOf(inode: Inode): Version {
+  return inode.kind === 'symlink' ? `symlink ${inode.target}` : textOf(inode.data)
+}
+
+function spoken(version: Version): string {
+  const text = version.length > 48 ? `${version.slice(0, 40)}... (${version.length})` : version
+  return JSON.stringify(text)
+}

@@ -1,0 +1,33 @@
+import { describe, expect, test } from 'vitest'
+import type { Faults } from './faults.js'
+import { plainHouse } from './fixtures/plain-house.js'
+import { type SimResult, simulate } from './simulate.js'
+
+const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
+
+async function history(seed: number, faults: Partial<Faults> = {}): Promise<SimResult> {
+  return simulate({ seed, house: plainHouse, topology: 'local', faults })
+}
+
+describe('the simulation, tried on a synchronizer that is right only when it is alone', () => {
+  test.each(seeds)('seed %i: with nothing in between it keeps every promise', async (seed) => {
+    expect((await history(seed)).violations).toEqual([])
+  })
+
+  test('one seed is one history', async () => {
+    const one = await history(3, { interleave: 0.05, crashes: 2 })
+    const again = await history(3, { interleave: 0.05, crashes: 2 })
+    expect(again.trace).toBe(one.trace)
+    expect((await history(4, { interleave: 0.05, crashes: 2 })).trace).not.toBe(one.trace)
+  })
+
+  const rows: [what: string, faults: Partial<Faults>, seen: RegExp][] = [
+    ['a user who writes between its calls', { interleave: 0.1 }, /lost/],
+    ['a crash between its calls', { crashes: 6 }, /lost/],
+  ]
+  test.each(rows)('it is caught by %s', async (_, faults, seen) => {
+    const found: string[] = []
+    for (const seed of seeds) found.push(...(await history(seed, faults)).violations)
+    expect(found.join('\n')).toMatch(seen)
+  })
+})

@@ -1,0 +1,204 @@
+import type { RelPath } from '../../src/core/path.js'
+import type { AgentEvent } from '../../src/status/event.js'
+import { Chaos, type Faults, noFaults } from './faults.js'
+import type { OpenHouse } from './house.js'
+import { Dice } from './random.js'
+import { Scheduler } from './scheduler.js'
+import { SimWorld, type Topology } from './world.js'
+
+/** A user's step that a test names itself, at a virtual time after the agents have started. */
+export interface ScriptStep {
+  readonly atMs: number
+  act(world: SimWorld): void
+}
+
+export interface SimOptions {
+  readonly seed: number
+  readonly house: OpenHouse
+  readonly topology?: Topology
+  /** Steps of the two users together in the chaos phase. */
+  readonly steps?: number
+  readonly chaosMs?: number
+  readonly faults?: Partial<Faults>
+  /** Instead of users who act at random. */
+  readonly script?: readonly ScriptStep[]
+  /** Before the agents start. */
+  readonly prepare?: (world: SimWorld) => void
+  /** Ends the agent at this effect, counted from 1 over its lives; it is started again soon. */
+  readonly crashAt?: { readonly agent: string; readonly effect: number; readonly powerLoss: boolean }
+  /** Keep every line of the history, for reading. */
+  readonly keepLines?: boolean
+  /** Called when all is over and quiet: further checks, such as `world.oracle.checkClaims`. */
+  readonly inspect?: (world: SimWorld) => void
+}
+
+export interface SimResult {
+  readonly seed: number
+  /** Digest of the whole history: equal for two runs of one seed. */
+  readonly trace: string
+  /** What the oracle and the phases found wrong; empty is the promise kept. */
+  readonly violations: readonly string[]
+  readonly virtualMs: number
+  /** Scheduler steps. */
+  readonly steps: number
+  /** Effects of the agents, or of the one that `crashAt` names. */
+  readonly effects: number
+  readonly conflicts: readonly RelPath[]
+  readonly lives: number
+  readonly lines: readonly string[]
+  readonly events: readonly AgentEvent[]
+  readonly world: SimWorld
+}
+
+/** After the healing everything must be settled within this much virtual time. */
+const convergeNs = 120e9
+/** Equal for as long: sweeps, back-offs and late commits have had their time. */
+const stableNs = 4e9
+const checkNs = 200e6
+/** A quiet pair does no work (R1). */
+const quietNs = 20e9
+const rounds = 3
+
+/**
+ * One history of the whole house: chaos, healing, and then all must be equal but for conflicts; these are resolved by a user
+ * who copies one side to the other, and then all must be equal. Deterministic in its options.
+ */
+export async function simulate(options: SimOptions): Promise<SimResult> {
+  const dice = new Dice(options.seed)
+  const scheduler = new Scheduler(dice.stream('ties'), options.keepLines ?? false)
+  const world = new SimWorld(scheduler, dice, options.topology ?? 'linked', options.house, options.crashAt)
+  const faults = { ...noFaults, ...options.faults }
+  const chaos = new Chaos(world, faults, dice)
+  options.prepare?.(world)
+
+  const chaosNs = (options.chaosMs ?? 4_000) * 1e6
+  const start = dice.stream('start')
+  for (const agent of world.agents) agent.startAfter(start.skewed(0, 300_000_000))
+  if (options.script === undefined) plan(world, dice, options.steps ?? 40, chaosNs)
+  else for (const step of options.script) scheduler.after(step.atMs * 1e6, 'script', () => step.act(world))
+  chaos.begin(chaosNs)
+  await scheduler.pass(chaosNs)
+
+  scheduler.note('heal')
+  for (const user of world.users) user.finish()
+  chaos.end()
+  for (const agent of world.agents) if (!agent.alive) agent.startAfter(1e6)
+  const endingsBefore = world.agents.map((agent) => agent.endings.length)
+
+  const violations: string[] = []
+  const conflicts = await settle(world, violations, 'after the healing')
+  world.oracle.checkEnd(conflicts)
+  const found = world.oracle.differences()
+  for (let round = 1; world.oracle.differences().length > 0 && round <= rounds && violations.length === 0; round++) {
+    resolve(world, dice.stream(`resolve ${round}`))
+    await settle(world, violations, `after resolving ${round}`)
+  }
+  const left = world.oracle.differences()
+  if (violations.length === 0 && left.length > 0) violations.push(`still differing after resolving: ${left.join(', ')}`)
+  if (violations.length === 0) await beQuiet(world, violations)
+  for (const [index, agent] of world.agents.entries())
+    for (const why of agent.endings.slice(endingsBefore[index])) violations.push(`${agent.name} ended by itself ${why}`)
+  options.inspect?.(world)
+  for (const agent of world.agents) agent.kill()
+  await scheduler.settle()
+  return {
+    seed: options.seed,
+    trace: scheduler.trace,
+    violations: [...world.oracle.violations, ...violations],
+    virtualMs: scheduler.timeNs / 1e6,
+    steps: scheduler.steps,
+    effects: world.effects,
+    conflicts: found,
+    lives: world.agents.reduce((sum, agent) => sum + agent.lives, 0),
+    lines: scheduler.lines,
+    events: world.agents.flatMap((agent) => agent.events),
+    world,
+  }
+}
+
+/** Spreads the users' steps over the chaos phase, in bursts as people work. */
+function plan(world: SimWorld, dice: Dice, steps: number, chaosNs: number): void {
+  for (const user of world.users) {
+    const times = dice.stream(`${user.name} times`)
+    user.budget = Math.ceil(steps / 2)
+    let left = user.budget
+    while (left > 0) {
+      const burst = Math.min(left, times.between(1, 6))
+      const from = times.fraction() * chaosNs * 0.95
+      for (let index = 0; index < burst; index++)
+        world.scheduler.after(from + index * times.skewed(0, 30_000_000), `${user.name} acts`, () => user.act())
+      left -= burst
+    }
+  }
+}
+
+/**
+ * Runs until the roots have been equal but for conflicts for a while. Answers the paths that the agents call conflicts.
+ * Not settling in time is a violation.
+ */
+async function settle(world: SimWorld, violations: string[], when: string): Promise<RelPath[]> {
+  const { oracle, scheduler } = world
+  const deadline = scheduler.timeNs + convergeNs
+  let nextCheckNs = scheduler.timeNs + checkNs
+  let changes = -1
+  let differing = ''
+  let sinceNs = 0
+  const settled = await scheduler.run(() => {
+    if (scheduler.timeNs < nextCheckNs) return false
+    nextCheckNs = scheduler.timeNs + checkNs
+    const now = unexplained(world).join(', ')
+    if (oracle.agentChanges !== changes || now !== differing) {
+      changes = oracle.agentChanges
+      differing = now
+      sinceNs = scheduler.timeNs
+    }
+    return differing === '' && scheduler.timeNs - sinceNs >= stableNs
+  }, deadline)
+  if (!settled) {
+    const words = differing === '' ? 'the roots keep changing' : `the roots differ at ${differing}`
+    violations.push(`not settled ${when} within ${convergeNs / 1e9} s: ${words}`)
+  }
+  return conflictsOf(world)
+}
+
+function conflictsOf(world: SimWorld): RelPath[] {
+  return world.agents.flatMap((agent) => agent.conflictPaths())
+}
+
+/** Differences that no conflict explains. */
+function unexplained(world: SimWorld): RelPath[] {
+  const conflicts = conflictsOf(world)
+  return world.oracle
+    .differences()
+    .filter((path) => !conflicts.some((conflict) => covers(conflict, path) || covers(path, conflict)))
+}
+
+function covers(above: RelPath, path: RelPath): boolean {
+  return above === '' || path === above || path.startsWith(`${above}/`)
+}
+
+/** A user looks at each difference and makes both sides what one of them is. */
+function resolve(world: SimWorld, dice: Dice): void {
+  const [alpha, beta] = world.users
+  for (const path of world.oracle.differences()) {
+    const [from, to] = dice.chance(0.5) ? [alpha, beta] : [beta, alpha]
+    world.scheduler.note(`resolve ${path} as ${from.name} has it`)
+    to.files.copyFrom(from.files, path)
+  }
+  for (const agent of world.agents) agent.forgetConflicts()
+}
+
+async function beQuiet(world: SimWorld, violations: string[]): Promise<void> {
+  const { commits } = world
+  const changes = world.oracle.agentChanges
+  await world.scheduler.pass(quietNs)
+  if (world.oracle.agentChanges !== changes) violations.push('a quiet pair changed its roots')
+  if (world.commits !== commits) violations.push(`a quiet pair wrote ${world.commits - commits} transactions`)
+}
+
+/** A table row for every effect of a history, to crash at each. */
+export async function effectsOf(options: SimOptions, agent: string): Promise<number[]> {
+  // No effect has this number: the history runs undisturbed, and counts.
+  const { effects } = await simulate({ ...options, crashAt: { agent, effect: -1, powerLoss: false } })
+  return Array.from({ length: effects }, (_, index) => index + 1)
+}

@@ -1,0 +1,201 @@
+import type { AbsPath } from '../../src/core/path.js'
+import { FileFailure } from '../../src/host/files.js'
+import { type Store, StoreFailure, type StoreRecord, type Stores, type Transaction } from '../../src/host/store.js'
+import { failure, type Inode } from './inode.js'
+import type { Machine } from './machine.js'
+import type { Process } from './process.js'
+
+/** The records of one store file: values by key, the keys as text whose order is that of the bytes. */
+interface Records {
+  keys: string[]
+  values: Map<string, Uint8Array>
+}
+
+/**
+ * The stores of one machine. A store is tied to its file, so it moves with it; what a transaction has written survives any
+ * power loss, as LMDB promises, apart from what an outside hand does: `restore` puts an older state back.
+ */
+export class StoreShelf {
+  /** Transactions committed so far, on any store. */
+  commits = 0
+  private readonly stores = new Map<Inode, Records>()
+
+  constructor(private readonly machine: Machine) {}
+
+  /** @throws StoreFailure */
+  recordsAt(path: AbsPath, process: Process): Records {
+    const { directory, name } = this.machine.resolveParent(path)
+    if (directory === undefined) throw new StoreFailure('io', path, failure('absent', path, 'open'))
+    const found = this.machine.member(directory, name)
+    const file = found ?? this.create(directory, name, process.name)
+    if (file.kind !== 'file' || file.data.length > 0) throw new StoreFailure('corrupt', path, new Error('not a store'))
+    let records = this.stores.get(file)
+    if (records === undefined) {
+      records = { keys: [], values: new Map() }
+      this.stores.set(file, records)
+    }
+    return records
+  }
+
+  /** What all stores hold now, to be put back later: a backup, or a snapshot of the virtual machine. */
+  snapshot(): ReadonlyMap<Inode, Records> {
+    const copy = new Map<Inode, Records>()
+    for (const [file, records] of this.stores)
+      copy.set(file, { keys: [...records.keys], values: new Map(records.values) })
+    return copy
+  }
+
+  /** Puts an older state back. No process may have a store open. Stores made since are empty. */
+  restore(snapshot: ReadonlyMap<Inode, Records>): void {
+    for (const [file, records] of this.stores) {
+      const older = snapshot.get(file)
+      records.keys = older === undefined ? [] : [...older.keys]
+      records.values = new Map(older?.values)
+    }
+  }
+
+  private create(directory: Inode, name: string, actor: string): Inode {
+    const disk = this.machine.diskOf(directory)
+    const file = disk.create(directory, name, 'file', 0o600, actor)
+    disk.syncDirectory(directory)
+    return file
+  }
+}
+
+export class SimStores implements Stores {
+  constructor(
+    private readonly process: Process,
+    private readonly shelf: StoreShelf,
+  ) {}
+
+  open(path: AbsPath): Store {
+    enter(this.process, 'store-open', path, false)
+    return new SimStore(this.process, this.shelf, path, this.shelf.recordsAt(path, this.process))
+  }
+}
+
+class SimStore implements Store {
+  constructor(
+    private readonly process: Process,
+    private readonly shelf: StoreShelf,
+    private readonly path: AbsPath,
+    private readonly records: Records,
+  ) {}
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return copied(this.records.values.get(textOf(key)))
+  }
+
+  *range(from: Uint8Array, to: Uint8Array): Generator<StoreRecord, void, undefined> {
+    yield* between(this.records, from, to)
+  }
+
+  write<T>(body: (transaction: Transaction) => T): T {
+    // A dead main thread runs on until it waits; what it writes goes nowhere.
+    if (!enter(this.process, 'store-write', this.path, true))
+      return body(new SimTransaction({ keys: [...this.records.keys], values: new Map(this.records.values) }))
+    const transaction = new SimTransaction(this.records)
+    // Another writer would wait for this one, so none may run meanwhile.
+    this.process.transactions += 1
+    try {
+      const answer = body(transaction)
+      this.shelf.commits += 1
+      return answer
+    } catch (error) {
+      transaction.rollBack()
+      throw error
+    } finally {
+      this.process.transactions -= 1
+    }
+  }
+
+  close(): void {}
+}
+
+class SimTransaction implements Transaction {
+  private readonly before: [key: string, value: Uint8Array | undefined][] = []
+
+  constructor(private readonly records: Records) {}
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return copied(this.records.values.get(textOf(key)))
+  }
+
+  *range(from: Uint8Array, to: Uint8Array): Generator<StoreRecord, void, undefined> {
+    yield* between(this.records, from, to)
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.set(textOf(key), new Uint8Array(value))
+  }
+
+  remove(key: Uint8Array): void {
+    this.set(textOf(key), undefined)
+  }
+
+  rollBack(): void {
+    for (const [key, value] of this.before.reverse()) assign(this.records, key, value)
+  }
+
+  private set(key: string, value: Uint8Array | undefined): void {
+    this.before.push([key, this.records.values.get(key)])
+    assign(this.records, key, value)
+  }
+}
+
+/** Whether the process lives; a job of a dead one is ended here. */
+function enter(process: Process, call: string, path: AbsPath, effect: boolean): boolean {
+  if (process.depth === 0) return effect ? process.act(call, path) : true
+  try {
+    process.enter(call, path, effect)
+    return true
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    throw new StoreFailure(error.code === 'disk-full' ? 'disk-full' : 'io', path, error)
+  }
+}
+
+function assign(records: Records, key: string, value: Uint8Array | undefined): void {
+  const known = records.values.has(key)
+  if (value === undefined) {
+    if (!known) return
+    records.values.delete(key)
+    records.keys.splice(placeOf(records.keys, key), 1)
+  } else {
+    if (!known) records.keys.splice(placeOf(records.keys, key), 0, key)
+    records.values.set(key, value)
+  }
+}
+
+/** The records of the range as they are at this moment. */
+function between(records: Records, from: Uint8Array, to: Uint8Array): StoreRecord[] {
+  const first = placeOf(records.keys, textOf(from))
+  const end = placeOf(records.keys, textOf(to))
+  const found: StoreRecord[] = []
+  for (let at = first; at < end; at++) {
+    const key = records.keys[at] ?? ''
+    const value = copied(records.values.get(key))
+    if (value !== undefined) found.push({ key: new Uint8Array(Buffer.from(key, 'latin1')), value })
+  }
+  return found
+}
+
+/** The place of the first key that is not before `key`. */
+function placeOf(keys: readonly string[], key: string): number {
+  let low = 0
+  let high = keys.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((keys[middle] ?? '') < key) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function textOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
+}
+
+function copied(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value === undefined ? undefined : new Uint8Array(value)
+}

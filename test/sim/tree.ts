@@ -1,0 +1,52 @@
+import { type AbsPath, isReservedName, join, type RelPath, rootPath } from '../../src/core/path.js'
+import type { Inode } from './inode.js'
+import type { Machine } from './machine.js'
+
+/** What a path holds, as text: equal texts are equal to a user. Directories' times are nobody's concern. */
+export type Held = string
+
+export const absentHeld: Held = 'absent'
+
+export function heldBy(inode: Inode): Held {
+  const mode = inode.mode.toString(8)
+  if (inode.kind === 'directory') return `directory ${mode}`
+  if (inode.kind === 'symlink') return `symlink ${inode.target}`
+  if (inode.kind === 'special') return 'special'
+  return `file ${mode} ${inode.mtimeNs} ${textOf(inode.data)}`
+}
+
+/** The bytes of a file as text, one character each: the name under which a version is known. */
+export function textOf(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1')
+}
+
+/** Everything that a user sees below a root, its own private folders left out. Empty when the root is not there. */
+export function treeOf(machine: Machine, root: AbsPath): Map<RelPath, Inode> {
+  const tree = new Map<RelPath, Inode>()
+  const top = machine.find(root)
+  if (top !== undefined) gather(machine, top, rootPath, tree)
+  return tree
+}
+
+function gather(machine: Machine, directory: Inode, path: RelPath, tree: Map<RelPath, Inode>): void {
+  for (const { name } of directory.entries.values()) {
+    if (isReservedName(name)) continue
+    const inode = machine.member(directory, name)
+    if (inode === undefined) continue
+    const below = join(path, name)
+    tree.set(below, inode)
+    if (inode.kind === 'directory') gather(machine, inode, below, tree)
+  }
+}
+
+/** Paths at which two trees differ, the highest of each branch, in order. */
+export function differencesOf(one: ReadonlyMap<RelPath, Inode>, other: ReadonlyMap<RelPath, Inode>): RelPath[] {
+  const differing: RelPath[] = []
+  for (const path of new Set([...one.keys(), ...other.keys()])) {
+    const left = one.get(path)
+    const right = other.get(path)
+    if (left === undefined || right === undefined || heldBy(left) !== heldBy(right)) differing.push(path)
+  }
+  differing.sort()
+  return differing.filter((path) => !differing.some((above) => above !== path && path.startsWith(`${above}/`)))
+}

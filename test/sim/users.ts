@@ -1,0 +1,233 @@
+import { join, type RelPath, relPath, rootPath } from '../../src/core/path.js'
+import { FileFailure } from '../../src/host/files.js'
+import type { Inode } from './inode.js'
+import type { Dice } from './random.js'
+import type { Scheduler } from './scheduler.js'
+import type { UserFiles, UserHandle } from './user-files.js'
+
+/** Few names, so that the two sides meet; one is not UTF-8. */
+const names = ['a', 'b', 'c', 'd', 'e', 'notes.txt', 'n\udcff']
+const depthMax = 3
+const openMax = 3
+/** A file that no user touches: the root is never emptied by accident. */
+export const kept = relPath('kept')
+
+const weights = {
+  create: 14,
+  save: 16,
+  overwrite: 10,
+  append: 8,
+  hold: 6,
+  map: 2,
+  remove: 8,
+  removeTree: 3,
+  rename: 9,
+  makeDirectory: 9,
+  makeSymlink: 4,
+  chmod: 4,
+  touch: 3,
+  changeType: 3,
+}
+
+/** What a program does in several calls: between two of them anything may happen. */
+type Work = Generator<void, void, undefined>
+
+/**
+ * Somebody at work in one root. Each step is one call, or a few that no one comes between; what a program does in several
+ * calls is spread over several steps. Every version written carries a token that is written nowhere else.
+ */
+export class User {
+  /** Steps that are left in the chaos phase. */
+  budget = 0
+  private readonly under: Work[] = []
+  private tokens = 0
+
+  constructor(
+    readonly name: string,
+    readonly files: UserFiles,
+    private readonly dice: Dice,
+    private readonly scheduler: Scheduler,
+  ) {}
+
+  /** One step: goes on with what was begun, or begins something. A command that fails is a step too. */
+  act(): void {
+    if (this.budget <= 0) return
+    this.budget -= 1
+    const goOn = this.under.length >= openMax || (this.under.length > 0 && this.dice.chance(0.6))
+    if (goOn) this.advance(this.dice.pick(this.under))
+    else this.begin()
+  }
+
+  /** Ends everything that was begun: descriptors are closed, saves completed. */
+  finish(): void {
+    this.budget = 0
+    for (const work of [...this.under]) while (this.under.includes(work)) this.advance(work)
+  }
+
+  /** The machine lost its power: nothing that was begun goes on. */
+  forget(): void {
+    this.under.length = 0
+  }
+
+  /** Bytes that were never written before. */
+  version(path: RelPath): string {
+    this.tokens += 1
+    const token = `${this.name}#${this.tokens} `
+    // Mostly small; now and then larger than one read, so that a torn copy can be told.
+    const size = this.dice.chance(0.01) ? 300_000 : this.dice.skewed(0, 400)
+    return `${token}${path} `.padEnd(size, `${this.tokens}.`)
+  }
+
+  private begin(): void {
+    const kind = this.dice.weighted(weights)
+    this.scheduler.note(`${this.name} ${kind}`)
+    const work = tried(this.works[kind])
+    if (work === undefined) return
+    this.under.push(work)
+    this.advance(work)
+  }
+
+  private advance(work: Work): void {
+    const over = tried(() => work.next().done) ?? true
+    if (over) this.under.splice(this.under.indexOf(work), 1)
+  }
+
+  private readonly works: Record<keyof typeof weights, () => Work | undefined> = {
+    create: () => this.create(),
+    save: () => this.save(),
+    overwrite: () => this.overwrite(),
+    append: () => this.append(),
+    hold: () => this.hold(),
+    map: () => this.map(),
+    remove: () => done(this.files.remove(this.file())),
+    removeTree: () => this.removeTree(),
+    rename: () => done(this.files.rename(this.existing(), this.fresh())),
+    makeDirectory: () => done(this.files.makeDirectory(this.fresh())),
+    makeSymlink: () => done(this.files.makeSymlink(this.fresh(), `to ${this.name}#${++this.tokens}`)),
+    chmod: () => done(this.files.setMode(this.file(), this.dice.pick([0o644, 0o600, 0o755, 0o640]))),
+    touch: () => done(this.files.setTime(this.file(), BigInt(this.dice.below(2_000_000_000)) * 1_000_000_007n)),
+    changeType: () => this.changeType(),
+  }
+
+  private create(): undefined {
+    const path = this.fresh()
+    this.files.create(path, this.version(path))
+  }
+
+  /** As editors do: beside it, then over it. */
+  private *save(): Work {
+    const path = this.file()
+    const beside = relPath(`${path}.${this.name}.swp`)
+    this.files.create(beside, this.version(path))
+    yield
+    this.files.rename(beside, path)
+  }
+
+  /** As a shell's '>' does: emptied first, filled later. */
+  private *overwrite(): Work {
+    const path = this.file()
+    const handle = this.files.open(path)
+    try {
+      handle.truncate(0)
+      if (this.dice.chance(0.5)) yield
+      const text = this.version(path)
+      if (this.dice.chance(0.3)) {
+        handle.append(text.slice(0, text.length >> 1))
+        yield
+        handle.append(text.slice(text.length >> 1))
+      } else handle.append(text)
+    } finally {
+      handle.close()
+    }
+  }
+
+  private append(): undefined {
+    const path = this.file()
+    const handle = this.files.open(path)
+    handle.append(this.version(path))
+    handle.close()
+  }
+
+  /** As a database does: keeps it open, and writes when nobody thinks of it any more. */
+  private *hold(): Work {
+    const path = this.file()
+    const handle = this.files.open(path)
+    yield* this.writing(handle, () => handle.write(this.version(path), 0))
+  }
+
+  private *map(): Work {
+    const path = this.file()
+    const handle = this.files.open(path)
+    // A store changes bytes of the same length: the token, at the least.
+    yield* this.writing(handle, () => {
+      if (handle.sizeBytes >= 40) handle.store(this.version(path).padEnd(40).slice(0, 40), 0)
+    })
+  }
+
+  private *writing(handle: UserHandle, write: () => void): Work {
+    for (let round = this.dice.between(1, 3); round > 0; round--) {
+      write()
+      yield
+    }
+    yield
+    if (this.dice.chance(0.5)) write()
+    handle.close()
+  }
+
+  /** As rm -rf does, from the leaves up; what comes in meanwhile makes it fail. */
+  private *removeTree(): Work {
+    const top = this.pickFrom((inode) => inode.kind === 'directory')
+    const below = [...this.files.paths().keys()].filter((path) => path === top || path.startsWith(`${top}/`))
+    for (const path of below.reverse()) {
+      this.files.remove(path)
+      if (this.dice.chance(0.3)) yield
+    }
+  }
+
+  private *changeType(): Work {
+    const path = this.existing()
+    const isDirectory = this.files.find(path)?.kind === 'directory'
+    this.files.removeTree(path)
+    if (this.dice.chance(0.3)) yield
+    if (isDirectory) this.files.create(path, this.version(path))
+    else {
+      this.files.makeDirectory(path)
+      if (this.dice.chance(0.5)) this.files.create(join(path, 'a'), this.version(path))
+    }
+  }
+
+  /** A path that is there, if there is any: a made-up one fails the command. */
+  private existing(): RelPath {
+    return this.pickFrom(() => true)
+  }
+
+  private file(): RelPath {
+    return this.pickFrom((inode) => inode.kind === 'file')
+  }
+
+  private pickFrom(suits: (inode: Inode) => boolean): RelPath {
+    const paths: RelPath[] = []
+    for (const [path, inode] of this.files.paths()) if (path !== kept && suits(inode)) paths.push(path)
+    return paths.length === 0 ? relPath('none') : this.dice.pick(paths)
+  }
+
+  /** A path that may or may not be there, in a directory that is. */
+  private fresh(): RelPath {
+    const directories: RelPath[] = [rootPath]
+    for (const [path, inode] of this.files.paths())
+      if (inode.kind === 'directory' && path.split('/').length < depthMax) directories.push(path)
+    return join(this.dice.pick(directories), this.dice.pick(names))
+  }
+}
+
+/** A command that fails is no matter. */
+function tried<T>(command: () => T): T | undefined {
+  try {
+    return command()
+  } catch (error) {
+    if (error instanceof FileFailure) return undefined
+    throw error
+  }
+}
+
+function done(_step: unknown): undefined {}

@@ -1,0 +1,66 @@
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { relPath } from '../../src/core/path.js'
+import type { AgentEvent } from '../../src/status/event.js'
+import { levelOf, openLog } from '../../src/status/log.js'
+
+let directory = ''
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tandem-log-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const odd = 'a\n\x1b\u202e"\udcff'
+const conflict: AgentEvent = { event: 'conflict-found', pair: 'p', path: relPath(odd), detail: '' }
+
+test('one line of JSON per event, which holds the name exactly and shows nothing unsafe', async () => {
+  const file = join(directory, 'log')
+  const log = await openLog(file)
+  log.write(conflict)
+  log.write({ event: 'pair-current', pair: 'p' })
+  log.flush()
+  const lines = readFileSync(file, 'latin1').trimEnd().split('\n')
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { level: 'warn', time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/), pid: process.pid, ...conflict },
+    { level: 'info', time: expect.any(String), pid: process.pid, event: 'pair-current', pair: 'p' },
+  ])
+  expect(lines[0]).toMatch(/^[ -~]*$/)
+  expect(statSync(file).mode & 0o077).toBe(0)
+})
+
+test('a log that was moved away is opened again by its name', async () => {
+  const file = join(directory, 'log')
+  const log = await openLog(file)
+  log.write(conflict)
+  log.flush()
+  renameSync(file, `${file}.1`)
+  log.reopen()
+  log.write({ event: 'pair-current', pair: 'p' })
+  // Opening takes its time, and no event tells when it is done; a line that is written meanwhile waits for it.
+  await expect.poll(() => readIfThere(file)).toContain('pair-current')
+  expect(readFileSync(`${file}.1`, 'utf8')).not.toContain('pair-current')
+})
+
+test('a log that cannot be opened ends the run before anything begins', async () => {
+  await expect(openLog(join(directory, 'missing', 'log'))).rejects.toMatchObject({
+    name: 'ConfigFailure',
+    code: 'bad-preference',
+  })
+})
+
+test('what needs a repair is an error, what needs a look a warning', () => {
+  expect(levelOf({ event: 'pair-halted', pair: 'p', code: 'missing', detail: '' })).toBe('error')
+  expect(levelOf(conflict)).toBe('warn')
+  expect(levelOf({ event: 'scan-started', root: 'r' })).toBe('debug')
+  expect(levelOf({ event: 'pair-current', pair: 'p' })).toBe('info')
+})
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
