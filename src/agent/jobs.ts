@@ -7,6 +7,7 @@ import { catchUpJob, listJob } from '../replica/jobs/list.js'
 import { setGenerationJob } from '../replica/jobs/marker.js'
 import { closeIndexJob, noteScannedJob, noteSyncedJob, openIndexJob } from '../replica/jobs/open-index.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
+import { unacknowledgedJob } from '../replica/jobs/past.js'
 import { recoverJob } from '../replica/jobs/recover.js'
 import { scanJob } from '../replica/jobs/scan.js'
 import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
@@ -43,4 +44,5 @@ export const jobs = [
   supplyOpenJob,
   sweepJob,
   syncJob,
+  unacknowledgedJob,
 ] as const

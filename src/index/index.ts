@@ -201,6 +201,8 @@ export class IndexEdit {
       }
       this.transaction.remove(key)
     }
+    // Directories that hung in the ones just purged.
+    for (const _ of this.transaction.range(Buffer.from('g'), Buffer.from('h'))) return true
     return false
   }
 

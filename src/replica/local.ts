@@ -58,7 +58,7 @@ export class LocalReplica implements Replica {
       boot: place.boot,
       index: index.id,
       run: index.run,
-      unacknowledged: root.pastOf(request.pair),
+      unacknowledged: await root.pastOf(request.pair),
       folding: facts.folding,
     }
   }

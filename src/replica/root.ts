@@ -10,6 +10,7 @@ import { Holds } from './holds.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
 import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
 import type { RootPlace } from './jobs/place.js'
+import { unacknowledgedJob } from './jobs/past.js'
 import { recoverJob } from './jobs/recover.js'
 import type { ScanOutput } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
@@ -56,7 +57,6 @@ export class LocalRoot {
     readonly place: RootPlace,
     readonly index: OpenIndexOutput,
     private readonly indexDirectory: AbsPath,
-    private readonly past: ReadonlyMap<string, readonly PastOutcome[]>,
   ) {
     const { host } = options
     this.watermark = new Watermark(index.sequence)
@@ -82,14 +82,8 @@ export class LocalRoot {
       emit({ event: 'store-moved-aside', path: index.index, movedTo: to, why })
     }
     const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId: facts.rootId }
-    const recovered = await workers.run(recoverJob, { place }, 'edit', rootLane)
-    const past = new Map<string, PastOutcome[]>()
-    for (const { pair, outcome } of recovered.past) {
-      const known = past.get(pair)
-      if (known === undefined) past.set(pair, [outcome])
-      else known.push(outcome)
-    }
-    return new LocalRoot(options, facts, place, index, indexDirectory, past)
+    await workers.run(recoverJob, { place }, 'edit', rootLane)
+    return new LocalRoot(options, facts, place, index, indexDirectory)
   }
 
   get host(): Host {
@@ -104,9 +98,9 @@ export class LocalRoot {
     return this.watermark.sequence
   }
 
-  /** Outcomes of earlier lives that the pair's lead has not acknowledged. */
-  pastOf(pair: string): readonly PastOutcome[] {
-    return this.past.get(pair) ?? []
+  /** Outcomes that the pair's lead has not acknowledged: of earlier lives of this agent, and of this one. */
+  pastOf(pair: string): Promise<readonly PastOutcome[]> {
+    return this.host.workers.run(unacknowledgedJob, { place: this.place, pair }, 'edit')
   }
 
   /**
@@ -189,9 +183,9 @@ export class LocalRoot {
     for (;;) {
       await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
       if (this.ending.signal.aborted) return
-      const { dirty, left } = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane)
+      const { dirty, pending } = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane)
       this.mark(dirty)
-      if (left === 0) break
+      if (pending === 0) break
     }
     this.sweeping = false
   }

@@ -99,7 +99,11 @@ export function touchedAt(paths: readonly string[]): Touched {
     names: () => names,
     member: (name) =>
       names.includes(name)
-        ? touchedAt(own.filter((path) => path.split('/')[0] === name).map((path) => path.slice(name.length + 1) || (path.endsWith('/') ? '/' : '')))
+        ? touchedAt(
+            own
+              .filter((path) => path.split('/')[0] === name)
+              .map((path) => path.slice(name.length + 1) || (path.endsWith('/') ? '/' : '')),
+          )
         : undefined,
   }
 }

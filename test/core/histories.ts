@@ -18,7 +18,10 @@ export interface Step {
 const names = ['a', 'b', 'c']
 const paths: RelPath[] = names.flatMap((one) => [
   relPath(one),
-  ...names.flatMap((two) => [relPath(`${one}/${two}`), ...names.slice(0, 2).map((three) => relPath(`${one}/${two}/${three}`))]),
+  ...names.flatMap((two) => [
+    relPath(`${one}/${two}`),
+    ...names.slice(0, 2).map((three) => relPath(`${one}/${two}/${three}`)),
+  ]),
 ])
 const modes = [0o644, 0o755, 0o600, 0o4755, 0o500]
 
@@ -27,7 +30,13 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
     side: fc.constantFrom<Step['side']>('alpha', 'beta', 'alpha', 'beta', 'both'),
     path: fc.constantFrom(...paths),
     content: fc.oneof(
-      fc.constantFrom<Step['content']>(...['u', 'v', 'ww'].map((text) => file(text)), directory(), absent, 'touch', 'chmod'),
+      fc.constantFrom<Step['content']>(
+        ...['u', 'v', 'ww'].map((text) => file(text)),
+        directory(),
+        absent,
+        'touch',
+        'chmod',
+      ),
       fc.constantFrom<Step['content']>({ kind: 'symlink', target: 's' }, directory()),
     ),
     mode: fc.constantFrom(...modes),

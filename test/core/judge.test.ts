@@ -92,10 +92,11 @@ describe('the mode', () => {
   ]
   for (const kind of ['file', 'directory'] as const) {
     test.each(rows)(`of a ${kind}: %s`, (_, archive, alpha, beta, verdict, rules = {}) => {
-      const of = (mode: number | undefined): Content => ({
-        ...(kind === 'file' ? A : D),
-        props: { mode, mtimeNs: kind === 'file' ? 1n : undefined },
-      } as Content)
+      const of = (mode: number | undefined): Content =>
+        ({
+          ...(kind === 'file' ? A : D),
+          props: { mode, mtimeNs: kind === 'file' ? 1n : undefined },
+        }) as Content
       expect(modeVerdict(judge(agreement(of(archive)), of(alpha), of(beta), { ...plainRules, ...rules }))).toBe(verdict)
     })
   }
@@ -127,7 +128,7 @@ describe('the time', () => {
     ['off and unknown', undefined, 7n, 9n, 'unchanged', { times: false }],
   ]
   test.each(rows)('%s', (_, archive, alpha, beta, verdict, rules = {}) => {
-    const of = (time: bigint | undefined): Content => ({ ...A, props: { mode: 0o644, mtimeNs: time } } as Content)
+    const of = (time: bigint | undefined): Content => ({ ...A, props: { mode: 0o644, mtimeNs: time } }) as Content
     const given = judge(agreement(of(archive)), of(alpha), of(beta), { ...plainRules, ...rules })
     expect(timeVerdict(given)).toBe(verdict)
   })
@@ -176,7 +177,9 @@ describe('a side that cannot hold what was agreed', () => {
     betaHolds: { mode: beta.mode, mtimeNs: beta.mtimeNs },
   })
   test('is unchanged as long as it holds what it held', () => {
-    expect(judge(held({ mode: 0o755, mtimeNs: 10n }), file('x', 0o600, 15n), file('x', 0o755, 10n), plainRules)).toEqual({
+    expect(
+      judge(held({ mode: 0o755, mtimeNs: 10n }), file('x', 0o600, 15n), file('x', 0o755, 10n), plainRules),
+    ).toEqual({
       kind: 'unchanged',
     })
   })

@@ -9,7 +9,7 @@ import { reconcile } from '../../src/core/reconcile.js'
 import type { Rules } from '../../src/core/rules.js'
 import { otherSide, type Side } from '../../src/core/side.js'
 import { type AgreementTree, type Tree, wholeTouched } from '../../src/core/tree.js'
-import { Disk, type Pair, pass } from './disk.js'
+import { type Disk, type Pair, pass } from './disk.js'
 import { agreed, agreement, directory, plainRules, problem, spoken, touchedAt, tree } from './fixtures.js'
 import { archiveNode, diskNode, emptyPair, mirroredSteps, rounds, type Step, steps, take } from './histories.js'
 import { type Node, same, synchronize } from './model.js'
@@ -133,7 +133,10 @@ describe('laws of the reconciler', () => {
           wholeTouched,
           plainRules,
         )
-        const moved = alone.map((decision) => ({ ...decision, path: decision.path === '' ? 'd' : `d/${decision.path}` }))
+        const moved = alone.map((decision) => ({
+          ...decision,
+          path: decision.path === '' ? 'd' : `d/${decision.path}`,
+        }))
         expect(beside.filter(({ path }) => isWithin(path, relPath('d')))).toEqual(moved)
       }),
       runs,
@@ -184,7 +187,9 @@ describe('laws of the reconciler', () => {
     fc.assert(
       fc.property(pairs, fc.constantFrom<Side>('alpha', 'beta'), fc.boolean(), (pair, side, back) => {
         pass(pair, plainRules)
-        const [conflict] = conflictsIn(decisionsOf(pair)).filter((one) => one.kind === 'conflict' && one.about === 'content')
+        const [conflict] = conflictsIn(decisionsOf(pair)).filter(
+          (one) => one.kind === 'conflict' && one.about === 'content',
+        )
         if (conflict === undefined) return
         const { path } = conflict
         const other = pair[otherSide(side)]
@@ -195,7 +200,9 @@ describe('laws of the reconciler', () => {
         pair[side].put(path, absent)
         for (const [at, content] of copied) pair[side].contents.set(at, content)
         const decisions = pass(pair, plainRules)
-        const left = decisions.filter((one) => one.kind === 'conflict' && one.about === 'content' && isWithin(one.path, path))
+        const left = decisions.filter(
+          (one) => one.kind === 'conflict' && one.about === 'content' && isWithin(one.path, path),
+        )
         expect(left).toEqual([])
         expect(same(subtree(pair.alpha, path), subtree(pair.beta, path))).toBe(true)
       }),
@@ -236,7 +243,9 @@ describe('laws of the reconciler', () => {
         for (const path of all) {
           if (conflicts.some((conflict) => isWithin(path, conflict))) continue
           expect(compareContents(pair.alpha.at(path), pair.beta.at(path))).toBe('same')
-          expect(compareContents(pair.archive.agreements.get(path)?.content ?? absent, pair.alpha.at(path))).toBe('same')
+          expect(compareContents(pair.archive.agreements.get(path)?.content ?? absent, pair.alpha.at(path))).toBe(
+            'same',
+          )
         }
       }),
       runs,
@@ -279,7 +288,11 @@ describe('laws of what is unsure', () => {
           if (operation.op === 'remove') expect(isWithin(path, operation.path)).toBe(false)
         }
         for (const operation of planOf(decisions, plainRules)[otherSide(side)])
-          expect(isWithin(operation.path, path) && operation.op === 'remove' && pair[side].at(parentOf(path)).kind === 'directory').toBe(false)
+          expect(
+            isWithin(operation.path, path) &&
+              operation.op === 'remove' &&
+              pair[side].at(parentOf(path)).kind === 'directory',
+          ).toBe(false)
       }),
       runs,
     )
@@ -288,8 +301,10 @@ describe('laws of what is unsure', () => {
   test('a problem changes nothing beside it while its parents are directories on both sides', () => {
     fc.assert(
       fc.property(pairs, everyPath, fc.constantFrom<Side>('alpha', 'beta'), (pair, path, side) => {
-        if (pair.alpha.at(parentOf(path)).kind !== 'directory' || pair.beta.at(parentOf(path)).kind !== 'directory') return
-        const beside = (decisions: readonly Decision[]): Decision[] => decisions.filter((one) => !isWithin(one.path, path))
+        if (pair.alpha.at(parentOf(path)).kind !== 'directory' || pair.beta.at(parentOf(path)).kind !== 'directory')
+          return
+        const beside = (decisions: readonly Decision[]): Decision[] =>
+          decisions.filter((one) => !isWithin(one.path, path))
         expect(beside(decisionsWith(pair, path, side))).toEqual(beside(decisionsOf(pair)))
       }),
       runs,
@@ -302,7 +317,12 @@ describe('laws of what is unsure', () => {
       if (at === path) return { found: problem, names: () => [], member: () => member('none') }
       return {
         found,
-        names: () => [...new Set([...names(), ...(parentOf(path) === at && at !== path ? [path.slice(at === '' ? 0 : at.length + 1)] : [])])],
+        names: () => [
+          ...new Set([
+            ...names(),
+            ...(parentOf(path) === at && at !== path ? [path.slice(at === '' ? 0 : at.length + 1)] : []),
+          ]),
+        ],
         member: (name) => troubled(join(at, name)),
       }
     }
@@ -337,13 +357,14 @@ describe('laws of what is unsure', () => {
 })
 
 describe('laws of prefer', () => {
-  const besides = (decisions: readonly Decision[]): string[] =>
-    spoken(decisions.filter((one) => one.kind === 'settle'))
+  const besides = (decisions: readonly Decision[]): string[] => spoken(decisions.filter((one) => one.kind === 'settle'))
 
   test('a root that is preferred leaves no conflict and wins each', () => {
     fc.assert(
       fc.property(pairs, fc.constantFrom<Side>('alpha', 'beta'), (pair, prefer) => {
-        const conflicts = conflictsIn(decisionsOf(pair)).filter((one) => one.kind === 'conflict' && one.about === 'content')
+        const conflicts = conflictsIn(decisionsOf(pair)).filter(
+          (one) => one.kind === 'conflict' && one.about === 'content',
+        )
         const before = copyOf(pair)
         const decisions = pass(pair, { ...plainRules, prefer })
         expect(conflictsIn(decisions)).toEqual([])
@@ -393,7 +414,10 @@ test('a tree drawn by hand and one on a disk are the same to the reconciler', ()
 
 function subtree(disk: Disk, path: RelPath): Node {
   const inside = [...disk.contents].filter(([at]) => isWithin(at, path))
-  const nodes = inside.map(([at, content]): [string, Node] => [at.slice(path.length), JSON.stringify(bare([at, content])[1])])
+  const nodes = inside.map(([at, content]): [string, Node] => [
+    at.slice(path.length),
+    JSON.stringify(bare([at, content])[1]),
+  ])
   return Object.fromEntries(nodes)
 }
 
@@ -405,7 +429,10 @@ function withoutFingerprints(value: unknown): string {
 
 /** Without properties. */
 function bare([path, content]: readonly [RelPath, Content]): [RelPath, unknown] {
-  return [path, content.kind === 'file' ? content.fingerprint : content.kind === 'symlink' ? content.target : content.kind]
+  return [
+    path,
+    content.kind === 'file' ? content.fingerprint : content.kind === 'symlink' ? content.target : content.kind,
+  ]
 }
 
 /** As the plain rules compare it. */

@@ -25,7 +25,8 @@ export function synchronize(path: string, { archive, alpha, beta }: World, confl
         conflicts,
       ),
     ])
-    const gather = (side: keyof World): Node => without(Object.fromEntries(members.map(([name, world]) => [name, world[side]])))
+    const gather = (side: keyof World): Node =>
+      without(Object.fromEntries(members.map(([name, world]) => [name, world[side]])))
     return { archive: gather('archive'), alpha: gather('alpha'), beta: gather('beta') }
   }
   if (same(alpha, archive)) return { archive: beta, alpha: beta, beta }

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Faults } from './faults.js'
-import { plainHouse } from './fixtures/plain-house.js'
+import { hastyHouse, plainHouse } from './fixtures/plain-house.js'
+import type { OpenHouse } from './house.js'
 import { type SimResult, simulate } from './simulate.js'
 
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
 
-async function history(seed: number, faults: Partial<Faults> = {}): Promise<SimResult> {
-  return simulate({ seed, house: plainHouse, topology: 'local', faults })
+async function history(seed: number, faults: Partial<Faults> = {}, house = plainHouse): Promise<SimResult> {
+  return simulate({ seed, house, topology: 'local', faults })
 }
 
 describe('the simulation, tried on a synchronizer that is right only when it is alone', () => {
@@ -21,13 +22,14 @@ describe('the simulation, tried on a synchronizer that is right only when it is 
     expect((await history(4, { interleave: 0.05, crashes: 2 })).trace).not.toBe(one.trace)
   })
 
-  const rows: [what: string, faults: Partial<Faults>, seen: RegExp][] = [
-    ['a user who writes between its calls', { interleave: 0.1 }, /lost/],
-    ['a crash between its calls', { crashes: 6 }, /lost/],
+  const rows: [what: string, house: OpenHouse, faults: Partial<Faults>, seen: RegExp][] = [
+    ['a user who writes between its calls', plainHouse, { interleave: 0.1 }, /lost/],
+    ['a crash, when its archive leads', hastyHouse, { crashes: 8 }, /lost|came back|never agreed/],
+    ['a failing call that it does not expect', plainHouse, { calls: 0.01 }, /^$/],
   ]
-  test.each(rows)('it is caught by %s', async (_, faults, seen) => {
+  test.each(rows)('it is caught by %s', async (_, house, faults, seen) => {
     const found: string[] = []
-    for (const seed of seeds) found.push(...(await history(seed, faults)).violations)
+    for (const seed of seeds) found.push(...(await history(seed, faults, house)).violations)
     expect(found.join('\n')).toMatch(seen)
   })
 })

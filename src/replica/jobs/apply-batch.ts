@@ -376,7 +376,8 @@ export class ApplyBatch {
   }
 
   private told(path: RelPath, published: Exclude<Published, { kind: 'done' }>): Outcome {
-    if (published.kind === 'busy') return { kind: 'failed', path, code: 'busy', detail: published.detail, transient: true }
+    if (published.kind === 'busy')
+      return { kind: 'failed', path, code: 'busy', detail: published.detail, transient: true }
     for (const each of published.dirty) this.dirty.add(each)
     return { kind: 'superseded', path, detail: published.detail }
   }

@@ -1,4 +1,4 @@
-import type { Outcome, Operation } from '../../core/operation.js'
+import type { Operation, Outcome } from '../../core/operation.js'
 import type { RelPath } from '../../core/path.js'
 import type { Job } from '../../host/workers.js'
 import { ApplyBatch } from './apply-batch.js'

@@ -1,7 +1,7 @@
 import { join, nameOf, parentOf, privateName, type RelPath, relPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import { formOf } from './form.js'
-import { type IntentHeader, headerLine, oldSlotName, type Step, slotName, stepLine } from './intent.js'
+import { headerLine, type IntentHeader, oldSlotName, type Step, slotName, stepLine } from './intent.js'
 import { createIntent, syncIntent } from './intent-file.js'
 import { dropEmptyDirectory, dropFile, ensureDirectory, goneCodes, type StageFolder } from './place.js'
 import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'

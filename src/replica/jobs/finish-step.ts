@@ -1,7 +1,8 @@
 import { absent, type Content } from '../../core/content.js'
 import type { Outcome } from '../../core/operation.js'
-import { nameOf, parentOf, rootPath } from '../../core/path.js'
+import { nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import { keepBeside } from './conflict-copy.js'
 import { contentOf, formOf } from './form.js'
 import type { Step } from './intent.js'
 import { finishDirectory } from './make.js'
@@ -24,10 +25,10 @@ export interface Places {
 export interface FinishedStep {
   /** undefined: it was not done, or is undone now. */
   readonly outcome: Outcome | undefined
-  readonly dirty: Published & { kind: 'superseded' } | undefined
+  readonly dirty: readonly RelPath[]
 }
 
-const undone: FinishedStep = { outcome: undefined, dirty: undefined }
+const undone: FinishedStep = { outcome: undefined, dirty: [] }
 
 /**
  * Finishes one step of a batch that was cut off. The slot tells: it holds what we had staged: not published; what was
@@ -57,7 +58,7 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
   if (old !== undefined) {
     // Without exchange: the old object was taken out first.
     if (published) return done(step, contentOf(step.goal), places)
-    return undoneBy(atTarget(step, places, (target) => putBack(target, old, oldSlot)))
+    return giveUp(step, places, old, oldSlot, (target) => putBack(target, old, oldSlot))
   }
   if (!published) return undone
   if (out === undefined) {
@@ -66,23 +67,23 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
   }
   if (likenessOrOther(out, slot, step.expect, 'bytes') === 'same') {
     const now = places.otherBoot ? nowAt(step, places) : 'goal'
-    if (now === 'absent') return undoneBy(atTarget(step, places, (target) => putBack(target, out, slot)))
+    if (now === 'absent') return giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
     return now === 'goal' ? done(step, contentOf(step.goal), places) : undone
   }
-  return undoneBy(atTarget(step, places, (target) => giveBack(target, out, slot, step.goal)))
+  return giveUp(step, places, out, slot, (target) => giveBack(target, out, slot, step.goal))
 }
 
 function finishRemoval(step: Step, slot: string, places: Places): FinishedStep {
   const out = places.outHolding(slot)
   if (out === undefined) return undone
   if (likenessOrOther(out, slot, step.expect, 'bytes') === 'same')
-    return { outcome: { kind: 'done', path: step.path, content: absent }, dirty: undefined }
-  return undoneBy(atTarget(step, places, (target) => putBack(target, out, slot)))
+    return { outcome: { kind: 'done', path: step.path, content: absent }, dirty: [] }
+  return giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
 }
 
 function finishRmdir(step: Step, places: Places): FinishedStep {
   const gone = nowAt(step, places) === 'absent'
-  return gone ? { outcome: { kind: 'done', path: step.path, content: absent }, dirty: undefined } : undone
+  return gone ? { outcome: { kind: 'done', path: step.path, content: absent }, dirty: [] } : undone
 }
 
 function finishMake(step: Step, places: Places): FinishedStep {
@@ -105,7 +106,6 @@ function finishProps(step: Step, places: Places): FinishedStep {
   return inParent(step, places, undone, (parent, name) => {
     const stat = parent.statAt(name)
     if (stat === undefined || stat.kind !== expect.kind || !isBetween(stat, step)) return undone
-    if (stat.mode === expectedMode(step) && stat.mode !== goal.mode && stat.mtimeNs !== goal.mtimeNs) return undone
     if (stat.mode !== goal.mode) parent.setMode(name, goal.mode)
     if (stat.kind === 'file' && stat.mtimeNs !== goal.mtimeNs) parent.setTime(name, goal.mtimeNs)
     const fingerprint = goal.kind === 'file' ? goal.fingerprint : undefined
@@ -113,8 +113,6 @@ function finishProps(step: Step, places: Places): FinishedStep {
     return done(step, content, { ...places, otherBoot: false })
   })
 }
-
-const expectedMode = ({ expect }: Step) => ('mode' in expect ? expect.mode : undefined)
 
 function isBetween(stat: Stat, { expect, goal }: Step): boolean {
   if (expect.kind === 'file' && goal.kind === 'file')
@@ -132,11 +130,7 @@ function isBetween(stat: Stat, { expect, goal }: Step): boolean {
 /** Done; under another boot only if the path shows it. */
 function done(step: Step, content: Content, places: Places): FinishedStep {
   if (places.otherBoot && nowAt(step, places) !== 'goal') return undone
-  return { outcome: { kind: 'done', path: step.path, content }, dirty: undefined }
-}
-
-function undoneBy(dirty: FinishedStep['dirty']): FinishedStep {
-  return { outcome: undefined, dirty }
+  return { outcome: { kind: 'done', path: step.path, content }, dirty: [] }
 }
 
 /** What the path holds now. */
@@ -170,15 +164,21 @@ function inParent<T>(
   }
 }
 
-/** Gives a version back to the path; where its directory is gone, to the nearest one above. */
-function atTarget(step: Step, places: Places, body: (target: Target) => Published): FinishedStep['dirty'] {
+/** Gives a version back to the path, or beside it; where its directory is gone, to the nearest one above. */
+function giveUp(
+  step: Step,
+  places: Places,
+  out: Directory,
+  slot: string,
+  body: (target: Target) => Published,
+): FinishedStep {
   const { root, wallNs } = places
   const { path } = step
-  const name = nameOf(path)
-  const whole = inParent<Published | undefined>(step, places, undefined, (parent) =>
-    body({ root, parent, name, path, wallNs }),
+  const published = inParent<Published | undefined>(step, places, undefined, (parent) =>
+    body({ root, parent, name: nameOf(path), path, wallNs }),
   )
-  // The handle on the root stands for the directory that is gone: nothing of that name can be in a private place there.
-  const published = whole ?? body({ root, parent: goneParent(places), name: `${slotPrefix}${name}`, path, wallNs })
-  return published.kind === 'superseded' ? published : undefined
+  if (published !== undefined)
+    return { outcome: undefined, dirty: published.kind === 'superseded' ? published.dirty : [] }
+  const copy = keepBeside(root, path, out, slot, wallNs)
+  return { outcome: undefined, dirty: copy === undefined ? [] : [copy] }
 }

@@ -86,11 +86,7 @@ export function outcomeOfFailure(path: RelPath, error: FileFailure): Outcome {
   return { kind: 'failed', path, code, detail, transient }
 }
 
-function faultOf({
-  op,
-  path,
-  expect,
-}: Operation): { readonly code: ProblemCode; readonly detail: string } | undefined {
+function faultOf({ op, path, expect }: Operation): { readonly code: ProblemCode; readonly detail: string } | undefined {
   if (isReserved(path)) return { code: 'name', detail: 'the name .tandem is reserved' }
   if (path === '' && op !== 'set-props') return { code: 'unsupported', detail: 'the root itself is not replaced' }
   const { kind } = expect
@@ -118,8 +114,7 @@ function prepareFile(
 ): Prepared {
   const { path, props } = operation
   const slot = preparation.received?.slots.get(operation.want)
-  if (slot?.failure !== undefined)
-    return refused(path, slot.failure.code, slot.failure.detail, slot.failure.transient)
+  if (slot?.failure !== undefined) return refused(path, slot.failure.code, slot.failure.detail, slot.failure.transient)
   if (slot?.fingerprint === undefined) return refused(path, 'changing', 'its bytes were not received', true)
   if (slot.sizeBytes !== operation.sizeBytes)
     return refused(path, 'changing', `${slot.sizeBytes} bytes were received, not ${operation.sizeBytes}`, true)
@@ -130,8 +125,7 @@ function prepareFile(
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
   const file = received.reopenFile(staged)
   try {
-    const note =
-      replaced === undefined ? undefined : file.takeOver(preparation.parentOf(path), nameOf(path))
+    const note = replaced === undefined ? undefined : file.takeOver(preparation.parentOf(path), nameOf(path))
     const mode = props.mode ?? replaced?.mode ?? 0o666 & ~umaskOf(preparation.world, received)
     file.setMode(mode)
     // Last: everything before it may move it.
@@ -158,7 +152,13 @@ function withProps(form: Form, props: Props): Form {
   }
 }
 
-function stepOf(op: Step['op'], path: RelPath, checked: Checked & { kind: 'expected' }, goal: Form, staged: string): Step {
+function stepOf(
+  op: Step['op'],
+  path: RelPath,
+  checked: Checked & { kind: 'expected' },
+  goal: Form,
+  staged: string,
+): Step {
   return { op, path, staged, expect: checked.form, goal, racy: checked.racy }
 }
 
@@ -174,7 +174,10 @@ function ready(
 }
 
 function refused(path: RelPath, code: ProblemCode, detail: string, transient: boolean): Prepared {
-  return { kind: 'refused', outcome: { kind: 'failed', path, code, detail: detail.slice(0, detailCharsMax), transient } }
+  return {
+    kind: 'refused',
+    outcome: { kind: 'failed', path, code, detail: detail.slice(0, detailCharsMax), transient },
+  }
 }
 
 const umasks = new WeakMap<World, number>()

@@ -1,5 +1,5 @@
 import type { Props } from '../../core/content.js'
-import { absPath, type AbsPath } from '../../core/path.js'
+import { type AbsPath, absPath } from '../../core/path.js'
 import { type Directory, FileFailure, type FileHandle, type Files, type Stat } from '../../host/files.js'
 
 /**

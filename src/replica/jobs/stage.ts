@@ -156,8 +156,7 @@ function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
     slot.digest.update(item.data)
     return undefined
   }
-  const found =
-    slot.digest === undefined ? digestOf(item.data) : fingerprintOf(slot.digest.update(item.data).digest())
+  const found = slot.digest === undefined ? digestOf(item.data) : fingerprintOf(slot.digest.update(item.data).digest())
   slot.digest = undefined
   if (found !== item.fingerprint) return 'the bytes received are not those of the fingerprint'
   slot.fingerprint = found

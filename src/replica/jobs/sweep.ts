@@ -68,13 +68,7 @@ export function sweepFolder(root: Directory, stage: StageFolder, wallNs: bigint)
   return { pending, dirty }
 }
 
-function sweepSlots(
-  root: Directory,
-  out: Directory,
-  slots: readonly string[],
-  intent: Intent,
-  wallNs: bigint,
-): Swept {
+function sweepSlots(root: Directory, out: Directory, slots: readonly string[], intent: Intent, wallNs: bigint): Swept {
   let pending = 0
   const dirty: RelPath[] = []
   for (const slot of slots) {

@@ -1,0 +1,230 @@
+import type { RelPath } from '../../core/path.js'
+import { type Directory, FileFailure, type Lock } from '../../host/files.js'
+import type { Job, World } from '../../host/workers.js'
+import { openBeside } from './beside.js'
+import { finishStep, nowAt, type Places } from './finish-step.js'
+import { completeLine, type Intent, intentOfSlot, oldSlotName, outcomeLine, restoredLine, slotName } from './intent.js'
+import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
+import { checkRoot } from './marker.js'
+import { removeFolder } from './open-root.js'
+import { restoreMode } from './parents.js'
+import { type PastOutcomes, pastOutcomes } from './past.js'
+import {
+  dropFile,
+  ensureDirectory,
+  folderPath,
+  goneCodes,
+  lockName,
+  openFolder,
+  openRoot,
+  openStage,
+  type RootPlace,
+  type StageFolder,
+  stagePath,
+  versionsPath,
+} from './place.js'
+import { umaskOf } from './prepare.js'
+import { sweepFolder } from './sweep.js'
+
+export interface Recover {
+  readonly place: RootPlace
+}
+
+export interface Recovered {
+  /** What was done and never acknowledged, by pair: also from batches of this process. */
+  readonly unacknowledged: readonly PastOutcomes[]
+  /** Paths that must be looked at. */
+  readonly dirty: readonly RelPath[]
+  /** Slots that a later sweep has to look at. */
+  readonly pending: number
+}
+
+/**
+ * Finishes what processes that are gone have left: each folder of staging whose lock can be taken. Every intent is brought
+ * to its end, moves to this process's folder and stays there until it is acknowledged; received bytes are removed; what was
+ * at a path and belongs to no intent is kept in `versions/`. Batches of this process are left alone. It may be cut off
+ * anywhere and run again. At the start, before anything is applied to the root.
+ * @throws ReplicaFailure when the root is not there
+ */
+export const recoverJob: Job<Recover, Recovered> = {
+  name: 'recover',
+  run(world, { place }) {
+    const root = openRoot(world.files, place.root)
+    try {
+      checkRoot(root, place)
+      const own = openStage(root, place)
+      const dead = deadFolders(root, place)
+      try {
+        const dirty = new Set<RelPath>()
+        for (const { stage } of dead)
+          new Recovery(world, place, root, own, stage, [...dead.map((one) => one.stage), own], dirty).run()
+        const swept = sweepFolder(root, own, world.clock.wallNs())
+        for (const path of swept.dirty) dirty.add(path)
+        return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending: swept.pending }
+      } finally {
+        for (const { stage, lock } of dead) {
+          stage.close()
+          lock.release()
+        }
+        own.close()
+      }
+    } finally {
+      root.close()
+    }
+  },
+}
+
+interface DeadFolder {
+  readonly stage: StageFolder
+  readonly lock: Lock
+}
+
+/** Every folder but ours whose lock can be taken: nobody alive uses it. */
+function deadFolders(root: Directory, place: RootPlace): DeadFolder[] {
+  const folders = root.openDirectory(stagePath)
+  try {
+    const dead: DeadFolder[] = []
+    for (const name of folders.names().sort()) {
+      if (name === place.folder || folders.statAt(name)?.kind !== 'directory') continue
+      const found = takeFolder(root, name)
+      if (found !== undefined) dead.push(found)
+    }
+    return dead
+  } finally {
+    folders.close()
+  }
+}
+
+function takeFolder(root: Directory, name: string): DeadFolder | undefined {
+  try {
+    const own = root.openDirectory(folderPath(name))
+    try {
+      const lock = own.lock(lockName)
+      if (lock === undefined) return undefined
+      // A crash may have come while the folder was made, or while it was removed.
+      for (const inner of ['in', 'out', 'intents']) ensureDirectory(own, inner)
+      return { stage: openFolder(root, name), lock }
+    } finally {
+      own.close()
+    }
+  } catch (error) {
+    // Removed by another process that recovered it, between our look and our lock.
+    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
+    return undefined
+  }
+}
+
+/** The end of one folder. */
+class Recovery {
+  constructor(
+    private readonly world: World,
+    private readonly place: RootPlace,
+    private readonly root: Directory,
+    private readonly own: StageFolder,
+    private readonly folder: StageFolder,
+    /** Every folder at hand: a recovery that was cut off has moved some slots already. */
+    private readonly folders: readonly StageFolder[],
+    private readonly dirty: Set<RelPath>,
+  ) {}
+
+  run(): void {
+    for (const { name, acknowledged } of intentNames(this.folder.intents)) {
+      const file = intentFileName(name, acknowledged)
+      const intent = readIntent(this.folder.intents, file)
+      if (intent === undefined) {
+        dropFile(this.folder.intents, file)
+        continue
+      }
+      this.finish(name, file, intent)
+      this.adopt(name, file)
+    }
+    this.keepStrays()
+    removeFolder(this.root, this.folder)
+  }
+
+  /** Tells every outcome in the intent; from then on only its slots are left to settle. */
+  private finish(name: string, file: string, intent: Intent): void {
+    const lines: string[] = []
+    for (const chmod of intent.chmods) {
+      restoreMode(this.root, chmod)
+      lines.push(restoredLine(chmod.path))
+    }
+    const beside = this.besideOf(intent)
+    try {
+      const otherBoot = intent.header.boot !== this.place.boot
+      const places = this.placesOf(intent, beside, otherBoot)
+      if (!intent.complete) lines.push(...this.finishSteps(name, intent, places), completeLine())
+      else if (otherBoot) lines.push(...this.revoke(intent, places))
+    } finally {
+      beside?.close()
+    }
+    if (lines.length > 0) addToIntent(this.folder.intents, file, lines.join(''), false)
+  }
+
+  private finishSteps(name: string, intent: Intent, places: Places): string[] {
+    return intent.steps.map((step, at) => {
+      const { outcome, dirty } = finishStep(step, slotName(name, at), oldSlotName(name, at), places)
+      if (step.path !== '') this.dirty.add(step.path)
+      for (const path of dirty) this.dirty.add(path)
+      return outcomeLine(at, outcome)
+    })
+  }
+
+  /**
+   * The machine went down after the batch was done, and the renames may not have reached the disk: an outcome is no longer
+   * told when its path holds again what was there before. What else is there came later.
+   */
+  private revoke(intent: Intent, places: Places): string[] {
+    const lines: string[] = []
+    for (const [at, outcome] of intent.outcomes) {
+      const step = intent.steps[at]
+      if (step === undefined || outcome.kind !== 'done' || step.path === '') continue
+      if (step.op === 'make' || step.op === 'props') continue
+      const now = nowAt(step, places)
+      const rolledBack = now === 'expect' || (now === 'absent' && step.expect.kind === 'absent')
+      if (rolledBack) lines.push(outcomeLine(at, undefined))
+      this.dirty.add(step.path)
+    }
+    return lines
+  }
+
+  private besideOf({ header }: Intent) {
+    return header.anchor === '' ? undefined : openBeside(this.root, header.anchor, header.folder)
+  }
+
+  private placesOf(intent: Intent, beside: ReturnType<typeof openBeside>, otherBoot: boolean): Places {
+    const ins = intent.header.anchor === '' ? this.folders.map((folder) => folder.in) : beside ? [beside.in] : []
+    const outs = intent.header.anchor === '' ? this.folders.map((folder) => folder.out) : beside ? [beside.out] : []
+    return {
+      root: this.root,
+      wallNs: this.world.clock.wallNs(),
+      otherBoot,
+      umask: umaskOf(this.world, this.own.in),
+      inHolding: (name) => (name === '' ? undefined : ins.find((directory) => directory.statAt(name) !== undefined)),
+      outHolding: (name) => outs.find((directory) => directory.statAt(name) !== undefined),
+    }
+  }
+
+  /** Its slots first: while the intent is in a dead folder, whoever recovers that finds them in any. */
+  private adopt(name: string, file: string): void {
+    for (const slot of this.folder.out.names())
+      if (intentOfSlot(slot) === name) this.folder.out.rename(slot, this.own.out, slot, 'no-replace')
+    this.folder.intents.rename(file, this.own.intents, file, 'no-replace')
+  }
+
+  /** Content that was at some path and that no intent tells of: never deleted, and no path to bring it back to. */
+  private keepStrays(): void {
+    const intents = new Set(this.folders.flatMap((folder) => intentNames(folder.intents).map(({ name }) => name)))
+    const strays = this.folder.out.names()
+    if (strays.length === 0) return
+    const versions = this.root.openDirectory(versionsPath)
+    try {
+      for (const slot of strays) {
+        if (intents.has(intentOfSlot(slot))) this.folder.out.rename(slot, this.own.out, slot, 'no-replace')
+        else this.folder.out.rename(slot, versions, `stray-${slot}`, 'no-replace')
+      }
+    } finally {
+      versions.close()
+    }
+  }
+}

@@ -1,0 +1,382 @@
+import { unreachable } from '../core/assert.js'
+import type { Operation, Outcome } from '../core/operation.js'
+import type { RelPath } from '../core/path.js'
+import type { Report } from '../core/report.js'
+import type { OpenRequest, PastOutcome, Supplied, Want } from '../replica/replica.js'
+import { BytesReader, BytesWriter, Malformed } from './bytes.js'
+import { type Hello, readHello, readWelcome, type Welcome, writeHello, writeWelcome } from './hello.js'
+import {
+  type OpenedFacts,
+  readOpened,
+  readOpenRequest,
+  rootNameBytesMax,
+  writeOpened,
+  writeOpenRequest,
+} from './open.js'
+import * as codec from './operation.js'
+import { readReports, writeReport } from './report.js'
+import {
+  checkReport,
+  idBytesMax,
+  readDetail,
+  readFlag,
+  readNumber,
+  readPaths,
+  writeDetail,
+  writeFlag,
+  writeNumber,
+  writePaths,
+} from './text.js'
+
+/**
+ * The versions of the protocol, and what changed:
+ *
+ *     1   the first
+ */
+export const protocolVersion = 1
+
+/**
+ * What the two ends of a link say. A request has an id, unique among those under way; its answers carry it, and the last of
+ * them is `opened`, `done`, `failed`, or `reports` and `outcomes` that are the last. Long lists go in several messages:
+ * `more` says that the next message of that id goes on, `last` that none does.
+ *
+ * A peer's answers to requests:
+ *
+ *     open            past*, opened      set-generation, rescan, sync, acknowledge, close   done
+ *     list, identify  reports+           changes   changed*, done when cancelled
+ *     apply           outcomes+          supply    pack*, done
+ *     any             failed
+ *
+ * `stage` has no answer but credit under the id 0; what went wrong with it is the answer to the apply of its batch.
+ * `credit` gives back room for as many bytes of frames as the receiver has done with: of the id's stream, 0 for stage.
+ */
+export type Message =
+  | Hello
+  | Welcome
+  /** The link cannot be; the sender closes it. */
+  | { readonly kind: 'refuse'; readonly code: string; readonly detail: string }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'pong' }
+  | {
+      readonly kind: 'open'
+      readonly id: number
+      readonly more: boolean
+      readonly root: string
+      readonly request: OpenRequest
+    }
+  | {
+      readonly kind: 'list' | 'identify' | 'rescan' | 'sync'
+      readonly id: number
+      readonly more: boolean
+      readonly paths: readonly RelPath[]
+    }
+  | { readonly kind: 'sync-all'; readonly id: number }
+  | { readonly kind: 'supply'; readonly id: number; readonly more: boolean; readonly wants: readonly Want[] }
+  | { readonly kind: 'changes'; readonly id: number }
+  /** Ends a supply or the changes, which are then answered with done. */
+  | { readonly kind: 'cancel'; readonly id: number }
+  | {
+      readonly kind: 'apply'
+      readonly id: number
+      readonly more: boolean
+      readonly batch: number
+      readonly supplier: string
+      readonly operations: readonly Operation[]
+    }
+  | {
+      readonly kind: 'acknowledge'
+      readonly id: number
+      readonly more: boolean
+      readonly batches: readonly number[]
+    }
+  | { readonly kind: 'set-generation'; readonly id: number; readonly pair: string; readonly generation: number }
+  | { readonly kind: 'close'; readonly id: number }
+  | {
+      readonly kind: 'stage'
+      readonly batch: number
+      readonly finished: readonly Supplied[]
+      readonly bytes: Uint8Array
+    }
+  | { readonly kind: 'past'; readonly id: number; readonly outcomes: readonly PastOutcome[] }
+  | { readonly kind: 'opened'; readonly id: number; readonly opened: OpenedFacts }
+  | { readonly kind: 'reports'; readonly id: number; readonly last: boolean; readonly reports: readonly Report[] }
+  | { readonly kind: 'outcomes'; readonly id: number; readonly last: boolean; readonly outcomes: readonly Outcome[] }
+  /** Part of one Changes; sequence and current hold once its last part is there. */
+  | {
+      readonly kind: 'changed'
+      readonly id: number
+      readonly last: boolean
+      readonly sequence: number
+      readonly current: boolean
+      readonly reports: readonly Report[]
+    }
+  | {
+      readonly kind: 'pack'
+      readonly id: number
+      readonly finished: readonly Supplied[]
+      readonly bytes: Uint8Array
+    }
+  | { readonly kind: 'done'; readonly id: number }
+  | {
+      readonly kind: 'failed'
+      readonly id: number
+      /** Which class of failure it was over there. */
+      readonly failure: 'link' | 'replica' | 'other'
+      readonly code: string
+      readonly transient: boolean
+      readonly detail: string
+    }
+  | { readonly kind: 'credit'; readonly id: number; readonly bytes: number }
+
+/**
+ * A frame: one binary websocket message of at most frameBytesMax bytes.
+ *
+ *     | kind u8 | fields, in the order of the type | reports, or the raw bytes of a pack, up to the end |
+ *
+ * ids and counts u32, batches, sequences and generations u64, all little-endian; flags u8, 0 or 1.
+ */
+export function encode(message: Message): Uint8Array<ArrayBuffer> {
+  const to = new BytesWriter('bytes' in message && message.kind !== 'credit' ? message.bytes.length + 1_024 : 256)
+  to.u8(kinds.indexOf(message.kind))
+  if ('id' in message) to.u32(message.id)
+  if ('more' in message) writeFlag(to, message.more)
+  if ('last' in message) writeFlag(to, message.last)
+  writeFields(to, message)
+  return to.finish()
+}
+
+function writeFields(to: BytesWriter, message: Message): void {
+  switch (message.kind) {
+    case 'hello':
+      return writeHello(to, message)
+    case 'welcome':
+      return writeWelcome(to, message)
+    case 'refuse':
+      to.text(message.code)
+      return writeDetail(to, message.detail)
+    case 'ping':
+    case 'pong':
+    case 'sync-all':
+    case 'changes':
+    case 'cancel':
+    case 'close':
+    case 'done':
+      return
+    case 'open':
+      to.text(message.root)
+      return writeOpenRequest(to, message.request)
+    case 'list':
+    case 'identify':
+    case 'rescan':
+    case 'sync':
+      return writePaths(to, message.paths)
+    case 'supply':
+      return writeAll(to, message.wants, codec.writeWant)
+    case 'apply':
+      writeNumber(to, message.batch)
+      to.text(message.supplier)
+      return writeAll(to, message.operations, codec.writeOperation)
+    case 'acknowledge':
+      return writeAll(to, message.batches, writeNumber)
+    case 'set-generation':
+      to.text(message.pair)
+      return writeNumber(to, message.generation)
+    case 'stage':
+      writeNumber(to, message.batch)
+      writeAll(to, message.finished, codec.writeSupplied)
+      return to.raw(message.bytes)
+    case 'past':
+      return writeAll(to, message.outcomes, codec.writePastOutcome)
+    case 'opened':
+      return writeOpened(to, message.opened)
+    case 'reports':
+      return writeReports(to, message.reports)
+    case 'outcomes':
+      return writeAll(to, message.outcomes, codec.writeOutcome)
+    case 'changed':
+      writeNumber(to, message.sequence)
+      writeFlag(to, message.current)
+      return writeReports(to, message.reports)
+    case 'pack':
+      writeAll(to, message.finished, codec.writeSupplied)
+      return to.raw(message.bytes)
+    case 'failed':
+      to.u8(failures.indexOf(message.failure))
+      to.text(message.code)
+      writeFlag(to, message.transient)
+      return writeDetail(to, message.detail)
+    case 'credit':
+      return to.u32(message.bytes)
+    default:
+      return unreachable(message)
+  }
+}
+
+/** The message of a frame; `bytes` of packs are in a buffer of their own. @throws Malformed, BadPath */
+export function decode(frame: Uint8Array): Message {
+  const from = new BytesReader(frame)
+  const kind = kinds[from.u8()]
+  if (kind === undefined) throw new Malformed('unknown kind of message')
+  const message = readFields(from, kind)
+  if (!from.atEnd()) throw new Malformed(`${from.remaining()} bytes after the end of ${kind}`)
+  return message
+}
+
+function readFields(from: BytesReader, kind: Message['kind']): Message {
+  switch (kind) {
+    case 'hello':
+      return readHello(from)
+    case 'welcome':
+      return readWelcome(from)
+    case 'refuse': {
+      const code = from.text(codeBytesMax)
+      return { kind, code, detail: readDetail(from) }
+    }
+    case 'ping':
+    case 'pong':
+      return { kind }
+    case 'stage': {
+      const batch = readNumber(from)
+      const finished = readAll(from, codec.suppliedBytesMin, codec.readSupplied)
+      return { kind, batch, finished, bytes: readRest(from) }
+    }
+    default:
+      return readNumbered(from, kind, from.u32())
+  }
+}
+
+type Numbered = Extract<Message, { readonly id: number }>
+
+function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Message {
+  switch (kind) {
+    case 'sync-all':
+    case 'changes':
+    case 'cancel':
+    case 'close':
+    case 'done':
+      return { kind, id }
+    case 'open': {
+      const more = readFlag(from)
+      const root = from.text(rootNameBytesMax)
+      return { kind, id, more, root, request: readOpenRequest(from) }
+    }
+    case 'list':
+    case 'identify':
+    case 'rescan':
+    case 'sync': {
+      const more = readFlag(from)
+      return { kind, id, more, paths: readPaths(from) }
+    }
+    case 'supply': {
+      const more = readFlag(from)
+      return { kind, id, more, wants: readAll(from, codec.wantBytesMin, codec.readWant) }
+    }
+    case 'apply': {
+      const more = readFlag(from)
+      const batch = readNumber(from)
+      const supplier = from.text(idBytesMax)
+      const operations = readAll(from, codec.operationBytesMin, codec.readOperation)
+      return { kind, id, more, batch, supplier, operations }
+    }
+    case 'acknowledge': {
+      const more = readFlag(from)
+      return { kind, id, more, batches: readAll(from, 8, readNumber) }
+    }
+    case 'set-generation': {
+      const pair = from.text(idBytesMax)
+      return { kind, id, pair, generation: readNumber(from) }
+    }
+    case 'past':
+      return { kind, id, outcomes: readAll(from, codec.pastOutcomeBytesMin, codec.readPastOutcome) }
+    case 'opened':
+      return { kind, id, opened: readOpened(from) }
+    case 'reports': {
+      const last = readFlag(from)
+      return { kind, id, last, reports: readCheckedReports(from) }
+    }
+    case 'outcomes': {
+      const last = readFlag(from)
+      return { kind, id, last, outcomes: readAll(from, codec.outcomeBytesMin, codec.readOutcome) }
+    }
+    case 'changed': {
+      const last = readFlag(from)
+      const sequence = readNumber(from)
+      const current = readFlag(from)
+      return { kind, id, last, sequence, current, reports: readCheckedReports(from) }
+    }
+    case 'pack': {
+      const finished = readAll(from, codec.suppliedBytesMin, codec.readSupplied)
+      return { kind, id, finished, bytes: readRest(from) }
+    }
+    case 'failed': {
+      const failure = failures[from.u8()]
+      if (failure === undefined) throw new Malformed('unknown class of failure')
+      const code = from.text(codeBytesMax)
+      const transient = readFlag(from)
+      return { kind, id, failure, code, transient, detail: readDetail(from) }
+    }
+    case 'credit':
+      return { kind, id, bytes: from.u32() }
+    default:
+      return unreachable(kind)
+  }
+}
+
+/** The order is the encoding: only append. */
+const kinds: readonly Message['kind'][] = [
+  'hello',
+  'welcome',
+  'refuse',
+  'ping',
+  'pong',
+  'open',
+  'list',
+  'identify',
+  'rescan',
+  'sync',
+  'sync-all',
+  'supply',
+  'changes',
+  'cancel',
+  'apply',
+  'acknowledge',
+  'set-generation',
+  'close',
+  'stage',
+  'past',
+  'opened',
+  'reports',
+  'outcomes',
+  'changed',
+  'pack',
+  'done',
+  'failed',
+  'credit',
+]
+/** Likewise. */
+const failures = ['link', 'replica', 'other'] as const
+/** Codes of failures, in bytes. */
+const codeBytesMax = 64
+
+function writeAll<T>(to: BytesWriter, items: readonly T[], write: (to: BytesWriter, item: T) => void): void {
+  to.u32(items.length)
+  for (const item of items) write(to, item)
+}
+
+function readAll<T>(from: BytesReader, eachBytes: number, read: (from: BytesReader) => T): T[] {
+  return Array.from({ length: from.count(eachBytes) }, () => read(from))
+}
+
+function writeReports(to: BytesWriter, reports: readonly Report[]): void {
+  for (const report of reports) writeReport(to, report)
+}
+
+function readCheckedReports(from: BytesReader): Report[] {
+  const reports = readReports(from)
+  for (const report of reports) checkReport(report)
+  return reports
+}
+
+function readRest(from: BytesReader): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(from.raw(from.remaining()))
+}

@@ -1,0 +1,81 @@
+import { isReserved, relPath } from '../core/path.js'
+import type { Cursor, Opened, OpenRequest, View } from '../replica/replica.js'
+import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
+import { pathBytesMax } from './report.js'
+import { idBytesMax, readFlag, readNumber, readTexts, writeFlag, writeNumber, writeTexts } from './text.js'
+
+/** Names of served roots, in bytes. */
+export const rootNameBytesMax = 255
+/** Patterns of one list of a view, and the bytes of one. */
+export const patternsMax = 10_000
+export const patternBytesMax = 4_096
+
+/**
+ *     | pair text | create u8 | watch u8 | cursor u8 | index, run text, sequence u64, view text if cursor | view |
+ *     view: | ignore texts | ignorenot texts | paths texts |
+ */
+export function writeOpenRequest(to: BytesWriter, { pair, cursor, view, create, watch }: OpenRequest): void {
+  to.text(pair)
+  writeFlag(to, create)
+  writeFlag(to, watch)
+  writeFlag(to, cursor !== undefined)
+  if (cursor !== undefined) {
+    to.text(cursor.index)
+    to.text(cursor.run)
+    writeNumber(to, cursor.sequence)
+    to.text(cursor.view)
+  }
+  writeTexts(to, view.ignore)
+  writeTexts(to, view.ignorenot)
+  writeTexts(to, view.paths)
+}
+
+/** @throws Malformed, BadPath */
+export function readOpenRequest(from: BytesReader): OpenRequest {
+  const pair = from.text(idBytesMax)
+  const create = readFlag(from)
+  const watch = readFlag(from)
+  const cursor = readFlag(from) ? readCursor(from) : undefined
+  return { pair, cursor, view: readView(from), create, watch }
+}
+
+function readCursor(from: BytesReader): Cursor {
+  const index = from.text(idBytesMax)
+  const run = from.text(idBytesMax)
+  const sequence = readNumber(from)
+  return { index, run, sequence, view: from.text(idBytesMax) }
+}
+
+function readView(from: BytesReader): View {
+  const ignore = readTexts(from, patternsMax, patternBytesMax)
+  const ignorenot = readTexts(from, patternsMax, patternBytesMax)
+  const paths = readTexts(from, patternsMax, pathBytesMax)
+  for (const path of paths) if (isReserved(relPath(path))) throw new Malformed('a path in the private folder')
+  return { ignore, ignorenot, paths }
+}
+
+/** Unacknowledged outcomes travel before it, in messages of their own. */
+export type OpenedFacts = Omit<Opened, 'unacknowledged'>
+
+/**     | rootId text | created u8 | fresh u8 | generation u64 | boot, index, run text | folding u8 | */
+export function writeOpened(to: BytesWriter, opened: OpenedFacts): void {
+  to.text(opened.rootId)
+  writeFlag(to, opened.created)
+  writeFlag(to, opened.fresh)
+  writeNumber(to, opened.generation)
+  to.text(opened.boot)
+  to.text(opened.index)
+  to.text(opened.run)
+  writeFlag(to, opened.folding)
+}
+
+export function readOpened(from: BytesReader): OpenedFacts {
+  const rootId = from.text(idBytesMax)
+  const created = readFlag(from)
+  const fresh = readFlag(from)
+  const generation = readNumber(from)
+  const boot = from.text(idBytesMax)
+  const index = from.text(idBytesMax)
+  const run = from.text(idBytesMax)
+  return { rootId, created, fresh, generation, boot, index, run, folding: readFlag(from) }
+}

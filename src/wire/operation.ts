@@ -1,0 +1,190 @@
+import { unreachable } from '../core/assert.js'
+import type { Operation, Outcome } from '../core/operation.js'
+import type { PastOutcome, Supplied, Want } from '../replica/replica.js'
+import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
+import {
+  readContent,
+  readProblemCode,
+  readProps,
+  targetBytesMax,
+  writeFound,
+  writeProblemCode,
+  writeProps,
+} from './content.js'
+import {
+  idBytesMax,
+  readDetail,
+  readFlag,
+  readNumber,
+  readOpenPath,
+  writeDetail,
+  writeFlag,
+  writeNumber,
+} from './text.js'
+
+/**
+ *     operation: | op u8 | path text | expect content | fields |
+ *     0 create-directory   props
+ *     1 write-file         want u32, size u48, props
+ *     2 write-symlink      target text
+ *     3 remove             -
+ *     4 set-props          props
+ */
+export function writeOperation(to: BytesWriter, operation: Operation): void {
+  to.u8(operationKinds.indexOf(operation.op))
+  to.text(operation.path)
+  writeFound(to, operation.expect)
+  switch (operation.op) {
+    case 'create-directory':
+    case 'set-props':
+      return writeProps(to, operation.props)
+    case 'write-file':
+      to.u32(operation.want)
+      to.u48(operation.sizeBytes)
+      return writeProps(to, operation.props)
+    case 'write-symlink':
+      return to.text(operation.target)
+    case 'remove':
+      return
+    default:
+      return unreachable(operation)
+  }
+}
+
+/** @throws Malformed, BadPath */
+export function readOperation(from: BytesReader): Operation {
+  const op = operationKinds[from.u8()]
+  if (op === undefined) throw new Malformed('unknown operation')
+  const path = readOpenPath(from)
+  const expect = readContent(from)
+  switch (op) {
+    case 'create-directory':
+    case 'set-props':
+      return { op, path, expect, props: readProps(from) }
+    case 'write-file': {
+      const want = from.u32()
+      const sizeBytes = from.u48()
+      return { op, path, expect, want, sizeBytes, props: readProps(from) }
+    }
+    case 'write-symlink':
+      return { op, path, expect, target: from.text(targetBytesMax) }
+    case 'remove':
+      return { op, path, expect }
+    default:
+      return unreachable(op)
+  }
+}
+
+/** The order is the encoding: only append. */
+const operationKinds: readonly Operation['op'][] = [
+  'create-directory',
+  'write-file',
+  'write-symlink',
+  'remove',
+  'set-props',
+]
+/** Shortest operation: kind, empty path, absent. */
+export const operationBytesMin = 6
+
+/**
+ *     outcome: | kind u8 | path text | fields |
+ *     0 done         content
+ *     1 superseded   detail text
+ *     2 failed       code u8, transient u8, detail text
+ */
+export function writeOutcome(to: BytesWriter, outcome: Outcome): void {
+  to.u8(outcome.kind === 'done' ? 0 : outcome.kind === 'superseded' ? 1 : 2)
+  to.text(outcome.path)
+  switch (outcome.kind) {
+    case 'done':
+      return writeFound(to, outcome.content)
+    case 'superseded':
+      return writeDetail(to, outcome.detail)
+    case 'failed':
+      writeProblemCode(to, outcome.code)
+      writeFlag(to, outcome.transient)
+      return writeDetail(to, outcome.detail)
+    default:
+      return unreachable(outcome)
+  }
+}
+
+/** @throws Malformed, BadPath */
+export function readOutcome(from: BytesReader): Outcome {
+  const kind = from.u8()
+  const path = readOpenPath(from)
+  if (kind === 0) return { kind: 'done', path, content: readContent(from) }
+  if (kind === 1) return { kind: 'superseded', path, detail: readDetail(from) }
+  if (kind !== 2) throw new Malformed(`unknown kind of outcome ${kind}`)
+  const code = readProblemCode(from)
+  const transient = readFlag(from)
+  return { kind: 'failed', path, code, detail: readDetail(from), transient }
+}
+
+/** Shortest outcome: kind, empty path, absent. */
+export const outcomeBytesMin = 6
+
+/**     past outcome: | batch u64 | supplier text | outcome | */
+export function writePastOutcome(to: BytesWriter, past: PastOutcome): void {
+  writeNumber(to, past.batch)
+  to.text(past.supplier)
+  writeOutcome(to, past.outcome)
+}
+
+export function readPastOutcome(from: BytesReader): PastOutcome {
+  const batch = readNumber(from)
+  const supplier = from.text(idBytesMax)
+  return { batch, supplier, outcome: readOutcome(from) }
+}
+
+export const pastOutcomeBytesMin = 8 + 4 + outcomeBytesMin
+
+/**     want: | want u32 | path text | size u48 | mtime i64 ns | known u8 | fingerprint 33 bytes if known | */
+export function writeWant(to: BytesWriter, want: Want): void {
+  to.u32(want.want)
+  to.text(want.path)
+  to.u48(want.sizeBytes)
+  to.i64(want.mtimeNs)
+  writeFlag(to, want.fingerprint !== undefined)
+  if (want.fingerprint !== undefined) to.fingerprint(want.fingerprint)
+}
+
+/** @throws Malformed, BadPath */
+export function readWant(from: BytesReader): Want {
+  const want = from.u32()
+  const path = readOpenPath(from)
+  const sizeBytes = from.u48()
+  const mtimeNs = from.i64()
+  const fingerprint = readFlag(from) ? from.fingerprint() : undefined
+  return { want, path, sizeBytes, mtimeNs, fingerprint }
+}
+
+export const wantBytesMin = 4 + 4 + 6 + 8 + 1
+
+/**
+ *     supplied: | kind u8 | want u32 | fields |
+ *     0 whole        fingerprint
+ *     1 superseded   -
+ *     2 problem      code u8, detail text
+ */
+export function writeSupplied(to: BytesWriter, supplied: Supplied): void {
+  to.u8(supplied.kind === 'whole' ? 0 : supplied.kind === 'superseded' ? 1 : 2)
+  to.u32(supplied.want)
+  if (supplied.kind === 'whole') to.fingerprint(supplied.fingerprint)
+  if (supplied.kind !== 'problem') return
+  writeProblemCode(to, supplied.code)
+  writeDetail(to, supplied.detail)
+}
+
+/** @throws Malformed */
+export function readSupplied(from: BytesReader): Supplied {
+  const kind = from.u8()
+  const want = from.u32()
+  if (kind === 0) return { want, kind: 'whole', fingerprint: from.fingerprint() }
+  if (kind === 1) return { want, kind: 'superseded' }
+  if (kind !== 2) throw new Malformed(`unknown kind of supply ${kind}`)
+  const code = readProblemCode(from)
+  return { want, kind: 'problem', code, detail: readDetail(from) }
+}
+
+export const suppliedBytesMin = 5

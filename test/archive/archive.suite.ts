@@ -1,0 +1,131 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Archive, ArchiveFacts } from '../../src/archive/archive.js'
+import { type ArchiveEdit, commitJob, encodeEdit, type LastEdits, openArchive } from '../../src/archive/commit.js'
+import type { Content, Fingerprint } from '../../src/core/content.js'
+import { type AbsPath, relPath } from '../../src/core/path.js'
+import type { World } from '../../src/host/workers.js'
+import { BytesWriter } from '../../src/wire/bytes.js'
+
+/** The contract of the archive and of its one writer, on any store. */
+export function describeArchive(name: string, make: () => { readonly world: World; readonly path: AbsPath }): void {
+  describe(`archive on ${name}`, () => {
+    let world: World
+    let path: AbsPath
+    let archive: Archive
+    beforeEach(() => {
+      const made = make()
+      world = made.world
+      path = made.path
+      archive = openArchive(world, path)
+    })
+
+    const commit = (edits: readonly (readonly [string, Content | undefined])[], last?: LastEdits) => {
+      const to = new BytesWriter()
+      for (const [at, content] of edits) encodeEdit(to, editOf(at, content))
+      commitJob.run(world, { archive: path, edits: to.finish(), last })
+    }
+    const at = (text: string) => archive.find(relPath(text))?.agreement.content
+    const namesIn = (text: string) =>
+      [...archive.members(archive.find(relPath(text))?.directoryId ?? -1)].map(({ name }) => name)
+
+    test('what was committed is found by its path', () => {
+      commit([
+        ['', directory],
+        ['d', directory],
+        ['d/caf\udce9', file],
+      ])
+      expect(at('d/caf\udce9')).toEqual(file)
+      expect(namesIn('d')).toEqual(['caf\udce9'])
+    })
+
+    test('a removed directory takes everything below with it', () => {
+      commit([
+        ['', directory],
+        ['d', directory],
+        ['d/e', directory],
+        ['d/e/f', file],
+      ])
+      commit([['d', undefined]])
+      expect(at('d/e/f')).toBeUndefined()
+      commit([
+        ['d', directory],
+        ['d/e', directory],
+      ])
+      expect(namesIn('d/e')).toEqual([])
+    })
+
+    test('a directory that becomes a file forgets its members, and the other way round', () => {
+      commit([
+        ['', directory],
+        ['p', directory],
+        ['p/x', file],
+      ])
+      commit([['p', file]])
+      expect(at('p/x')).toBeUndefined()
+      commit([
+        ['p', directory],
+        ['p/y', file],
+      ])
+      expect(namesIn('p')).toEqual(['y'])
+    })
+
+    test('nothing is written below what is no agreed directory', () => {
+      commit([
+        ['', directory],
+        ['gone/x', file],
+      ])
+      expect(at('gone/x')).toBeUndefined()
+    })
+
+    test('S1-6 cursors and open records come with the last transaction', () => {
+      commit([['', directory]])
+      expect(archive.facts()).toBeUndefined()
+      const open = { path: relPath('d/x'), why: 'conflict', detail: 'new file <-?-> new file' } as const
+      commit([['d', directory]], { facts, opened: [open], closed: [] })
+      expect(archive.facts()).toEqual(facts)
+      expect([...archive.opens()]).toEqual([open])
+      commit([], { facts, opened: [], closed: [open.path] })
+      expect([...archive.opens()]).toEqual([])
+    })
+
+    test('more records than one transaction takes arrive all', () => {
+      const many = Array.from({ length: 12_000 }, (_, n) => [`f${n}`, file] as const)
+      commit([['', directory], ...many], { facts, opened: [], closed: [] })
+      expect(namesIn('').length).toBe(12_000)
+    })
+
+    test('an unknown property stays unknown, and what a side holds instead is kept', () => {
+      const content: Content = { ...file, props: { mode: undefined, mtimeNs: undefined } }
+      const to = new BytesWriter()
+      encodeEdit(to, editOf('', directory))
+      const agreement = { content, alphaHolds: { mode: 0o644, mtimeNs: 5n }, betaHolds: undefined }
+      encodeEdit(to, { path: relPath('f'), agreement })
+      commitJob.run(world, { archive: path, edits: to.finish(), last: undefined })
+      expect(archive.find(relPath('f'))?.agreement).toEqual(agreement)
+    })
+  })
+}
+
+const directory: Content = { kind: 'directory', props: { mode: 0o755, mtimeNs: undefined } }
+const file: Content & { kind: 'file' } = {
+  kind: 'file',
+  fingerprint: `sha256:${'ab'.repeat(32)}` as Fingerprint,
+  sizeBytes: 2 ** 40,
+  props: { mode: 0o1644, mtimeNs: -1n },
+}
+
+const facts: ArchiveFacts = {
+  alpha: '//host//a',
+  beta: 'wss://nas:4242/b',
+  alphaRoot: '01'.repeat(16),
+  betaRoot: '02'.repeat(16),
+  generation: 7,
+  alphaCursor: { index: '03'.repeat(16), run: '04'.repeat(16), sequence: 99, view: 'x' },
+  betaCursor: undefined,
+  met: true,
+}
+
+function editOf(path: string, content: Content | undefined): ArchiveEdit {
+  const agreement = content === undefined ? undefined : { content, alphaHolds: undefined, betaHolds: undefined }
+  return { path: relPath(path), agreement }
+}

@@ -1,0 +1,149 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  absoluteOf,
+  absPath,
+  BadPath,
+  componentsOf,
+  decodeName,
+  encodeName,
+  isReserved,
+  isReservedName,
+  isWithin,
+  join,
+  nameOf,
+  parentOf,
+  pathDepthMax,
+  relativeTo,
+  relPath,
+  rootPath,
+} from '../../src/core/path.js'
+
+describe('names', () => {
+  test('law: encoding undoes decoding, for any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        expect([...encodeName(decodeName(bytes))]).toEqual([...bytes])
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+  test('law: bytes that are nearly UTF-8 come back too', () => {
+    const pieces = [
+      [0xf0, 0x9f, 0x98, 0x80],
+      [0xf0, 0x9f, 0x98],
+      [0xed, 0xa0, 0x80],
+      [0xed, 0xb2, 0x80],
+      [0xc0, 0x80],
+      [0xef, 0xbb, 0xbf],
+      [0x61],
+      [0x80],
+      [0xf4, 0x90, 0x80, 0x80],
+    ]
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 8 }), (chosen) => {
+        const bytes = chosen.flat()
+        expect([...encodeName(decodeName(Uint8Array.from(bytes)))]).toEqual(bytes)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+  test('law: different bytes have different names', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 6 }), fc.uint8Array({ maxLength: 6 }), (one, other) => {
+        expect(decodeName(one) === decodeName(other)).toBe(Buffer.from(one).equals(Buffer.from(other)))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+  test('law: what is UTF-8 is the text it looks like', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(decodeName(Buffer.from(text, 'utf8'))).toBe(text)
+      }),
+    )
+  })
+  test('a byte that is not UTF-8 stands as one lone surrogate', () => {
+    expect(decodeName(Uint8Array.of(0x61, 0xff, 0x62))).toBe('a\udcffb')
+    expect(decodeName(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61))).toBe('\ufeffa')
+  })
+})
+
+describe('paths', () => {
+  test.each(['', 'a', 'a/b', '.a', '...', 'a\nb', 'a\\b', ' ', '\udc80', 'a'.repeat(255), '-', '\u00e9'.repeat(127)])(
+    '%j is a path',
+    (text) => {
+      expect(relPath(text)).toBe(text)
+    },
+  )
+  test.each([
+    ['an absolute path', '/a'],
+    ['a slash at the end', 'a/'],
+    ['an empty component', 'a//b'],
+    ['a dot', '.'],
+    ['a dot on the way', 'a/./b'],
+    ['two dots', '..'],
+    ['two dots on the way', 'a/../b'],
+    ['a NUL', 'a\0b'],
+    ['a name of 256 bytes', 'a'.repeat(256)],
+    ['a name of 256 bytes in UTF-8', '\u00e9'.repeat(128)],
+    [
+      'too many directories',
+      Array(pathDepthMax + 1)
+        .fill('a')
+        .join('/'),
+    ],
+  ])('%s is none', (_, text) => {
+    expect(() => relPath(text)).toThrow(BadPath)
+  })
+  test('an absolute path begins with a slash', () => {
+    expect(() => absPath('a')).toThrow(BadPath)
+    expect(absoluteOf(absPath('/'), relPath('a'))).toBe('/a')
+    expect(absoluteOf(absPath('/r'), relPath('a/b'))).toBe('/r/a/b')
+    expect(absoluteOf(absPath('/r'), rootPath)).toBe('/r')
+  })
+  test('law: parent and name make the path again, and lie in it', () => {
+    const paths = fc
+      .array(fc.constantFrom('a', 'b.c', '.d', '\udc80'), { minLength: 1, maxLength: 5 })
+      .map((names) => relPath(names.join('/')))
+    fc.assert(
+      fc.property(paths, paths, (path, other) => {
+        expect(join(parentOf(path), nameOf(path))).toBe(path)
+        expect(componentsOf(path).join('/')).toBe(path)
+        expect(isWithin(path, parentOf(path))).toBe(true)
+        expect(isWithin(path, path)).toBe(true)
+        const inside = relPath(`${other}/${path}`)
+        expect(relativeTo(inside, other)).toBe(path)
+        expect(isWithin(inside, other)).toBe(true)
+      }),
+    )
+  })
+  test('a common beginning is not a common directory', () => {
+    expect(isWithin(relPath('ab'), relPath('a'))).toBe(false)
+    expect(isWithin(relPath('a'), relPath('a/b'))).toBe(false)
+  })
+})
+
+describe('the reserved name', () => {
+  test.each([
+    ['itself', '.tandem'],
+    ['in capitals', '.TANDEM'],
+    ['mixed', '.Tandem'],
+    ['full width', '\uff0e\uff54\uff41\uff4e\uff44\uff45\uff4d'],
+    ['with a code point that HFS+ ignores', '.tan\u200cdem'],
+    ['with many of them', '.\u200dt\u200ea\u200fn\u2060d\ufeffe\u00adm'],
+    ['with a variation selector', '.tandem\ufe0f'],
+    ['in mathematical letters', `.${String.fromCodePoint(0x1d42d, 0x1d41a, 0x1d427, 0x1d41d, 0x1d41e, 0x1d426)}`],
+    ['with the one dot leader', '\u2024tandem'],
+  ])('%s', (_, name) => {
+    expect(isReservedName(name)).toBe(true)
+    expect(isReserved(relPath(name))).toBe(true)
+    expect(isReserved(relPath(`a/${name}/b`))).toBe(true)
+  })
+  test.each(['tandem', '.tandem2', '.tande', '.tandem ', 'x.tandem', '.tandem-x', '\udc80tandem', '.t\u0430ndem'])(
+    '%j is not',
+    (name) => {
+      expect(isReservedName(name)).toBe(false)
+    },
+  )
+})

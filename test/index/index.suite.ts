@@ -1,0 +1,139 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type AbsPath, relPath, rootPath } from '../../src/core/path.js'
+import type { Stores } from '../../src/host/store.js'
+import { Index, pathOf } from '../../src/index/index.js'
+import type { RecordFields } from '../../src/index/record.js'
+
+/** The contract of the index, on any store. */
+export function describeIndex(name: string, make: () => { readonly stores: Stores; readonly path: AbsPath }): void {
+  describe(`index on ${name}`, () => {
+    let index: Index
+    beforeEach(() => {
+      const { stores, path } = make()
+      index = new Index(stores.open(path))
+      index.write((edit) => edit.put(0, '', directory(1n)))
+    })
+
+    /** Puts a file or directory under a path whose parent is known. */
+    const put = (path: string, fields: RecordFields) => {
+      const at = relPath(path)
+      const parent = index.directoryId(relPath(path.slice(0, Math.max(0, path.lastIndexOf('/'))))) ?? 0
+      return index.write((edit) => edit.put(parent, at.slice(at.lastIndexOf('/') + 1), fields)).value
+    }
+    const namesIn = (path: string) => [...index.members(index.directoryId(relPath(path)) ?? -1)].map(({ name }) => name)
+
+    test('what was put is found by its path, to the nanosecond and the byte', () => {
+      put('d', directory(2n))
+      const odd = file(3n, { mtimeNs: -1_500_000_001n, mode: 0o4755, racy: true })
+      put('d/caf\udce9', odd)
+      expect(index.find(relPath('d/caf\udce9'))?.record).toMatchObject(odd)
+      expect(namesIn('d')).toEqual(['caf\udce9'])
+    })
+
+    test('every content gets the next sequence, inside the transaction', () => {
+      const before = index.sequence()
+      const { first, last } = index.write((edit) => {
+        const root = edit.directoryId(rootPath) ?? 0
+        edit.put(root, 'a', file(2n))
+        edit.put(root, 'b', file(3n))
+      })
+      expect([first, last]).toEqual([before + 1, before + 2])
+      expect(index.sequence()).toBe(last)
+      expect(index.find(relPath('b'))?.record.sequence).toBe(last)
+    })
+
+    test('an amended record keeps its sequence: nobody hears of it', () => {
+      const record = put('a', file(2n))
+      const before = index.sequence()
+      const root = index.directoryId(rootPath) ?? 0
+      index.write((edit) => edit.amend(root, 'a', { ...record, racy: true }))
+      expect(index.sequence()).toBe(before)
+      expect(index.find(relPath('a'))?.record.racy).toBe(true)
+    })
+
+    test('a change marks the directory that holds it, not the ones above', () => {
+      put('d', directory(2n))
+      const id = index.directoryId(relPath('d')) ?? 0
+      const rootId = index.directoryId(rootPath) ?? 0
+      const rootBefore = index.place(rootId)?.changed
+      const record = put('d/f', file(3n))
+      expect(index.place(id)?.changed).toBe(record.sequence)
+      expect(index.place(rootId)?.changed).toBe(rootBefore)
+    })
+
+    test('the same directory keeps its members when its mode changes', () => {
+      put('d', directory(2n))
+      put('d/f', file(3n))
+      put('d', directory(2n, { mode: 0o700 }))
+      expect(namesIn('d')).toEqual(['f'])
+    })
+
+    test('S1-4 a directory that was removed and made anew begins empty, under a new placement', () => {
+      put('d', directory(2n))
+      put('d/old', file(3n))
+      const old = index.directoryId(relPath('d')) ?? 0
+      const record = put('d', directory(9n))
+      expect(namesIn('d')).toEqual([])
+      expect(index.place(record.directoryId)?.placed).toBe(record.sequence)
+      expect(index.place(old)).toBeUndefined()
+    })
+
+    test('what hangs in a removed directory has no path and is purged in time', () => {
+      put('d', directory(2n))
+      put('d/e', directory(3n))
+      put('d/e/f', file(4n))
+      const inner = index.directoryId(relPath('d/e')) ?? 0
+      const rootId = index.directoryId(rootPath) ?? 0
+      index.write((edit) => edit.remove(rootId, 'd'))
+      expect(pathOf(index, inner, new Map())).toBeUndefined()
+      for (let more = true, rounds = 0; more && rounds < 20; rounds++) more = index.write((edit) => edit.purge(1)).value
+      expect([...index.members(inner)]).toEqual([])
+    })
+
+    test('S1-5 a run vouches for its own sequences only', () => {
+      index.write((edit) => edit.beginRun('aa'.repeat(16)))
+      put('a', file(2n))
+      const last = index.sequence()
+      index.write((edit) => edit.beginRun('bb'.repeat(16)))
+      put('b', file(3n))
+      expect(index.run('aa'.repeat(16))?.last).toBe(last)
+      expect(index.run('bb'.repeat(16))?.last).toBe(index.sequence())
+      expect(index.run('cc'.repeat(16))).toBeUndefined()
+    })
+
+    test('a failed transaction leaves no trace, sequences included', () => {
+      const before = index.sequence()
+      const rootId = index.directoryId(rootPath) ?? 0
+      expect(() =>
+        index.write((edit) => {
+          edit.put(rootId, 'a', file(2n))
+          throw new Error('stop')
+        }),
+      ).toThrow('stop')
+      expect(index.sequence()).toBe(before)
+      expect(index.find(relPath('a'))).toBeUndefined()
+    })
+  })
+}
+
+function file(inode: bigint, more: Partial<RecordFields> = {}): RecordFields {
+  return {
+    kind: 'file',
+    mode: 0o644,
+    inode,
+    birthNs: 1n,
+    sizeBytes: 5,
+    mtimeNs: 7n,
+    ctimeNs: 8n,
+    fingerprint: undefined,
+    target: undefined,
+    racy: false,
+    boundary: false,
+    problem: undefined,
+    ...more,
+  }
+}
+
+function directory(inode: bigint, more: Partial<RecordFields> = {}): RecordFields {
+  return { ...file(inode), kind: 'directory', mode: 0o755, sizeBytes: 0, ...more }
+}
