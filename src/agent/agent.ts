@@ -7,11 +7,13 @@ import type { PassOptions, PassResult } from '../engine/pass.js'
 import { FileFailure } from '../host/files.js'
 import type { Host } from '../host/host.js'
 import type { Listener } from '../host/sockets.js'
-import { openRemote } from '../replica/remote.js'
+import type { Self } from '../replica/greeting.js'
+import { canonicalOf, openRemote } from '../replica/remote.js'
 import type { Emit } from '../status/event.js'
 import type { Agent } from './agent-types.js'
 import { Roots, resolveJob, stateJob } from './roots.js'
-import { serve } from './serve.js'
+import { listen } from './serve.js'
+import { programVersion } from './version.js'
 
 /** Roots that cannot be a pair, or a place for state. */
 export class BadRoots extends Failure {
@@ -39,16 +41,22 @@ export async function openAgent(config: Config, host: Host, emit: Emit): Promise
     throw new BadRoots('state-directory', `the state directory ${stateDir} cannot be used: ${error.message}`, error)
   }
   const roots = new Roots(host, emit, stateDir)
+  const self: Self = {
+    agent: 'tandem',
+    version: programVersion(),
+    run: Buffer.from(host.random.bytes(16)).toString('hex'),
+  }
   const loops: PairLoop[] = []
-  for (const pair of config.pairs) loops.push(new PairLoop(await pairOptions(pair, host, emit, stateDir, roots)))
+  for (const pair of config.pairs) loops.push(new PairLoop(await pairOptions(pair, host, self, emit, stateDir, roots)))
   const serves = new Map<string, AbsPath>()
   for (const { name, path } of config.serves) {
     const real = await resolve(host, path)
     refuseState(real, stateDir)
     serves.set(name, real)
   }
-  const listener = config.listen === undefined ? undefined : await serve(config, host, emit, roots, serves)
-  return new House(host, loops, listener)
+  const listener =
+    config.listen === undefined ? undefined : await listen(config, config.listen, host, self, emit, roots, serves)
+  return new House(loops, listener, roots)
 }
 
 class House implements Agent {
@@ -56,9 +64,9 @@ class House implements Agent {
   private readonly now = new AbortController()
 
   constructor(
-    private readonly host: Host,
     private readonly loops: readonly PairLoop[],
     private readonly listener: Listener | undefined,
+    private readonly roots: Roots,
   ) {}
 
   get listening(): Agent['listening'] {
@@ -86,7 +94,7 @@ class House implements Agent {
     this.stop('now')
     await this.listener?.close()
     await Promise.all(this.loops.map((loop) => loop.close()))
-    await this.host.clock.sleep(0)
+    await this.roots.close()
   }
 }
 
@@ -113,6 +121,7 @@ function stopped(signal: AbortSignal): Promise<void> {
 async function pairOptions(
   config: PairConfig,
   host: Host,
+  self: Self,
   emit: Emit,
   stateDir: AbsPath,
   roots: Roots,
@@ -136,19 +145,10 @@ async function pairOptions(
     host,
     emit,
     stateDir,
-    canonicalOf: (root) =>
-      root.kind === 'local'
-        ? roots.canonicalOf(root.path)
-        : `wss://${hostText(root.endpoint.host)}:${root.endpoint.port}/${root.name}`,
+    canonicalOf: (root) => (root.kind === 'local' ? roots.canonicalOf(root.path) : canonicalOf(root)),
     connect: async (root, signal) =>
-      root.kind === 'local'
-        ? roots.replica(root.path)
-        : await openRemote(host, root.endpoint, root.secret, root.name, emit, signal),
+      root.kind === 'local' ? roots.replica(root.path) : await openRemote(host, root, self, signal),
   }
-}
-
-function hostText(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }
 
 function refuseState(root: AbsPath, stateDir: AbsPath): void {

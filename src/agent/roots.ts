@@ -1,4 +1,4 @@
-import type { AbsPath } from '../core/path.js'
+import { type AbsPath, absPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
 import type { Job } from '../host/workers.js'
 import { LocalReplica } from '../replica/local.js'
@@ -6,8 +6,9 @@ import { LocalRoot } from '../replica/root.js'
 import type { Emit } from '../status/event.js'
 
 /**
- * The local roots that are in use: opened for the first who needs one, shared by all, closed after the last. A root that
- * failed is not handed out again: the next one opens it anew.
+ * The local roots that are in use: opened for the first who needs one and shared by all. A root stays open, watched, when
+ * nobody uses it for a while: after a link was cut only what changed meanwhile has to be told. A root that failed is closed
+ * when its last user has left, and opened anew for the next.
  */
 export class Roots {
   private readonly open = new Map<AbsPath, Shared>()
@@ -31,64 +32,54 @@ export class Roots {
     return `//${this.host.machine.hostName}/${path}`
   }
 
+  /** Closes every root. Nobody uses one any more. */
+  async close(): Promise<void> {
+    const all = [...this.open.values()]
+    this.open.clear()
+    await Promise.all(all.map(async ({ root }) => (await root.catch(() => undefined))?.close()))
+  }
+
   private async acquire(path: AbsPath, create: boolean): Promise<LocalRoot> {
-    for (;;) {
-      const shared = this.open.get(path)
-      if (shared === undefined) break
+    const shared = this.open.get(path)
+    if (shared !== undefined) {
       const root = await shared.root
-      if (!root.hasFailed && !shared.closing) {
+      if (!root.hasFailed) {
         shared.users++
         return root
       }
-      // The last of its users closes it.
-      await shared.closed.promise
+      if (shared.users === 0) {
+        this.open.delete(path)
+        await root.close()
+      }
     }
     const { host, emit, stateDir } = this
     const root = LocalRoot.open({ host, emit, path, stateDir, create })
-    const shared: Shared = { root, users: 1, closing: false, closed: signalOf() }
-    this.open.set(path, shared)
+    this.open.set(path, { root, users: 1 })
     try {
       return await root
     } catch (error) {
       this.open.delete(path)
-      shared.closed.resolve()
       throw error
     }
   }
 
   private async release(path: AbsPath, root: LocalRoot): Promise<void> {
     const shared = this.open.get(path)
-    if (shared === undefined || (await shared.root) !== root) return
-    shared.users--
-    if (shared.users > 0) return
-    shared.closing = true
-    try {
+    if (shared === undefined || (await shared.root) !== root) {
+      // It failed and was opened anew while somebody still used it.
       await root.close()
-    } finally {
-      this.open.delete(path)
-      shared.closed.resolve()
+      return
     }
+    shared.users--
+    if (shared.users > 0 || !root.hasFailed) return
+    this.open.delete(path)
+    await root.close()
   }
 }
 
 interface Shared {
   readonly root: Promise<LocalRoot>
   users: number
-  closing: boolean
-  readonly closed: Signal
-}
-
-interface Signal {
-  readonly promise: Promise<void>
-  resolve(): void
-}
-
-function signalOf(): Signal {
-  let resolve = () => {}
-  const promise = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { promise, resolve: () => resolve() }
 }
 
 /** The path without links, '.' and '..': two ways of naming a root are one root. */
@@ -102,7 +93,7 @@ export const stateJob: Job<AbsPath, null> = {
   name: 'state',
   run(world, stateDir) {
     for (const name of ['pairs', 'roots']) {
-      const path = `${stateDir}/${name}` as AbsPath
+      const path = absPath(`${stateDir}/${name}`)
       if (world.files.statPath(path) === undefined) world.files.makeDirectory(path, 0o700)
     }
     return null

@@ -13,11 +13,13 @@ export type OpenHouse = (config: Config, emit: Emit) => Promise<House>
 
 /** Loads what is heavy (koffi, lmdb, ws) only now: a wrong command line is answered without it. */
 export const openHouse: OpenHouse = async (config, emit) => {
-  const [{ openAgent }, { nodeHost, closeHost }] = await Promise.all([
+  const [{ openAgent }, { nodeHost, closeHost }, { ReplicaFailure }, { Malformed }] = await Promise.all([
     import('../agent/agent.js'),
     import('../host/node/host.js'),
+    import('../replica/replica.js'),
+    import('../wire/bytes.js'),
   ])
-  const host = nodeHost({})
+  const host = nodeHost({ failures: [ReplicaFailure, Malformed] })
   try {
     const agent = await openAgent(config, host, emit)
     return {

@@ -85,9 +85,8 @@ export function planLines(items: readonly Item[], names: RootNames): string[] {
 
 export const nothingToDo = 'Nothing to do: replicas have been fully synchronized; all files are equal.'
 
-/** The last lines of a pass. */
+/** The last lines of a pass that was not halted. */
 export function summaryLines(result: PassResult): string[] {
-  if (result.halted !== undefined) return [`Nothing was done: ${escapeText(result.halted)}`]
   if (result.items.length === 0 && result.applied + result.skipped + result.failed === 0) return [nothingToDo]
   const waiting = result.items.filter((item) => item.kind !== 'change')
   const incomplete = result.skipped + result.failed > 0

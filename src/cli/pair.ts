@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import type { Agent, Item, PassResult } from '../agent/agent-types.js'
+import { escapeText } from '../status/escape.js'
 import type { AgentEvent, Emit } from '../status/event.js'
 import { lineOf } from '../status/terminal.js'
 import { ask } from './ask.js'
@@ -50,6 +51,10 @@ async function syncOnce(line: PairCommand, setting: PairSetting, openHouse: Open
         print('Nothing was changed.\n')
         return exitCodes.fatal
       }
+      if (result.halted !== undefined) {
+        warn(`nothing was done: ${escapeText(result.halted)}`)
+        return exitCodes.fatal
+      }
       // Interactively every item has been seen already.
       if (!interactive) printLines(planLines(result.items, setting))
       if (line.dryRun) printLines(dryRunSummary(result, setting))
@@ -60,11 +65,11 @@ async function syncOnce(line: PairCommand, setting: PairSetting, openHouse: Open
 }
 
 function dryRunSummary(result: PassResult, names: RootNames): string[] {
-  if (result.halted !== undefined || result.items.length === 0) return summaryLines(result)
+  if (result.items.length === 0) return summaryLines(result)
   const changes = result.items.filter((item) => item.kind === 'change').length
   const waiting = result.items.length - changes
   return [
-    `Dry run of ${names.alpha} and ${names.beta}: ${changes} to propagate, ${waiting} to be skipped; nothing was changed.`,
+    `Dry run of ${escapeText(names.alpha)} and ${escapeText(names.beta)}: ${changes} to propagate, ${waiting} to be skipped; nothing was changed.`,
   ]
 }
 

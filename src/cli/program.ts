@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { programVersion } from '../agent/version.js'
 import type { Assignment } from '../config/assignment.js'
 import { closest } from '../config/closest.js'
 import { ConfigFailure } from '../config/config.js'
@@ -94,7 +94,7 @@ interface PairOptions {
 function programWith(preferences: readonly Assignment[], found: (line: CommandLine) => void): Command {
   const program = new Command('tandem')
     .description('Keeps two directory trees equal and loses no version of anything.')
-    .version(version(), '--version', 'print the version and exit')
+    .version(programVersion(), '--version', 'print the version and exit')
     .helpOption('-h, --help', 'print help and exit')
     .helpCommand(false)
     .addHelpText('after', helpAfter())
@@ -186,10 +186,4 @@ unsafe configuration.
 function spoken(kind: PreferenceKind): string {
   const value = { flag: '', list: ' SPEC', string: ' TEXT', integer: ' N' }[kind.kind]
   return `--${kind.name}${value}${kind.kind === 'list' ? ' ...' : ''}`
-}
-
-export function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
-  return 'unknown'
 }

@@ -100,7 +100,8 @@ async function servingShape() {
 const knownKeys = ['listen', 'address', 'serve', 'name', 'path', 'peers', 'key_file', 'roots']
 
 function shapeFailure(error: z.ZodError, fail: (path: TomlPath, why: string) => ConfigFailure): ConfigFailure {
-  const issue = error.issues[0]
+  // A misspelt table is both an unknown key and a missing one: the former says more.
+  const issue = error.issues.find((one) => one.code === 'unrecognized_keys') ?? error.issues[0]
   if (issue === undefined) return fail([], 'not a configuration')
   const path = issue.path.filter((part) => typeof part !== 'symbol')
   if (issue.code === 'unrecognized_keys') {

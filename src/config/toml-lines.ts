@@ -36,7 +36,9 @@ function* places(toml: string): Generator<{ readonly line: number; readonly path
         const name = table.join('.')
         const count = counts.get(name) ?? 0
         counts.set(name, count + 1)
-        table.push(count)
+        // It gives the name, and one more of that name.
+        yield { line: at + 1, path: table }
+        table = [...table, count]
       }
       yield { line: at + 1, path: table }
       continue

@@ -14,7 +14,7 @@ export interface Rule {
   readonly reach: 'exact' | 'below' | 'tail'
 }
 
-/** Transitions that are kept before all is forgotten and found anew: about 8 MB. */
+/** Transitions that are kept before all is forgotten and found anew: 4 MB. */
 const transitionsMax = 1_000_000
 
 const dot = 46
@@ -36,11 +36,14 @@ interface State {
   /** At the start of a component: here wildcards do not match a dot. */
   readonly starts: boolean
   readonly accepts: boolean
-  /** Whatever follows, the text matches. */
-  readonly settled: boolean
-  /** By class of the next character. */
-  readonly after: (State | undefined)[]
 }
+
+/** Numbers of states: nothing can match any more, whatever follows matches, and the one before any text. */
+const dead = 0
+const settled = 1
+const initial = 2
+/** In the table: not found yet. Less than every state. */
+const unknown = -1
 
 export class Automaton {
   private readonly nodes: Node[] = []
@@ -48,8 +51,10 @@ export class Automaton {
   /** First code points of the classes: characters that no rule tells apart. */
   private readonly bounds: number[]
   private readonly asciiClass = new Uint16Array(128)
-  private states = new Map<string, State>()
-  private initial: State
+  private states: State[] = []
+  private numbers = new Map<string, number>()
+  /** The state after a state and a class of the next character, at state times the number of classes plus class. */
+  private table = new Int32Array(0)
 
   constructor(rules: readonly Rule[]) {
     const bounds = new Set([0, dot, dot + 1, slash, slash + 1])
@@ -57,30 +62,39 @@ export class Automaton {
     this.bounds = [...bounds].sort((a, b) => a - b)
     for (let code = 0; code < 128; code++) this.asciiClass[code] = this.classOf(code)
     for (const rule of rules) this.addRule(rule)
-    this.initial = this.state(this.entries, true)
+    this.forget()
   }
 
-  matches(text: string): boolean {
-    let state = this.initial
-    for (let at = 0; at < text.length; at++) {
+  /** Whether the text from `from` on matches. */
+  matches(text: string, from = 0): boolean {
+    const { asciiClass } = this
+    const classes = this.bounds.length
+    let table = this.table
+    let state = initial
+    for (let at = from; at < text.length; at++) {
       let code = text.charCodeAt(at)
-      let next: State | undefined
+      let kind: number
       if (code < 128) {
-        const kind = this.asciiClass[code] ?? 0
-        next = state.after[kind] ?? this.step(state, kind)
+        kind = asciiClass[code] ?? 0
       } else {
         if (code >= 0xd800 && code < 0xdc00) {
           code = text.codePointAt(at) ?? code
           if (code > 0xffff) at++
         }
-        const kind = this.classOf(code)
-        next = state.after[kind] ?? this.step(state, kind)
+        kind = this.classOf(code)
       }
-      if (next.settled) return true
-      if (next.nodes.length === 0) return false
+      let next = table[state * classes + kind] ?? unknown
+      if (next < initial) {
+        if (next === unknown) {
+          next = this.step(state, kind)
+          table = this.table
+        }
+        if (next === dead) return false
+        if (next === settled) return true
+      }
       state = next
     }
-    return state.accepts
+    return this.states[state]?.accepts ?? false
   }
 
   private classOf(code: number): number {
@@ -94,7 +108,9 @@ export class Automaton {
     return low
   }
 
-  private step(state: State, kind: number): State {
+  private step(from: number, kind: number): number {
+    const state = this.states[from]
+    if (state === undefined) return dead
     const code = this.bounds[kind] ?? 0
     const guarded = state.starts && code === dot
     const next = new Set<number>()
@@ -107,33 +123,42 @@ export class Automaton {
         if (code === slash) next.add(node.next)
       }
     }
-    const after = this.state(
+    const isFull = this.states.length * this.bounds.length > transitionsMax
+    if (isFull) this.forget()
+    const number = this.numberOf(
       [...next].sort((a, b) => a - b),
       code === slash,
     )
-    state.after[kind] = after
-    return after
+    if (!isFull) this.table[from * this.bounds.length + kind] = number
+    return number
   }
 
-  private state(nodes: readonly number[], starts: boolean): State {
+  /** The number of a state, new or known. */
+  private numberOf(nodes: readonly number[], starts: boolean): number {
+    if (nodes.length === 0) return dead
     const key = `${starts ? '/' : ''}${nodes.join()}`
-    const known = this.states.get(key)
+    const known = this.numbers.get(key)
     if (known !== undefined) return known
-    if (this.states.size * this.bounds.length > transitionsMax) {
-      this.states = new Map()
-      this.initial = { ...this.initial, after: new Array(this.bounds.length).fill(undefined) }
-    }
     const reached = [...this.closure(nodes, true)].map((at) => this.nodes[at]?.kind)
-    const settled = reached.includes('anything')
-    const state: State = {
-      nodes,
-      starts,
-      accepts: settled || reached.includes('end'),
-      settled,
-      after: new Array(this.bounds.length).fill(undefined),
+    const number = reached.includes('anything') ? settled : this.states.length
+    this.numbers.set(key, number)
+    if (number === settled) return settled
+    this.states.push({ nodes, starts, accepts: reached.includes('end') })
+    const size = this.states.length * this.bounds.length
+    if (size > this.table.length) {
+      const table = new Int32Array(size * 2).fill(unknown)
+      table.set(this.table)
+      this.table = table
     }
-    this.states.set(key, state)
-    return state
+    return number
+  }
+
+  private forget(): void {
+    const none: State = { nodes: [], starts: false, accepts: false }
+    this.states = [none, { ...none, accepts: true }]
+    this.numbers = new Map()
+    this.table = new Int32Array(0)
+    this.numberOf(this.entries, true)
   }
 
   /** The nodes that can be reached without a character; `skipping`: a `*` may match nothing. */

@@ -74,7 +74,10 @@ export function compareWithArchive(archive: Content, content: Content): Likeness
 
 /** The low bits of the mode that are compared, or undefined where there are none. */
 export function maskedMode(content: Content, rules: Rules): number | undefined {
-  const mode = propsOf(content)?.mode
+  return masked(propsOf(content)?.mode, rules)
+}
+
+function masked(mode: number | undefined, rules: Rules): number | undefined {
   return mode === undefined || rules.perms === 0 ? undefined : mode & rules.perms
 }
 
@@ -140,17 +143,16 @@ function judgeMode(
   rules: Rules,
 ): PropertyVerdict<number> & { readonly torn: boolean } {
   const archive = propsOf(known?.content)?.mode
-  const mask = (mode: number | undefined): number | undefined => (mode === undefined ? undefined : mode & rules.perms)
   const alphaMode = maskedMode(alpha, rules)
   const betaMode = maskedMode(beta, rules)
   if (alphaMode === undefined || betaMode === undefined)
     return { goal: undefined, news: archive !== undefined, torn: false }
-  const alphaHeld = mask(known?.alphaHolds?.mode ?? archive)
-  const betaHeld = mask(known?.betaHolds?.mode ?? archive)
+  const alphaHeld = masked(known?.alphaHolds?.mode ?? archive, rules)
+  const betaHeld = masked(known?.betaHolds?.mode ?? archive, rules)
   const verdict = judgeProperty(archive, alphaHeld, betaHeld, alphaMode, betaMode)
   const chosen = verdict === 'undecided' ? preferredContent(rules.prefer, alpha, beta) : verdict
   if (chosen === undefined) return { goal: archive, news: false, torn: true }
-  const goal = chosen === 'archive' ? mask(archive) : chosen === 'alpha' ? alphaMode : betaMode
+  const goal = chosen === 'archive' ? masked(archive, rules) : chosen === 'alpha' ? alphaMode : betaMode
   return { goal, news: goal !== archive || alphaMode !== alphaHeld || betaMode !== betaHeld, torn: false }
 }
 

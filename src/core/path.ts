@@ -127,7 +127,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The bytes of a name or path as the kernel wants them. The inverse of decodeName. */
 export function encodeName(text: string): Buffer {
-  if (!loneSurrogate.test(text)) return Buffer.from(text, 'utf8')
+  if (text.isWellFormed()) return Buffer.from(text, 'utf8')
   const parts: Buffer[] = []
   for (const point of text) {
     const code = point.codePointAt(0) ?? 0
@@ -135,9 +135,6 @@ export function encodeName(text: string): Buffer {
   }
   return Buffer.concat(parts)
 }
-
-/** A lone low surrogate that stands for a byte: one not preceded by a high surrogate. */
-const loneSurrogate = /(?:^|[^\ud800-\udbff])[\udc80-\udcff]/
 
 /** The name that the kernel's bytes stand for. Bytes that are not UTF-8 become U+DC80 to U+DCFF, one each. */
 export function decodeName(bytes: Uint8Array): string {

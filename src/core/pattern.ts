@@ -92,47 +92,43 @@ export function ignorePredicate(ignore: readonly string[], ignorenot: readonly s
 
 /** Whether any of the patterns matches a path. */
 export function matcherOf(patterns: readonly Pattern[]): (path: RelPath) => boolean {
-  const names = new Set<string>()
   const paths = new Set<string>()
   const nameRules: Rule[] = []
   const pathRules: Rule[] = []
-  const regexes: string[] = []
+  const sources: string[] = []
   for (const { matcher } of patterns) {
     if (matcher.kind === 'regex') {
-      regexes.push(matcher.source)
+      sources.push(matcher.source)
       continue
     }
     const { kind, glob } = matcher
     const literal = literalOf(glob)
     // A name without a slash asks for the last component alone, which is short.
-    if (kind === 'name' && !mayCross(glob)) {
-      if (literal !== undefined) names.add(literal)
-      else nameRules.push({ glob, reach: 'exact' })
-    } else if (kind === 'path' && literal !== undefined) paths.add(literal)
+    if (kind === 'name' && !mayCross(glob)) nameRules.push({ glob, reach: 'exact' })
+    else if (kind === 'path' && literal !== undefined) paths.add(literal)
     else pathRules.push({ glob, reach: kind === 'name' ? 'tail' : kind === 'below' ? 'below' : 'exact' })
   }
-  const tests: ((path: string) => boolean)[] = []
-  const wantsName = names.size > 0 || nameRules.length > 0
-  const nameAutomaton = nameRules.length > 0 ? new Automaton(nameRules) : undefined
-  if (wantsName)
-    tests.push((path) => {
-      const name = path.slice(path.lastIndexOf('/') + 1)
-      return (names.size > 0 && names.has(name)) || (nameAutomaton?.matches(name) ?? false)
-    })
-  if (paths.size > 0) tests.push((path) => paths.has(path))
-  if (pathRules.length > 0) {
-    const automaton = new Automaton(pathRules)
-    tests.push((path) => automaton.matches(path))
-  }
-  for (const regex of combined(regexes)) tests.push((path) => regex.testExact(path))
+  const byName = nameRules.length > 0 ? new Automaton(nameRules) : undefined
+  const byPath = pathRules.length > 0 ? new Automaton(pathRules) : undefined
+  const regexes = joined(sources)
   return (path) => {
-    for (const test of tests) if (test(path)) return true
+    if (byName?.matches(path, startOfName(path))) return true
+    if (byPath?.matches(path)) return true
+    if (paths.size > 0 && paths.has(path)) return true
+    for (const regex of regexes) if (regex.testExact(path)) return true
     return false
   }
 }
 
+/** Names are short, so this is quicker than lastIndexOf. */
+function startOfName(path: string): number {
+  let at = path.length
+  while (at > 0 && path.charCodeAt(at - 1) !== 47) at--
+  return at
+}
+
 /** One expression instead of many, where that has the same meaning: an open \Q would swallow what follows. */
-function combined(sources: readonly string[]): RE2JS[] {
+function joined(sources: readonly string[]): RE2JS[] {
   const whole = sources.map((source) => `(?:${source})`).join('|')
   if (sources.length > 1 && !whole.includes('\\Q')) {
     try {

@@ -45,8 +45,8 @@ export interface CycleContext {
 export interface CycleInput {
   readonly number: number
   readonly overlay: Overlay
-  /** The facts to commit at the end: its cursors are those that `overlay` brings the lead to. */
-  readonly facts: ArchiveFacts
+  /** The facts to commit at the end: the cursors are what `overlay`, and what was applied since, bring the lead to. */
+  facts(): ArchiveFacts
   readonly options: PassOptions
   /** An emptied root ends the cycle before anything is done; else its removals are held. */
   readonly haltIfEmptied: boolean
@@ -218,7 +218,7 @@ async function conclude(
   }
   const { opened, closed } = context.opens.replace(examined, now, context.host.clock.now())
   tellNew(context, decisions, opened)
-  await settling.last({ facts: input.facts, opened, closed })
+  await settling.last({ facts: input.facts(), opened, closed })
 }
 
 function conflictDetail({ agreement, alpha, beta }: Conflict): string {

@@ -226,24 +226,27 @@ export class Pair {
     this.throwIfFailed()
     const overlay = this.overlay
     this.overlay = new Overlay()
-    const facts = this.factsNow()
+    const taken = { ...this.reached }
     const result = await runCycle(this.context(), {
       number: ++this.cycle,
       overlay,
-      facts,
+      // Our own operations moved the sequences on; while nobody else's change came in, the cursors go along with them.
+      facts: () => {
+        this.facts = this.factsAt(this.overlay.isEmpty ? this.reached : taken)
+        return this.facts
+      },
       options,
       haltIfEmptied,
     })
-    if (!options.dryRun && result.halted === undefined && !this.stop.aborted) this.facts = facts
     this.throwIfFailed()
     return result
   }
 
-  private factsNow(): ArchiveFacts {
+  private factsAt(reached: Readonly<Record<Side, number>>): ArchiveFacts {
     const { swapped } = this.held
     const cursor = (side: Side): Cursor => {
       const { index, run } = this.sides[side].opened
-      return { index, run, sequence: this.reached[side], view: this.view }
+      return { index, run, sequence: reached[side], view: this.view }
     }
     return {
       ...this.facts,

@@ -145,10 +145,14 @@ export class IndexEdit {
 
   /**
    * A content that was not known: gets the next sequence. A directory that is not the one that was there (inode or birth)
-   * gets a new id, and all that was known below the old one is forgotten.
+   * gets a new id, and all that was known below the old one is forgotten. `old` is what this transaction holds there.
    */
-  put(directoryId: number, name: string, fields: RecordFields): IndexRecord {
-    const old = this.at(directoryId, name)
+  put(
+    directoryId: number,
+    name: string,
+    fields: RecordFields,
+    old: IndexRecord | undefined = this.at(directoryId, name),
+  ): IndexRecord {
     const sequence = ++this.sequence
     let id = 0
     if (fields.kind === 'directory') {

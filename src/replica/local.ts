@@ -286,6 +286,7 @@ class Session implements RootListener {
   private queue: { reports: readonly Report[]; sequence: number }[] = []
   private queued = 0
   private overflowed = false
+  isListening = false
   private failure: { readonly error: unknown } | undefined
   private ended = false
   private wake: () => void = () => {}
@@ -302,7 +303,7 @@ class Session implements RootListener {
 
   changed(reports: readonly Report[], sequence: number): void {
     const seen = this.seen(reports)
-    if (this.overflowed || this.ended) return
+    if (!this.isListening || this.overflowed || this.ended) return
     if (this.queued + seen.length > queuedMax) {
       this.queue = []
       this.queued = 0
@@ -329,8 +330,8 @@ class Session implements RootListener {
     const over = () => this.ended || signal.aborted
     signal.addEventListener('abort', () => this.wake(), { once: true })
     // What was found by the scan that `open` made is in the index: the catch-up tells it.
-    this.queue = []
-    this.queued = 0
+    this.isListening = true
+    await this.root.scansEnded()
     let reached = 0
     let cursor = this.request.cursor
     for (;;) {

@@ -9,8 +9,8 @@ import { readReports } from '../wire/report.js'
 import { Holds } from './holds.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
 import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
-import type { RootPlace } from './jobs/place.js'
 import { unacknowledgedJob } from './jobs/past.js'
+import type { RootPlace } from './jobs/place.js'
 import { recoverJob } from './jobs/recover.js'
 import type { ScanOutput } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
@@ -29,6 +29,8 @@ export interface LocalRootOptions {
 
 /** Who wants to hear of changes. `origin`: they come from operations that this listener ordered itself. */
 export interface RootListener {
+  /** It has begun to take in changes; until then it will be told everything by its catch-up. */
+  readonly isListening: boolean
   changed(reports: readonly Report[], sequence: number): void
   /** The root is not what it was, or cannot be used: nothing more will come. */
   failed(error: unknown): void
@@ -66,6 +68,7 @@ export class LocalRoot {
       this.holds,
       (output) => this.found(output),
       (error) => this.fail(error),
+      () => [...this.listeners].some((listener) => listener.isListening),
     )
   }
 
@@ -148,6 +151,11 @@ export class LocalRoot {
     await this.watch?.drain()
     await this.scanning.settle()
     if (this.unwatched.length > 0) await this.scanning.scan(this.unwatched)
+  }
+
+  /** Scans that began before the call are over: their reports may have been left out, as nobody listened. */
+  scansEnded(): Promise<void> {
+    return this.scanning.idle()
   }
 
   /** Paths that are not as their records say: they are scanned soon. */

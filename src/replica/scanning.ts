@@ -28,6 +28,7 @@ export class Scanning {
     private readonly holds: Holds,
     private readonly found: (output: ScanOutput) => void,
     private readonly failed: (error: unknown) => void,
+    private readonly isHeard: () => boolean,
   ) {}
 
   /** Hints of the watcher. */
@@ -62,6 +63,11 @@ export class Scanning {
     for (const path of this.unsettled.keys()) this.add(path, 'entry')
     this.delayed.clear()
     return this.queue(() => this.takeDirty())
+  }
+
+  /** Resolves when the scans under way are over. */
+  idle(): Promise<void> {
+    return this.queue(async () => {})
   }
 
   close(): Promise<void> {
@@ -225,7 +231,11 @@ export class Scanning {
   private async job(targets: readonly ScanTarget[], order: Order, full: boolean): Promise<ScanOutput> {
     const release = await this.holds.take(targets.map((target) => target.directory))
     try {
-      const output = await this.host.workers.run(scanJob, { place: this.place, targets, full }, order)
+      const output = await this.host.workers.run(
+        scanJob,
+        { place: this.place, targets, full, reporting: this.isHeard() },
+        order,
+      )
       this.note(targets, output)
       this.found(output)
       return output

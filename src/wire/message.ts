@@ -148,12 +148,15 @@ export function encode(message: Message): Uint8Array<ArrayBuffer> {
 function writeFields(to: BytesWriter, message: Message): void {
   switch (message.kind) {
     case 'hello':
-      return writeHello(to, message)
+      writeHello(to, message)
+      break
     case 'welcome':
-      return writeWelcome(to, message)
+      writeWelcome(to, message)
+      break
     case 'refuse':
       to.text(message.code)
-      return writeDetail(to, message.detail)
+      writeDetail(to, message.detail)
+      break
     case 'ping':
     case 'pong':
     case 'sync-all':
@@ -161,54 +164,69 @@ function writeFields(to: BytesWriter, message: Message): void {
     case 'cancel':
     case 'close':
     case 'done':
-      return
+      break
     case 'open':
       to.text(message.root)
-      return writeOpenRequest(to, message.request)
+      writeOpenRequest(to, message.request)
+      break
     case 'list':
     case 'identify':
     case 'rescan':
     case 'sync':
-      return writePaths(to, message.paths)
+      writePaths(to, message.paths)
+      break
     case 'supply':
-      return writeAll(to, message.wants, codec.writeWant)
+      writeAll(to, message.wants, codec.writeWant)
+      break
     case 'apply':
       writeNumber(to, message.batch)
       to.text(message.supplier)
-      return writeAll(to, message.operations, codec.writeOperation)
+      writeAll(to, message.operations, codec.writeOperation)
+      break
     case 'acknowledge':
-      return writeAll(to, message.batches, writeNumber)
+      writeAll(to, message.batches, writeNumber)
+      break
     case 'set-generation':
       to.text(message.pair)
-      return writeNumber(to, message.generation)
+      writeNumber(to, message.generation)
+      break
     case 'stage':
       writeNumber(to, message.batch)
       writeAll(to, message.finished, codec.writeSupplied)
-      return to.raw(message.bytes)
+      to.raw(message.bytes)
+      break
     case 'past':
-      return writeAll(to, message.outcomes, codec.writePastOutcome)
+      writeAll(to, message.outcomes, codec.writePastOutcome)
+      break
     case 'opened':
-      return writeOpened(to, message.opened)
+      writeOpened(to, message.opened)
+      break
     case 'reports':
-      return writeReports(to, message.reports)
+      writeReports(to, message.reports)
+      break
     case 'outcomes':
-      return writeAll(to, message.outcomes, codec.writeOutcome)
+      writeAll(to, message.outcomes, codec.writeOutcome)
+      break
     case 'changed':
       writeNumber(to, message.sequence)
       writeFlag(to, message.current)
-      return writeReports(to, message.reports)
+      writeReports(to, message.reports)
+      break
     case 'pack':
       writeAll(to, message.finished, codec.writeSupplied)
-      return to.raw(message.bytes)
+      to.raw(message.bytes)
+      break
     case 'failed':
       to.u8(failures.indexOf(message.failure))
       to.text(message.code)
       writeFlag(to, message.transient)
-      return writeDetail(to, message.detail)
+      writeDetail(to, message.detail)
+      break
     case 'credit':
-      return to.u32(message.bytes)
+      to.u32(message.bytes)
+      break
     default:
-      return unreachable(message)
+      unreachable(message)
   }
 }
 

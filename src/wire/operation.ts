@@ -37,17 +37,20 @@ export function writeOperation(to: BytesWriter, operation: Operation): void {
   switch (operation.op) {
     case 'create-directory':
     case 'set-props':
-      return writeProps(to, operation.props)
+      writeProps(to, operation.props)
+      break
     case 'write-file':
       to.u32(operation.want)
       to.u48(operation.sizeBytes)
-      return writeProps(to, operation.props)
+      writeProps(to, operation.props)
+      break
     case 'write-symlink':
-      return to.text(operation.target)
+      to.text(operation.target)
+      break
     case 'remove':
-      return
+      break
     default:
-      return unreachable(operation)
+      unreachable(operation)
   }
 }
 
@@ -97,15 +100,18 @@ export function writeOutcome(to: BytesWriter, outcome: Outcome): void {
   to.text(outcome.path)
   switch (outcome.kind) {
     case 'done':
-      return writeFound(to, outcome.content)
+      writeFound(to, outcome.content)
+      break
     case 'superseded':
-      return writeDetail(to, outcome.detail)
+      writeDetail(to, outcome.detail)
+      break
     case 'failed':
       writeProblemCode(to, outcome.code)
       writeFlag(to, outcome.transient)
-      return writeDetail(to, outcome.detail)
+      writeDetail(to, outcome.detail)
+      break
     default:
-      return unreachable(outcome)
+      unreachable(outcome)
   }
 }
 

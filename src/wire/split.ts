@@ -1,6 +1,6 @@
 import type { Operation, Outcome } from '../core/operation.js'
 import type { Found, Member, Report } from '../core/report.js'
-import type { View, Want } from '../replica/replica.js'
+import type { Pack, Supplied, View, Want } from '../replica/replica.js'
 
 /** About how long a frame of a list gets: short enough that what waits behind it does not wait long. */
 export const listBytes = 256 * 1024
@@ -110,4 +110,18 @@ export function outcomeBytes(outcome: Outcome): number {
 
 export function wantBytes(want: Want): number {
   return 52 + textBytes(want.path)
+}
+
+function suppliedBytes(supplied: Supplied): number {
+  if (supplied.kind === 'whole') return 38
+  return supplied.kind === 'superseded' ? 5 : 10 + Buffer.byteLength(supplied.detail)
+}
+
+/** The pack in messages that fit a frame: its bytes go with the first, for what ended ends when the bytes are there. */
+export function* splitPack({ bytes, finished }: Pack): Generator<Pack> {
+  let first = true
+  for (const some of split(finished, suppliedBytes)) {
+    yield { bytes: first ? bytes : new Uint8Array(0), finished: some }
+    first = false
+  }
 }

@@ -153,5 +153,4 @@ test('the summary', () => {
     '  skipped: d/h (new on both sides)',
     'Synchronization incomplete  (2 items transferred, 1 skipped, 0 failed; 0 bytes)',
   ])
-  expect(summaryLines({ ...result, halted: '/a is gone' })).toEqual(['Nothing was done: /a is gone'])
 })

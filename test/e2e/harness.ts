@@ -307,7 +307,7 @@ export async function serve(box: Sandbox, roots: Readonly<Record<string, string>
   const config = box.at('serve.toml')
   writeFileSync(config, servingText(roots, port, box), { mode: 0o600 })
   const running = box.start(['serve', '--config', config], { state: box.at('serving-state') })
-  const address = String((await running.event('listening'))['address'])
+  const address = String((await running.event('listening')).address)
   return { process: running, address, url: (name) => `wss://${address}/${name}`, keyFile }
 }
 

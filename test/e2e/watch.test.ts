@@ -52,7 +52,7 @@ describe('over the link', () => {
     box.write('a/one', 'from a')
     box.write('b/one', 'from b, longer')
     const again = watch(box, serving)
-    expect((await again.event('conflict-found'))['path']).toBe('one')
+    expect((await again.event('conflict-found')).path).toBe('one')
     box.write('b/two', 'still travels')
     await eventually(
       () => box.read('a/two') === 'still travels',

@@ -488,8 +488,10 @@ function floorTo(value: bigint, unit: bigint): bigint {
 /** The ways in which unsaved bytes come out of a power loss. */
 function loseBytes(inode: Inode, dice: Dice): void {
   const saved = inode.saved
-  const fate = dice.weighted({ kept: 2, old: 3, restamped: 2, torn: 2, empty: 1 })
-  if (fate === 'kept' && !inode.stuck) return
+  const drawn = dice.weighted({ kept: 2, old: 3, restamped: 2, torn: 2, empty: 1 })
+  // What a failed sync has given up never reaches the platter.
+  const fate = inode.stuck && (drawn === 'kept' || drawn === 'torn') ? 'old' : drawn
+  if (fate === 'kept') return
   if (saved === undefined) {
     // Never synced: the name may be there with nothing behind it, or with zeros where bytes should be.
     inode.data = fate === 'torn' ? tornFrom(nothing, inode.data, dice) : nothing

@@ -34,15 +34,18 @@ export class Journal {
 
   /** fsync of a directory: its names, and what they rest on in other directories. */
   save(directory: Inode): void {
-    const reached = new Set([directory])
+    const reached = new Set<Inode | bigint>([directory])
     const kept: Pending[] = []
     const covered: Pending[] = []
-    // Backwards: an operation that touches a reached directory pulls in everything earlier in each directory it touches.
+    // Backwards: an operation that touches a reached directory pulls in everything earlier in each directory it
+    // touches, and whatever freed a number that it gave.
     for (let at = this.pending.length - 1; at >= 0; at--) {
       const operation = this.pending[at]
       if (operation === undefined) continue
-      if (operation.changes.some((change) => reached.has(change.directory))) {
-        for (const change of operation.changes) reached.add(change.directory)
+      const { changes, number } = operation
+      if (changes.some((change) => reached.has(change.directory)) || (number !== undefined && reached.has(number))) {
+        for (const change of changes) reached.add(change.directory)
+        if (number !== undefined) reached.add(number)
         covered.push(operation)
       } else kept.push(operation)
     }

@@ -1,5 +1,5 @@
 import { type AbsPath, absPath } from '../../src/core/path.js'
-import { type FileCode, FileFailure } from '../../src/host/files.js'
+import type { FileCode } from '../../src/host/files.js'
 import { Disk, type DiskOptions } from './disk.js'
 import { failure, type Inode } from './inode.js'
 import { type Call, Process } from './process.js'
@@ -23,6 +23,7 @@ export class Machine {
   readonly processes = new Set<Process>()
   readonly disks: Disk[] = []
   readonly root: Disk
+  private readonly byDevice = new Map<bigint, Disk>()
   private readonly mounts = new Map<Inode, Disk>()
   private readonly covered = new Map<Inode, Inode>()
   private readonly dice: Dice
@@ -59,6 +60,7 @@ export class Machine {
       ...options,
     })
     this.disks.push(disk)
+    this.byDevice.set(disk.device, disk)
     return disk
   }
 
@@ -101,7 +103,7 @@ export class Machine {
   // ---- paths
 
   diskOf(inode: Inode): Disk {
-    const disk = this.disks.find((each) => each.device === inode.device)
+    const disk = this.byDevice.get(inode.device)
     if (disk === undefined) throw new Error('an inode of no disk')
     return disk
   }
@@ -124,25 +126,22 @@ export class Machine {
 
   /** The inode at an absolute path; links on the way, and the last one when asked, are followed. @throws FileFailure */
   walk(path: string, followLast = true): Inode {
+    const inode = this.find(path, followLast)
+    if (inode === undefined) throw failure('absent', path, 'open')
+    return inode
+  }
+
+  /** The same, or undefined where it is absent. @throws FileFailure 'loop' */
+  find(path: string, followLast = true): Inode | undefined {
     let at = path
     for (let links = 0; links <= linksMax; links++) {
       const { directory, name } = this.resolveParent(at)
-      if (directory === undefined) throw failure('absent', path, 'open')
+      if (directory === undefined) return undefined
       const inode = name === '' ? directory : this.member(directory, name)
-      if (inode === undefined) throw failure('absent', path, 'open')
-      if (inode.kind !== 'symlink' || !followLast) return inode
+      if (inode?.kind !== 'symlink' || !followLast) return inode
       at = targetOf(inode, this.pathOf(directory))
     }
     throw failure('loop', path, 'open')
-  }
-
-  find(path: string, followLast = true): Inode | undefined {
-    try {
-      return this.walk(path, followLast)
-    } catch (error) {
-      if (error instanceof FileFailure && error.code === 'absent') return undefined
-      throw error
-    }
   }
 
   /** The directory of a path, and its last name; undefined where the directory is absent. */

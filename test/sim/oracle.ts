@@ -1,9 +1,9 @@
-import { type AbsPath, isReservedName, isWithin, join, type RelPath, rootPath } from '../../src/core/path.js'
+import { type AbsPath, isWithin, join, type RelPath, rootPath } from '../../src/core/path.js'
 import { type DiskEvent, user } from './disk.js'
 import type { Inode } from './inode.js'
 import type { Machine } from './machine.js'
 import type { Scheduler } from './scheduler.js'
-import { absentHeld, differencesOf, type Held, textOf, treeOf } from './tree.js'
+import { absentHeld, differencesOf, gather, type Held, isPrivate, textOf, treeOf } from './tree.js'
 
 export interface OracleSide {
   readonly name: string
@@ -48,6 +48,7 @@ export class Oracle {
   private readonly current = new Map<OracleSide, Map<RelPath, Held>>()
   private readonly agreed = new Map<RelPath, Set<Held>>()
   private readonly machines = new Set<Machine>()
+  private readonly roots = new Map<OracleSide, Inode>()
   private powerLost = false
 
   constructor(
@@ -122,6 +123,7 @@ export class Oracle {
     }
     const place = event.directory === undefined ? undefined : this.placeOf(event.directory, event.name)
     if (place !== undefined) {
+      this.scheduler.note(`${actor} ${what} ${place.side.name}:${place.path}`)
       if (actor === user) this.touched.get(place.side)?.add(place.path)
       else if (what !== 'close-write') this.agentChanges += 1
     }
@@ -175,7 +177,7 @@ export class Oracle {
   private checkWhole(inode: Inode, place: Place, actor: string): void {
     if (inode.kind === 'directory') {
       for (const { name, inode: member } of inode.entries.values())
-        if (!isReservedName(name)) this.checkWhole(member, { side: place.side, path: join(place.path, name) }, actor)
+        if (!isPrivate(name)) this.checkWhole(member, { side: place.side, path: join(place.path, name) }, actor)
     } else if (!this.fates.has(versionOf(inode)))
       this.violate(`${actor} shows at ${place.side.name}:${place.path} what nobody wrote: ${spoken(versionOf(inode))}`)
   }
@@ -200,7 +202,7 @@ export class Oracle {
     const fate = version === undefined ? undefined : this.fates.get(version)
     if (fate === undefined) return
     fate.over = true
-    fate.removedAt ??= removed
+    if (version !== '') fate.removedAt ??= removed
   }
 
   private markMoved(inode: Inode): void {
@@ -254,22 +256,40 @@ export class Oracle {
 
   // ---- agreement
 
+  /** Notes what a side holds at and below a path now, and where that is what the other side holds. */
   private refresh(side: OracleSide, path: RelPath): void {
     const current = this.current.get(side)
     const other = this.current.get(side === this.sides[0] ? this.sides[1] : this.sides[0])
+    const root = this.rootOf(side)
     if (current === undefined || other === undefined) return
-    const tree = treeOf(side.machine, side.root)
-    for (const known of [...current.keys()])
-      if (isWithin(known, path) && !tree.has(known)) {
-        current.delete(known)
-        if (!other.has(known)) this.agree(known, absentHeld)
-      }
+    const tree = new Map<RelPath, Inode>()
+    const top = root === undefined || path === rootPath ? root : this.below(side.machine, root, path)
+    if (top !== undefined && path !== rootPath) tree.set(path, top)
+    if (top?.kind === 'directory') gather(side.machine, top, path, tree)
+    if (path === rootPath || current.get(path) === directoryHeld) {
+      for (const known of [...current.keys()]) if (isWithin(known, path)) this.forget(known, tree, current, other)
+    } else this.forget(path, tree, current, other)
     for (const [at, inode] of tree) {
-      if (!isWithin(at, path)) continue
       const held = claimOf(inode)
       current.set(at, held)
       if (other.get(at) === held) this.agree(at, held)
     }
+  }
+
+  private forget(
+    path: RelPath,
+    tree: ReadonlyMap<RelPath, Inode>,
+    current: Map<RelPath, Held>,
+    other: ReadonlyMap<RelPath, Held>,
+  ): void {
+    if (tree.has(path) || !current.delete(path)) return
+    if (!other.has(path)) this.agree(path, absentHeld)
+  }
+
+  private below(machine: Machine, root: Inode, path: RelPath): Inode | undefined {
+    let at: Inode | undefined = root
+    for (const name of path.split('/')) at = at?.kind === 'directory' ? machine.member(at, name) : undefined
+    return at
   }
 
   private agree(path: RelPath, held: Held): void {
@@ -286,14 +306,22 @@ export class Oracle {
     let last = name
     let at = directory
     for (;;) {
-      if (isReservedName(last)) return undefined
+      if (isPrivate(last)) return undefined
       names.push(last)
-      const side = this.sides.find((each) => each.machine.find(each.root) === at)
+      const side = this.sides.find((each) => this.rootOf(each) === at)
       if (side !== undefined) return { side, path: names.reverse().join('/') as RelPath }
       if (at.home === undefined) return undefined
       last = at.home.name
       at = at.home.directory
     }
+  }
+
+  private rootOf(side: OracleSide): Inode | undefined {
+    const known = this.roots.get(side)
+    if (known?.home !== undefined) return known
+    const root = side.machine.find(side.root)
+    if (root !== undefined) this.roots.set(side, root)
+    return root
   }
 
   private wasTouched(side: OracleSide, path: RelPath): boolean {
@@ -313,9 +341,11 @@ interface Place {
   readonly path: RelPath
 }
 
+const directoryHeld: Held = 'directory'
+
 /** What an archive may claim of a path: kind and content, no properties. */
 export function claimOf(inode: Inode): Held {
-  if (inode.kind === 'directory') return 'directory'
+  if (inode.kind === 'directory') return directoryHeld
   if (inode.kind === 'special') return 'special'
   return inode.kind === 'symlink' ? `symlink ${inode.target}` : `file ${textOf(inode.data)}`
 }

@@ -139,13 +139,20 @@ function plan(world: SimWorld, dice: Dice, steps: number, chaosNs: number): void
 async function settle(world: SimWorld, violations: string[], when: string): Promise<RelPath[]> {
   const { oracle, scheduler } = world
   const deadline = scheduler.timeNs + convergeNs
-  let nextCheckNs = scheduler.timeNs + checkNs
+  let due = false
+  let settled = false
+  const look = (): void => {
+    due = true
+    // A house at rest has no task of its own.
+    if (!settled && scheduler.timeNs < deadline) scheduler.after(checkNs, 'look', look)
+  }
+  look()
   let changes = -1
   let differing = ''
   let sinceNs = 0
-  const settled = await scheduler.run(() => {
-    if (scheduler.timeNs < nextCheckNs) return false
-    nextCheckNs = scheduler.timeNs + checkNs
+  settled = await scheduler.run(() => {
+    if (!due) return false
+    due = false
     const now = unexplained(world).join(', ')
     if (oracle.agentChanges !== changes || now !== differing) {
       changes = oracle.agentChanges

@@ -202,7 +202,8 @@ class SimSocket implements Socket {
 
   send(frame: Uint8Array): void {
     if (this.closedHere || this.ended !== undefined || !this.process.act('send', this.remote)) return
-    this.outgoing.push(frame)
+    // A copy: the two ends share no memory.
+    this.outgoing.push(new Uint8Array(frame))
     this.outgoingBytes += frame.length
     this.pump()
     if (this.outgoingBytes >= bufferedLowBytes) this.aboveMark = true

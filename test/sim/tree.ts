@@ -17,8 +17,28 @@ export function heldBy(inode: Inode): Held {
 
 /** The bytes of a file as text, one character each: the name under which a version is known. */
 export function textOf(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1')
+  // The disk never changes an array in place, so a text once made stays right.
+  let text = texts.get(data)
+  if (text === undefined) {
+    text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1')
+    texts.set(data, text)
+  }
+  return text
 }
+
+const texts = new WeakMap<Uint8Array, string>()
+
+/** Whether a user does not see the name. */
+export function isPrivate(name: string): boolean {
+  let known = privates.get(name)
+  if (known === undefined) {
+    known = isReservedName(name)
+    privates.set(name, known)
+  }
+  return known
+}
+
+const privates = new Map<string, boolean>()
 
 /** Everything that a user sees below a root, its own private folders left out. Empty when the root is not there. */
 export function treeOf(machine: Machine, root: AbsPath): Map<RelPath, Inode> {
@@ -28,9 +48,10 @@ export function treeOf(machine: Machine, root: AbsPath): Map<RelPath, Inode> {
   return tree
 }
 
-function gather(machine: Machine, directory: Inode, path: RelPath, tree: Map<RelPath, Inode>): void {
+/** Adds everything below a directory to the tree. */
+export function gather(machine: Machine, directory: Inode, path: RelPath, tree: Map<RelPath, Inode>): void {
   for (const { name } of directory.entries.values()) {
-    if (isReservedName(name)) continue
+    if (isPrivate(name)) continue
     const inode = machine.member(directory, name)
     if (inode === undefined) continue
     const below = join(path, name)

@@ -141,7 +141,7 @@ export class ApplyBatch {
       createIntent(this.stage.intents, this.intent, headerLine({ ...header, anchor: rootPath }) + steps.join(''))
       const ready = prepared.filter((one) => one.kind === 'ready')
       const files = ready.filter(({ step }) => step.op === 'write' && step.goal.kind === 'file')
-      if (files.length > fewFiles) (this.received?.filesystem ?? this.root).syncFilesystem()
+      if (files.length > fewFiles) this.syncAll()
       else if (ready.some(({ step }) => step.op === 'write' || step.op === 'remove')) {
         for (const { step } of files) this.syncSlot(step.staged)
         syncIntent(this.stage.intents, this.intent)
@@ -160,13 +160,20 @@ export class ApplyBatch {
     } catch (error) {
       // Its new mode keeps its own owner from reading it.
       if (!(error instanceof FileFailure) || error.code !== 'denied') throw error
-      return (this.received?.filesystem ?? this.root).syncFilesystem()
+      this.syncAll()
+      return
     }
     try {
       file.sync()
     } finally {
       file.close()
     }
+  }
+
+  /** By the handle that is open since before the first byte was staged: only it is told of every error since. */
+  private syncAll(): void {
+    const filesystem = this.received?.filesystem ?? this.root
+    filesystem.syncFilesystem()
   }
 
   private refuse(prepared: readonly Prepared[], failure: FileFailure): void {

@@ -48,10 +48,20 @@ export function publishBeside(beside: BesideStep): BesideResult | undefined {
 export function openBeside(root: Directory, anchor: RelPath, folder: string): Beside | undefined {
   const path = besidePath(anchor, folder)
   try {
+    const own = root.openDirectory(path)
+    try {
+      // A crash may have come while it was removed.
+      for (const name of ['in', 'out']) ensureDirectory(own, name)
+    } finally {
+      own.close()
+    }
     const received = root.openDirectory(join(path, 'in'))
     try {
       const out = root.openDirectory(join(path, 'out'))
-      return { in: received, out, close: () => [received, out].forEach((directory) => directory.close()) }
+      const close = () => {
+        for (const directory of [received, out]) directory.close()
+      }
+      return { in: received, out, close }
     } catch (error) {
       received.close()
       throw error
@@ -68,8 +78,9 @@ export interface Beside {
   close(): void
 }
 
-/** Removes the folder of a process beside, as far as it is empty. */
-export function dropBeside(root: Directory, anchor: RelPath, folder: string): void {
+/** Removes the folder of a process beside, with what it stands in, unless something is left in it. */
+export function dropBeside(root: Directory, anchor: RelPath, folder: string, beside: Beside): void {
+  if (beside.in.names().length > 0 || beside.out.names().length > 0) return
   const path = besidePath(anchor, folder)
   for (const inner of [join(path, 'in'), join(path, 'out'), path, parentOf(path), join(anchor, privateName)]) {
     try {
@@ -109,7 +120,7 @@ function attempt(beside: BesideStep, anchor: RelPath, device: bigint): BesideRes
     // What lies in `out` is told by the intent and settled by the sweep; without anything there nothing was done.
     if (folder.out.statAt(slot) === undefined && folder.out.statAt(oldSlotName(intent, 0)) === undefined) {
       dropFile(stage.intents, intent)
-      dropBeside(root, anchor, header.folder)
+      dropBeside(root, anchor, header.folder, folder)
     }
     if (error.code !== 'crosses') throw error
     return undefined

@@ -25,6 +25,8 @@ export interface ScanInput {
   readonly targets: readonly ScanTarget[]
   /** Answer every subdirectory in `deeper`, not only the new ones. */
   readonly full: boolean
+  /** Somebody listens: what changed is reported, and not only noted in the index. */
+  readonly reporting: boolean
 }
 
 export interface ScanTarget {
@@ -63,7 +65,7 @@ function scan(world: World, input: ScanInput): ScanOutput {
   const index = openIndex(world, input.place.index)
   const root = world.files.openDirectory(input.place.root)
   try {
-    const scanner = new Scanner(world, index, root, input.full)
+    const scanner = new Scanner(world, index, root, input.full, input.reporting)
     for (const target of input.targets) scanner.target(target)
     return scanner.finish()
   } finally {
@@ -105,6 +107,7 @@ class Scanner {
     private readonly index: Index,
     private readonly root: Directory,
     private readonly full: boolean,
+    private readonly reporting: boolean,
   ) {}
 
   target(target: ScanTarget): void {
@@ -140,7 +143,7 @@ class Scanner {
 
   finish(): ScanOutput {
     for (let at = 0; at < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax))
-    for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
+    if (this.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
     return {
       reports: this.reports.finish(),
       first: this.first,
@@ -378,15 +381,16 @@ class Scanner {
     for (const edit of edits) {
       const { path, directoryId, name, old } = edit
       // An apply that recorded something newer while this scan read knows better.
-      if (tx.at(directoryId, name)?.sequence !== old?.sequence) {
+      const now = tx.at(directoryId, name)
+      if (now?.sequence !== old?.sequence) {
         this.again.push(path)
         continue
       }
       if (edit.fields === undefined) tx.remove(directoryId, name)
       else if (edit.quiet && old !== undefined)
         tx.amend(directoryId, name, { ...edit.fields, directoryId: old.directoryId, sequence: old.sequence })
-      else tx.put(directoryId, name, edit.fields)
-      if (edit.quiet || this.silent.has(directoryId)) continue
+      else tx.put(directoryId, name, edit.fields, now)
+      if (edit.quiet || this.silent.has(directoryId) || !this.reporting) continue
       const record = edit.fields === undefined ? undefined : { ...edit.fields, directoryId: 0, sequence: 0 }
       reports.push({ kind: 'entry', path, found: foundOf(record) })
     }

@@ -172,9 +172,11 @@ class Step {
       if (!(error instanceof FileFailure)) throw error
       this.stream.large?.file.close()
       this.stream.large = undefined
-      if (goneCodes.has(error.code) || error.code === 'is-directory') return this.supersede(want)
-      const { code, detail } = problemOf(error)
-      this.finished.push({ want: want.want, kind: 'problem', code, detail })
+      if (goneCodes.has(error.code) || error.code === 'is-directory') this.supersede(want)
+      else {
+        const { code, detail } = problemOf(error)
+        this.finished.push({ want: want.want, kind: 'problem', code, detail })
+      }
     }
   }
 
@@ -182,9 +184,11 @@ class Step {
     const file = this.parentOf(want.path).directory.openFile(nameOf(want.path))
     try {
       const stat = file.stat()
-      if (!this.isWanted(want, stat)) return this.supersede(want)
-      const data = this.stream.slice.subarray(0, readFully(file, this.stream.slice.subarray(0, want.sizeBytes), 0))
-      if (data.length !== want.sizeBytes) return this.supersede(want)
+      const data = this.isWanted(want, stat) ? this.read(file, 0, want.sizeBytes) : undefined
+      if (data === undefined) {
+        this.supersede(want)
+        return
+      }
       const fingerprint = this.conclude(want, file, stat, () => digestOf(data))
       if (fingerprint === undefined) return
       writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
@@ -196,12 +200,14 @@ class Step {
 
   private beginLarge(want: Want): void {
     const file = this.parentOf(want.path).directory.openFile(nameOf(want.path))
-    const stat = file.stat()
-    if (!this.isWanted(want, stat)) {
-      file.close()
-      return this.supersede(want)
+    // From here on it is closed with the large file of the stream, whatever fails.
+    const stat = closedOnFailure(file, () => file.stat())
+    if (this.isWanted(want, stat)) {
+      this.stream.large = { want, file, stat, digest: createHash('sha256'), position: 0 }
+      return
     }
-    this.stream.large = { want, file, stat, digest: createHash('sha256'), position: 0 }
+    file.close()
+    this.supersede(want)
   }
 
   /** One slice. Answers false when the pack is full. */
@@ -212,13 +218,18 @@ class Step {
     const length = Math.min(this.room(), left)
     if (length <= 0 || (length < left && length < sliceBytesMin)) return false
     this.attempt(want, () => {
-      const data = stream.slice.subarray(0, readFully(large.file, stream.slice.subarray(0, length), large.position))
-      if (data.length !== length) return this.giveUp(large)
-      large.digest.update(data)
       const { position } = large
+      const data = this.read(large.file, position, length)
+      if (data === undefined) {
+        this.giveUp(large)
+        return
+      }
+      large.digest.update(data)
       large.position += length
-      if (large.position < want.sizeBytes)
-        return writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
+      if (large.position < want.sizeBytes) {
+        writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
+        return
+      }
       const fingerprint = this.conclude(want, large.file, large.stat, () => fingerprintOf(large.digest.digest()))
       stream.large = undefined
       large.file.close()
@@ -227,6 +238,12 @@ class Step {
       this.finished.push({ want: want.want, kind: 'whole', fingerprint })
     })
     return true
+  }
+
+  /** `length` bytes in the buffer of the stream, or undefined when the file ends before. */
+  private read(file: FileHandle, position: number, length: number): Uint8Array | undefined {
+    const data = this.stream.slice.subarray(0, length)
+    return readFully(file, data, position) === length ? data : undefined
   }
 
   private giveUp(large: Large): void {
@@ -313,4 +330,13 @@ function readFully(file: FileHandle, into: Uint8Array, position: number): number
     at += count
   }
   return at
+}
+
+function closedOnFailure<T>(file: FileHandle, body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    file.close()
+    throw error
+  }
 }

@@ -93,7 +93,7 @@ function sweepBeside(root: Directory, name: string, intent: Intent, wallNs: bigi
   try {
     dropFile(beside.in, slotName(name, 0))
     const swept = sweepSlots(root, beside.out, [slotName(name, 0), oldSlotName(name, 0)], intent, wallNs)
-    if (swept.pending === 0) dropBeside(root, anchor, folder)
+    dropBeside(root, anchor, folder, beside)
     return swept
   } finally {
     beside.close()

@@ -1,0 +1,45 @@
+import { LinkFailure } from '../host/sockets.js'
+import type { Hello, Role, Speaker, Welcome } from '../wire/hello.js'
+import { protocolVersion } from '../wire/message.js'
+
+/** This agent, as it tells the far ends of all its links. */
+export interface Self {
+  /** Name and version of the program. */
+  readonly agent: string
+  readonly version: string
+  /** Random id of this run, the same for every link: an agent that reaches itself finds out. 32 hex digits. */
+  readonly run: string
+}
+
+/** What this program can do beyond the version it speaks. */
+const features: readonly string[] = []
+
+export function helloOf(self: Self, identity: string): Hello {
+  return { kind: 'hello', lowest: protocolVersion, highest: protocolVersion, ...speaker(self, 'lead', identity) }
+}
+
+/** @throws LinkFailure 'version', or 'protocol' when the speaker is not who it may be */
+export function answerTo(hello: Hello, self: Self, identity: string): Welcome {
+  const protocol = Math.min(hello.highest, protocolVersion)
+  if (protocol < hello.lowest)
+    throw new LinkFailure('version', `it speaks ${hello.lowest} to ${hello.highest}, this agent ${protocolVersion}`)
+  checkSpeaker(hello, self, 'lead', identity)
+  return { kind: 'welcome', protocol, heard: hello.run, ...speaker(self, 'peer', identity) }
+}
+
+/** @throws LinkFailure 'version', or 'protocol' when the speaker is not who it may be */
+export function checkWelcome(welcome: Welcome, self: Self, identity: string): void {
+  if (welcome.protocol !== protocolVersion) throw new LinkFailure('version', `it speaks version ${welcome.protocol}`)
+  checkSpeaker(welcome, self, 'peer', identity)
+  if (welcome.heard !== self.run) throw new LinkFailure('protocol', 'a welcome that was meant for another')
+}
+
+function speaker(self: Self, role: Role, identity: string): Speaker {
+  return { role, identity, agent: self.agent, version: self.version, run: self.run, features }
+}
+
+function checkSpeaker(said: Speaker, self: Self, role: Role, identity: string): void {
+  if (said.role !== role) throw new LinkFailure('protocol', `it says that it is the ${said.role}, not the ${role}`)
+  if (said.identity !== identity) throw new LinkFailure('protocol', 'it uses the key of another name')
+  if (said.run === self.run) throw new LinkFailure('protocol', 'this agent reached itself')
+}

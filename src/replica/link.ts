@@ -1,0 +1,238 @@
+import { assert } from '../core/assert.js'
+import { BadPath } from '../core/path.js'
+import type { Clock } from '../host/clock.js'
+import { bufferedLowBytes, frameBytesMax, type LinkCode, LinkFailure, type Socket } from '../host/sockets.js'
+import { Malformed } from '../wire/bytes.js'
+import type { Role, Speaker } from '../wire/hello.js'
+import { decode, encode, type Message } from '../wire/message.js'
+import { answerTo, checkWelcome, helloOf, type Self } from './greeting.js'
+import type { Window } from './window.js'
+
+export interface LinkEnd {
+  /**
+   * One message of the far end, after the greeting, in order. `sizeBytes` is the length of its frame.
+   * @throws LinkFailure 'protocol' when it has no place here: the link is then closed with it
+   */
+  message(message: Message, sizeBytes: number): void
+  /** The link is over; called once, last. */
+  closed(failure: LinkFailure): void
+}
+
+/**
+ * The session on a socket, the same at both ends: greeting, messages, heartbeats, and the order of what goes out. Whatever
+ * the far end does ends this link at worst.
+ *
+ * Small messages go out at once. Bulk waits until the socket has little to send, so that what is small never waits behind
+ * much, and until the window of its stream has room.
+ */
+export class Link {
+  /** What the far end said of itself. Rejects with the LinkFailure that ended the link before. */
+  readonly greeted: Promise<Speaker>
+  private greet: { resolve(far: Speaker): void; reject(failure: LinkFailure): void } | undefined
+  private ended: LinkFailure | undefined
+  private heard = false
+  private readonly ending = new AbortController()
+  private readonly bulkQueue: Waiting[] = []
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly clock: Clock,
+    private readonly self: Self,
+    private readonly role: Role,
+    private readonly end: LinkEnd,
+  ) {
+    this.greeted = new Promise((resolve, reject) => {
+      this.greet = { resolve, reject }
+    })
+    // Who only listens for `closed` need not look at it.
+    this.greeted.catch(() => undefined)
+  }
+
+  /** Why the link is over, or undefined while it lives. */
+  get failure(): LinkFailure | undefined {
+    return this.ended
+  }
+
+  get remote(): string {
+    return this.socket.remote
+  }
+
+  get identity(): string {
+    return this.socket.identity
+  }
+
+  start(): void {
+    this.socket.start({
+      frame: (bytes) => this.frame(bytes),
+      drained: () => this.release(),
+      closed: (failure) => this.finish(failure),
+    })
+    if (this.role === 'lead') this.send(helloOf(this.self, this.socket.identity))
+    void this.awaitGreeting()
+    void this.beat()
+  }
+
+  /** A small message: out at once, whatever waits. Nothing when the link is over. */
+  send(message: Message): void {
+    if (this.ended !== undefined) return
+    if (this.socket.bufferedBytes > outgoingBytesMax) this.fail('protocol', 'it does not read what it asks for')
+    else this.put(encode(message))
+  }
+
+  /**
+   * Resolves when the message has been handed to the socket, with the length of its frame taken out of the windows.
+   * @throws LinkFailure when the link is over
+   */
+  async bulk(message: Message, ...windows: readonly Window[]): Promise<void> {
+    const frame = encode(message)
+    for (const window of windows) await window.take(frame.length)
+    if (this.ended !== undefined) throw this.ended
+    if (this.bulkQueue.length === 0 && this.socket.bufferedBytes < bufferedLowBytes) return this.put(frame)
+    await new Promise<void>((resolve, reject) => this.bulkQueue.push({ frame, resolve, reject }))
+  }
+
+  /** Ends the link from here; the far end is told the code and the detail. */
+  fail(code: LinkCode, detail: string): void {
+    this.refuse(new LinkFailure(code, `${this.socket.remote}: ${detail}`))
+  }
+
+  /** Ends the link from here, in order. */
+  close(reason: string): void {
+    this.finish(new LinkFailure('closed', `${this.socket.remote}: closed here: ${reason}`), reason)
+  }
+
+  private frame(bytes: Uint8Array): void {
+    if (this.ended !== undefined) return
+    this.heard = true
+    try {
+      this.take(decode(bytes), bytes.length)
+    } catch (error) {
+      if (error instanceof Malformed || error instanceof BadPath)
+        this.fail('protocol', error.message.slice(0, detailCharsMax))
+      else if (error instanceof LinkFailure) this.refuse(error)
+      else throw error
+    }
+  }
+
+  private take(message: Message, sizeBytes: number): void {
+    if (message.kind === 'refuse')
+      this.finish(new LinkFailure(linkCode(message.code), `${this.socket.remote}: ${message.detail}`))
+    else if (this.greet !== undefined) this.hear(message)
+    else if (message.kind === 'ping') this.send({ kind: 'pong' })
+    else if (message.kind === 'hello' || message.kind === 'welcome')
+      throw new LinkFailure('protocol', 'a second greeting')
+    else if (message.kind !== 'pong') this.end.message(message, sizeBytes)
+  }
+
+  private hear(message: Message): void {
+    if (message.kind === 'hello' && this.role === 'peer') this.send(answerTo(message, this.self, this.socket.identity))
+    else if (message.kind === 'welcome' && this.role === 'lead') checkWelcome(message, this.self, this.socket.identity)
+    else throw new LinkFailure('protocol', `${message.kind} where a greeting belongs`)
+    this.greet?.resolve(message)
+    this.greet = undefined
+  }
+
+  private put(frame: Uint8Array): void {
+    assert(frame.length <= frameBytesMax, `a frame of ${frame.length} bytes`)
+    this.socket.send(frame)
+  }
+
+  /** Lets bulk go while the socket has little to send. */
+  private release(): void {
+    while (this.ended === undefined && this.socket.bufferedBytes < bufferedLowBytes) {
+      const next = this.bulkQueue.shift()
+      if (next === undefined) return
+      this.put(next.frame)
+      next.resolve()
+    }
+  }
+
+  private async awaitGreeting(): Promise<void> {
+    if (await this.isOverAfter(greetingMs)) return
+    if (this.greet !== undefined) this.fail('timed-out', 'no greeting in time')
+  }
+
+  private async beat(): Promise<void> {
+    for (let silent = 0; ; ) {
+      this.heard = false
+      if (await this.isOverAfter(beatMs)) return
+      // Beats are counted, not time: after a pause of this whole process the far end gets its chance to be heard.
+      silent = this.heard ? 0 : silent + 1
+      if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
+      if (this.greet === undefined) this.send({ kind: 'ping' })
+      this.release()
+    }
+  }
+
+  private async isOverAfter(durationMs: number): Promise<boolean> {
+    try {
+      await this.clock.sleep(durationMs, this.ending.signal)
+    } catch (error) {
+      if (!this.ending.signal.aborted) throw error
+    }
+    return this.ended !== undefined
+  }
+
+  private refuse(failure: LinkFailure): void {
+    if (this.ended !== undefined) return
+    this.put(encode({ kind: 'refuse', code: failure.code, detail: failure.message }))
+    this.finish(failure)
+  }
+
+  private finish(failure: LinkFailure, reason: string = failure.code): void {
+    if (this.ended !== undefined) return
+    this.ended = failure
+    this.ending.abort()
+    this.socket.close(reason)
+    for (const { reject } of this.bulkQueue.splice(0)) reject(failure)
+    this.greet?.reject(failure)
+    this.greet = undefined
+    this.end.closed(failure)
+  }
+}
+
+interface Waiting {
+  readonly frame: Uint8Array
+  resolve(): void
+  reject(failure: LinkFailure): void
+}
+
+/** From the open socket to the far end's greeting. */
+const greetingMs = 10_000
+/** Between two heartbeats. */
+const beatMs = 5_000
+/** Heartbeats without a word from the far end, after which it is dead: 15 s. */
+const silentBeatsMax = 3
+/** What may wait in the socket before a far end that asks and does not read is cut off. */
+const outgoingBytesMax = 16 << 20
+/** Of a breach that is told. */
+const detailCharsMax = 200
+
+/** Bytes of packs without credit, of each direction of a link. */
+export const linkWindowBytes = 8 << 20
+/** Likewise of one stream: one supply, or the changes. */
+export const streamWindowBytes = 4 << 20
+/** Requests under way on a link; the one that closes it may be one more. */
+export const requestsMax = 64
+/** Paths, operations, wants or batches of one request. */
+export const itemsMax = 100_000
+
+const linkCodes: readonly string[] = [
+  'timed-out',
+  'protocol',
+  'version',
+  'closed',
+  'denied',
+  'unknown-root',
+  'root-in-doubt',
+  'root-busy',
+] satisfies readonly LinkCode[]
+
+/** A code that the far end may give; 'protocol' for any other. */
+export function linkCode(code: string): LinkCode {
+  return isLinkCode(code) ? code : 'protocol'
+}
+
+function isLinkCode(code: string): code is LinkCode {
+  return linkCodes.includes(code)
+}

@@ -1,0 +1,481 @@
+import { assert } from '../core/assert.js'
+import type { Operation, Outcome } from '../core/operation.js'
+import { isWithin, parentOf, type RelPath } from '../core/path.js'
+import type { Report } from '../core/report.js'
+import type { Clock } from '../host/clock.js'
+import { type Endpoint, LinkFailure, type Secret, type Socket, type Sockets } from '../host/sockets.js'
+import type { Message } from '../wire/message.js'
+import * as wire from '../wire/split.js'
+import type { Self } from './greeting.js'
+import { Inbox } from './inbox.js'
+import { itemsMax, Link, type LinkEnd, linkCode, linkWindowBytes, requestsMax, streamWindowBytes } from './link.js'
+import {
+  type Changes,
+  type Opened,
+  type OpenRequest,
+  type Pack,
+  type PastOutcome,
+  type Replica,
+  type ReplicaCode,
+  ReplicaFailure,
+  type Want,
+} from './replica.js'
+import { Window } from './window.js'
+
+/** A root that another agent serves, by name. */
+export interface RemoteRoot {
+  readonly endpoint: Endpoint
+  /** The name it is served under. */
+  readonly name: string
+  readonly secret: Secret
+}
+
+/**
+ * Connects, and greets the agent there; `open` of the replica then asks for the root.
+ * @throws LinkFailure; aborting `signal` ends the attempt
+ */
+export async function openRemote(
+  host: { readonly sockets: Sockets; readonly clock: Clock },
+  root: RemoteRoot,
+  self: Self,
+  signal: AbortSignal,
+): Promise<Replica> {
+  const socket = await host.sockets.connect(root.endpoint, root.secret, signal)
+  const remote = new RemoteReplica(canonicalOf(root), root.name, socket, host.clock, self)
+  const giveUp = () => remote.abandon()
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    if (signal.aborted) giveUp()
+    await remote.greeted()
+    return remote
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+}
+
+/** 'wss://host:port/name', an IPv6 address in brackets. */
+export function canonicalOf({ endpoint: { host, port }, name }: Omit<RemoteRoot, 'secret'>): string {
+  return `wss://${host.includes(':') ? `[${host}]` : host}:${port}/${name}`
+}
+
+/** What waits for answers to one request. */
+interface Call {
+  /** @throws LinkFailure 'protocol' for an answer that is none */
+  take(message: Message, sizeBytes: number): void
+  fail(failure: Error): void
+}
+
+interface Arrived {
+  readonly message: Message
+  readonly sizeBytes: number
+}
+
+type Answer<T> = (message: Message) => { readonly value: T } | undefined
+
+/** How long `close` waits for the far end to finish its work. */
+const closeMs = 30_000
+/** Changes that came in parts are handed on in parts when they are longer than this. */
+const changesBytesMax = 32 << 20
+
+class RemoteReplica implements Replica, LinkEnd {
+  private readonly link: Link
+  private readonly calls = new Map<number, Call>()
+  private readonly slots = new Window(requestsMax)
+  /** Packs sent to be staged. */
+  private readonly staged = new Window(linkWindowBytes)
+  private readonly staging = new Map<number, Promise<void>>()
+  private readonly followed = { taken: 0, waiting: () => 0 }
+  private lastId = 0
+  private closing: Promise<void> | undefined
+
+  constructor(
+    readonly canonical: string,
+    private readonly name: string,
+    socket: Socket,
+    private readonly clock: Clock,
+    self: Self,
+  ) {
+    this.link = new Link(socket, clock, self, 'lead', this)
+    this.link.start()
+  }
+
+  async greeted(): Promise<void> {
+    await this.link.greeted
+  }
+
+  abandon(): void {
+    this.link.close('given-up')
+  }
+
+  async open(request: OpenRequest): Promise<Opened> {
+    const views = [...wire.splitView(request.view)]
+    const unacknowledged: PastOutcome[] = []
+    return await this.ask(
+      (id) =>
+        views.map((view, at) => {
+          const more = at < views.length - 1
+          return { kind: 'open', id, more, root: this.name, request: { ...request, view } }
+        }),
+      (message) => {
+        if (message.kind === 'past') for (const past of message.outcomes) unacknowledged.push(past)
+        else if (message.kind === 'opened') return { value: { ...message.opened, unacknowledged } }
+        else throw misplaced(message)
+        return undefined
+      },
+    )
+  }
+
+  async setGeneration(pair: string, generation: number): Promise<void> {
+    await this.ask((id) => [{ kind: 'set-generation', id, pair, generation }], done)
+  }
+
+  list(scopes: readonly RelPath[]): Promise<readonly Report[]> {
+    return this.reports('list', scopes, related(scopes))
+  }
+
+  identify(paths: readonly RelPath[]): Promise<readonly Report[]> {
+    return this.reports('identify', paths, related(paths))
+  }
+
+  async rescan(scopes: readonly RelPath[]): Promise<void> {
+    await this.asked('rescan', scopes)
+    // What it found came before the answer. Whoever is reading the changes gets to it first.
+    const { followed } = this
+    for (let taken = -1; taken !== followed.taken; ) {
+      taken = followed.taken
+      await this.clock.sleep(0)
+      if (followed.waiting() === 0) return
+    }
+  }
+
+  async sync(paths: readonly RelPath[] | 'all'): Promise<void> {
+    if (paths === 'all') await this.ask((id) => [{ kind: 'sync-all', id }], done)
+    else await this.asked('sync', paths)
+  }
+
+  async acknowledge(batches: readonly number[]): Promise<void> {
+    for (const some of chunks(batches))
+      await this.ask(
+        (id) =>
+          inParts(
+            some,
+            () => 8,
+            (items, more) => ({ kind: 'acknowledge', id, more, batches: items }),
+          ),
+        done,
+      )
+  }
+
+  async stage(batch: number, pack: Pack): Promise<void> {
+    const sent = this.sendPack(batch, pack)
+    const before = this.staging.get(batch)
+    const all = before === undefined ? sent : Promise.all([before, sent]).then(() => undefined)
+    this.staging.set(batch, all)
+    const forget = () => {
+      if (this.staging.get(batch) === all) this.staging.delete(batch)
+    }
+    all.then(forget, forget)
+    await sent
+  }
+
+  private async sendPack(batch: number, pack: Pack): Promise<void> {
+    for (const { bytes, finished } of wire.splitPack(pack))
+      await this.link.bulk({ kind: 'stage', batch, finished, bytes }, this.staged)
+  }
+
+  async apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
+    // Its packs go before it, and nothing can overtake them from here on.
+    await this.staging.get(batch)
+    assert(operations.length <= itemsMax, `${operations.length} operations in a batch`)
+    const outcomes: Outcome[] = []
+    return await this.ask(
+      (id) =>
+        inParts(operations, wire.operationBytes, (items, more) => {
+          return { kind: 'apply', id, more, batch, supplier, operations: items }
+        }),
+      (message) => {
+        if (message.kind !== 'outcomes') throw misplaced(message)
+        for (const outcome of message.outcomes) {
+          if (outcome.path !== operations[outcomes.length]?.path)
+            throw new LinkFailure('protocol', 'an outcome of something that was not asked')
+          outcomes.push(outcome)
+        }
+        if (!message.last) return undefined
+        if (outcomes.length < operations.length) throw new LinkFailure('protocol', 'operations without an outcome')
+        return { value: outcomes }
+      },
+    )
+  }
+
+  async *supply(wants: readonly Want[], signal: AbortSignal): AsyncGenerator<Pack> {
+    for (const some of chunks(wants)) {
+      const open = new Set(some.map(({ want }) => want))
+      // Data, the frames and headers of many small items, and packs that ended early.
+      let budget = some.reduce((bytes, { sizeBytes }) => bytes + sizeBytes * 2 + 4_096, 1 << 20)
+      const request = (id: number) =>
+        inParts(some, wire.wantBytes, (items, more) => ({ kind: 'supply', id, more, wants: items }))
+      for await (const { message, sizeBytes } of this.follow(request, 'pack', signal)) {
+        if (message.kind !== 'pack') throw misplaced(message)
+        budget -= sizeBytes
+        const { bytes, finished } = message
+        if (budget < 0 || finished.some(({ want }) => !open.delete(want))) {
+          this.link.fail('protocol', 'a supply of what was not wanted')
+          throw this.failure()
+        }
+        yield { bytes, finished }
+      }
+      if (signal.aborted) return
+    }
+  }
+
+  async *changes(signal: AbortSignal): AsyncGenerator<Changes> {
+    let reports: Report[] = []
+    let bytes = 0
+    let sequence = 0
+    let current = false
+    for await (const { message, sizeBytes } of this.follow((id) => [{ kind: 'changes', id }], 'changed', signal)) {
+      if (message.kind !== 'changed') throw misplaced(message)
+      for (const report of message.reports) reports.push(report)
+      bytes += sizeBytes
+      if (message.last) {
+        sequence = message.sequence
+        current = message.current
+      } else if (bytes < changesBytesMax || goesOn(reports.at(-1))) continue
+      // A part brings the reader no further than what came before it.
+      yield { reports: wire.joinReports(reports), sequence, current }
+      reports = []
+      bytes = 0
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closing ??= this.closeNow()
+    await this.closing
+  }
+
+  message(message: Message, sizeBytes: number): void {
+    if (!('id' in message)) throw misplaced(message)
+    if (message.kind === 'credit') {
+      if (message.id !== 0 || !this.staged.give(message.bytes)) throw new LinkFailure('protocol', 'credit for nothing')
+      return
+    }
+    const call = this.calls.get(message.id)
+    if (call === undefined) throw new LinkFailure('protocol', `${message.kind} for nobody`)
+    if (message.kind === 'failed') {
+      this.calls.delete(message.id)
+      call.fail(this.failureOf(message))
+      if (message.failure === 'link') this.link.close(message.code)
+    } else call.take(message, sizeBytes)
+  }
+
+  closed(failure: LinkFailure): void {
+    this.slots.close(failure)
+    this.staged.close(failure)
+    const calls = [...this.calls.values()]
+    this.calls.clear()
+    for (const call of calls) call.fail(failure)
+  }
+
+  private async closeNow(): Promise<void> {
+    if (this.link.failure !== undefined) return
+    const over = new AbortController()
+    const answered = this.request((id) => [{ kind: 'close', id }], done)
+    // However it ends, the link is closed after it.
+    await Promise.race([answered, this.clock.sleep(closeMs, over.signal)]).catch(() => undefined)
+    over.abort()
+    this.link.close('done')
+  }
+
+  private async reports(
+    kind: 'list' | 'identify',
+    paths: readonly RelPath[],
+    isAsked: (path: RelPath) => boolean,
+  ): Promise<readonly Report[]> {
+    const reports: Report[] = []
+    for (const some of chunks(paths))
+      await this.ask(
+        (id) => inParts(some, wire.textBytes, (items, more) => ({ kind, id, more, paths: items })),
+        (message) => {
+          if (message.kind !== 'reports') throw misplaced(message)
+          for (const report of message.reports) {
+            if (!isAsked(report.path)) throw new LinkFailure('protocol', 'a report of what was not asked')
+            reports.push(report)
+          }
+          return message.last ? { value: undefined } : undefined
+        },
+      )
+    return wire.joinReports(reports)
+  }
+
+  private async asked(kind: 'rescan' | 'sync', paths: readonly RelPath[]): Promise<void> {
+    for (const some of chunks(paths))
+      await this.ask((id) => inParts(some, wire.textBytes, (items, more) => ({ kind, id, more, paths: items })), done)
+  }
+
+  /** One request among at most requestsMax, and its answer. */
+  private async ask<T>(messages: (id: number) => readonly Message[], answer: Answer<T>): Promise<T> {
+    await this.slots.take(1)
+    try {
+      return await this.request(messages, answer)
+    } finally {
+      this.slots.give(1)
+    }
+  }
+
+  private async request<T>(messages: (id: number) => readonly Message[], answer: Answer<T>): Promise<T> {
+    const id = this.nextId()
+    const answered = new Promise<T>((resolve, reject) => {
+      this.calls.set(id, {
+        take: (message) => {
+          const end = answer(message)
+          if (end === undefined) return
+          this.calls.delete(id)
+          resolve(end.value)
+        },
+        fail: reject,
+      })
+    })
+    const [result] = await Promise.all([answered, this.sendAll(messages(id))])
+    return result
+  }
+
+  /** A request that fits one frame is small; what does not is bulk. */
+  private async sendAll(messages: readonly Message[]): Promise<void> {
+    const [only] = messages
+    if (messages.length === 1 && only !== undefined) this.link.send(only)
+    else for (const message of messages) await this.link.bulk(message)
+    if (this.link.failure !== undefined) throw this.link.failure
+  }
+
+  /** Messages that come until the far end is done or `signal` aborts. Room is given back as they are taken. */
+  private async *follow(
+    messages: (id: number) => readonly Message[],
+    kind: 'pack' | 'changed',
+    signal: AbortSignal,
+  ): AsyncGenerator<Arrived> {
+    if (signal.aborted) return
+    await this.slots.take(1)
+    const id = this.nextId()
+    const inbox = new Inbox<Arrived>()
+    let held = 0
+    let cancelled = false
+    let over = false
+    const finish = (failure?: Error) => {
+      over = true
+      this.slots.give(1)
+      inbox.end(failure)
+    }
+    const give = (bytes: number) => {
+      held -= bytes
+      this.link.send({ kind: 'credit', id, bytes })
+    }
+    const cancel = () => {
+      if (cancelled) return
+      cancelled = true
+      if (!over) this.link.send({ kind: 'cancel', id })
+      for (const { sizeBytes } of inbox.empty()) give(sizeBytes)
+      inbox.end()
+    }
+    this.calls.set(id, {
+      take: (message, sizeBytes) => {
+        if (message.kind === 'done') {
+          this.calls.delete(id)
+          finish()
+          return
+        }
+        if (message.kind !== kind) throw misplaced(message)
+        held += sizeBytes
+        if (held > streamWindowBytes) throw new LinkFailure('protocol', 'more than there is room for')
+        if (cancelled) give(sizeBytes)
+        else inbox.put({ message, sizeBytes })
+      },
+      fail: finish,
+    })
+    if (kind === 'changed') this.followed.waiting = () => inbox.size
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      await this.sendAll(messages(id))
+      for (;;) {
+        const next = await inbox.take()
+        if (next === undefined) return
+        if (kind === 'changed') this.followed.taken += 1
+        give(next.sizeBytes)
+        yield next
+      }
+    } finally {
+      signal.removeEventListener('abort', cancel)
+      cancel()
+    }
+  }
+
+  private failureOf(failed: Message & { readonly kind: 'failed' }): Error {
+    const { failure, code, detail } = failed
+    if (failure === 'link') return new LinkFailure(linkCode(code), `${this.canonical}: ${detail}`)
+    if (failure === 'replica' && isReplicaCode(code)) return new ReplicaFailure(code, this.canonical, detail)
+    return new ReplicaFailure(failed.transient ? 'not-answering' : 'unreadable', this.canonical, `${code}: ${detail}`)
+  }
+
+  private failure(): LinkFailure {
+    return this.link.failure ?? new LinkFailure('closed', `${this.canonical}: the link is over`)
+  }
+
+  private nextId(): number {
+    // After 2^32 requests it begins again; id 0 is the credit of stage.
+    do this.lastId = (this.lastId + 1) >>> 0
+    while (this.lastId === 0 || this.calls.has(this.lastId))
+    return this.lastId
+  }
+}
+
+const done: Answer<undefined> = (message) => {
+  if (message.kind !== 'done') throw misplaced(message)
+  return { value: undefined }
+}
+
+function misplaced(message: Message): LinkFailure {
+  return new LinkFailure('protocol', `${message.kind} where it has no place`)
+}
+
+function inParts<T>(
+  items: readonly T[],
+  bytesOf: (item: T) => number,
+  message: (items: readonly T[], more: boolean) => Message,
+): readonly Message[] {
+  const groups = [...wire.split(items, bytesOf)]
+  return groups.map((group, at) => message(group, at < groups.length - 1))
+}
+
+/** At most itemsMax at a time; nothing for no items. */
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += itemsMax) yield items.slice(at, at + itemsMax)
+}
+
+function goesOn(report: Report | undefined): boolean {
+  return report?.kind === 'listing' && report.more
+}
+
+/** Whether a path is one of these, below one, or on the way to one. */
+function related(scopes: readonly RelPath[]): (path: RelPath) => boolean {
+  const asked = new Set(scopes)
+  return (path) => {
+    for (let at = path; ; at = parentOf(at)) {
+      if (asked.has(at)) return true
+      if (at === '') break
+    }
+    return scopes.some((scope) => isWithin(scope, path))
+  }
+}
+
+const replicaCodes: readonly string[] = [
+  'missing',
+  'not-directory',
+  'unreadable',
+  'unwritable',
+  'in-doubt',
+  'not-answering',
+  'unsupported',
+] satisfies readonly ReplicaCode[]
+
+function isReplicaCode(code: string): code is ReplicaCode {
+  return replicaCodes.includes(code)
+}

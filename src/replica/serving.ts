@@ -1,0 +1,428 @@
+import { Failure } from '../core/failure.js'
+import type { Operation } from '../core/operation.js'
+import type { RelPath } from '../core/path.js'
+import type { Clock } from '../host/clock.js'
+import { LinkFailure, type Socket } from '../host/sockets.js'
+import type { Emit } from '../status/event.js'
+import type { Message } from '../wire/message.js'
+import { patternsMax } from '../wire/open.js'
+import * as wire from '../wire/split.js'
+import type { Self } from './greeting.js'
+import { itemsMax, Link, type LinkEnd, linkWindowBytes, requestsMax, streamWindowBytes } from './link.js'
+import { type OpenRequest, type Replica, ReplicaFailure, type View, type Want } from './replica.js'
+import { Window } from './window.js'
+
+export interface ServingOptions {
+  readonly clock: Clock
+  readonly self: Self
+  /**
+   * The root of that name for that identity: a replica of its own, closed when the link ends. Or why not: 'unknown-root'
+   * (also when it is not for this identity), 'denied', 'root-busy', 'root-in-doubt'.
+   */
+  rootFor(identity: string, name: string): Promise<Replica | LinkFailure>
+  readonly emit: Emit
+  /** Ends the link; what is in hand is finished. */
+  readonly stop: AbortSignal
+}
+
+/**
+ * Serves one root to the lead at the far end of an accepted socket, until the link ends and all work in hand is finished.
+ * Nothing that the far end does makes it reject: only a bug of ours does.
+ */
+export function serve(socket: Socket, options: ServingOptions): Promise<void> {
+  return new Serving(socket, options).run()
+}
+
+class Serving implements LinkEnd {
+  private readonly link: Link
+  private readonly over: Promise<LinkFailure>
+  private resolveOver: (failure: LinkFailure) => void = () => {}
+  private bug: { readonly error: unknown } | undefined
+
+  private replica: Replica | undefined
+  private opened = false
+  private asked = false
+  private refused: { readonly code: string; readonly detail: string } | undefined
+  private closing: Promise<void> | undefined
+  private readonly tasks = new Map<number, Promise<void>>()
+  private readonly cancels = new Map<number, AbortController>()
+  /** What of each stream is on its way to the lead: with an entry as long as credit is outstanding. */
+  private readonly streams = new Map<number, Stream>()
+  private readonly packs = new Window(linkWindowBytes)
+  private readonly pump = new Pump()
+
+  private readonly paths = new Gathering<RelPath>()
+  private readonly wants = new Gathering<Want>()
+  private readonly operations = new Gathering<Operation>()
+  private readonly batches = new Gathering<number>()
+  private readonly patterns = new Gathering<View>()
+
+  private readonly staging = new Map<number, Promise<void>>()
+  private readonly unstaged = new Map<number, unknown>()
+  private stagingBytes = 0
+
+  constructor(
+    socket: Socket,
+    private readonly options: ServingOptions,
+  ) {
+    this.link = new Link(socket, options.clock, options.self, 'peer', this)
+    this.over = new Promise((resolve) => {
+      this.resolveOver = resolve
+    })
+  }
+
+  async run(): Promise<void> {
+    const { stop } = this.options
+    const halt = () => this.link.close('stopping')
+    stop.addEventListener('abort', halt, { once: true })
+    this.link.start()
+    if (stop.aborted) halt()
+    const failure = await this.over
+    stop.removeEventListener('abort', halt)
+    for (const cancel of this.cancels.values()) cancel.abort()
+    await Promise.all([...this.tasks.values(), ...this.staging.values()])
+    await this.closeReplica()
+    this.tell(failure)
+    if (this.bug !== undefined) throw this.bug.error
+  }
+
+  closed(failure: LinkFailure): void {
+    this.packs.close(failure)
+    for (const { window } of this.streams.values()) window.close(failure)
+    this.resolveOver(failure)
+  }
+
+  message(message: Message, sizeBytes: number): void {
+    if (message.kind === 'open') this.takeOpen(message)
+    else if (message.kind === 'close') this.task(message.id, () => this.finish(message.id))
+    else if (this.replica !== undefined && this.opened) this.dispatch(this.replica, message, sizeBytes)
+    else throw new LinkFailure('protocol', `${message.kind} before a root is open`)
+  }
+
+  private dispatch(replica: Replica, message: Message, sizeBytes: number): void {
+    switch (message.kind) {
+      case 'list':
+      case 'identify':
+        this.paths.add(message, message.paths, (paths) =>
+          this.task(message.id, async () => {
+            const reports = message.kind === 'list' ? replica.list(paths) : replica.identify(paths)
+            await this.report(message.id, await reports)
+          }),
+        )
+        break
+      case 'rescan':
+        this.paths.add(message, message.paths, (scopes) =>
+          this.task(message.id, () => this.rescan(replica, message.id, scopes)),
+        )
+        break
+      case 'sync':
+        this.paths.add(message, message.paths, (paths) => this.simple(message.id, () => replica.sync(paths)))
+        break
+      case 'sync-all':
+        this.simple(message.id, () => replica.sync('all'))
+        break
+      case 'acknowledge':
+        this.batches.add(message, message.batches, (batches) =>
+          this.simple(message.id, () => replica.acknowledge(batches)),
+        )
+        break
+      case 'set-generation':
+        this.simple(message.id, () => replica.setGeneration(message.pair, message.generation))
+        break
+      case 'supply':
+        this.wants.add(message, message.wants, (wants) =>
+          this.stream(message.id, true, (stream) => this.supply(replica, message.id, wants, stream)),
+        )
+        break
+      case 'changes':
+        if (this.pump.isFollowed) throw new LinkFailure('protocol', 'the changes twice')
+        this.pump.isFollowed = true
+        this.stream(message.id, false, (stream) => this.push(replica, message.id, stream))
+        break
+      case 'cancel':
+        // It may have ended by itself meanwhile.
+        this.cancels.get(message.id)?.abort()
+        break
+      case 'credit':
+        this.credit(message.id, message.bytes)
+        break
+      case 'stage':
+        this.stage(replica, message, sizeBytes)
+        break
+      case 'apply':
+        this.operations.add(message, message.operations, (operations) =>
+          this.task(message.id, () => this.apply(replica, message, operations)),
+        )
+        break
+      default:
+        throw new LinkFailure('protocol', `${message.kind} where it has no place`)
+    }
+  }
+
+  private takeOpen(message: Message & { readonly kind: 'open' }): void {
+    if (this.asked) throw new LinkFailure('protocol', 'a second open')
+    this.patterns.add(message, [message.request.view], (views) => {
+      this.asked = true
+      const view: View = {
+        ignore: views.flatMap(({ ignore }) => ignore),
+        ignorenot: views.flatMap(({ ignorenot }) => ignorenot),
+        paths: views.flatMap(({ paths }) => paths),
+      }
+      if (Math.max(view.ignore.length, view.ignorenot.length, view.paths.length) > patternsMax)
+        throw new LinkFailure('protocol', `more than ${patternsMax} patterns`)
+      this.task(message.id, () => this.open(message.id, message.root, { ...message.request, view }))
+    })
+  }
+
+  private async open(id: number, name: string, request: OpenRequest): Promise<void> {
+    const { identity, remote } = this.link
+    const root = await this.options.rootFor(identity, name)
+    if (root instanceof LinkFailure) {
+      this.fail(id, root)
+      // The far end has its answer; the link has no other use.
+      this.link.fail(root.code, root.message)
+      return
+    }
+    this.replica = root
+    const { unacknowledged, ...opened } = await root.open(request)
+    this.opened = true
+    this.options.emit({ event: 'peer-accepted', peer: identity, remote, root: name })
+    const pastBytes = (past: { outcome: (typeof unacknowledged)[number]['outcome'] }) =>
+      140 + wire.outcomeBytes(past.outcome)
+    if (unacknowledged.length > 0)
+      for (const outcomes of wire.split(unacknowledged, pastBytes)) await this.link.bulk({ kind: 'past', id, outcomes })
+    this.link.send({ kind: 'opened', id, opened })
+  }
+
+  private async finish(id: number): Promise<void> {
+    for (const cancel of this.cancels.values()) cancel.abort()
+    await this.closeReplica()
+    this.link.send({ kind: 'done', id })
+  }
+
+  private async closeReplica(): Promise<void> {
+    this.closing ??= this.replica?.close()
+    await this.closing
+  }
+
+  private async report(id: number, reports: Parameters<typeof wire.splitReports>[0]): Promise<void> {
+    const groups = [...wire.splitReports(reports)]
+    for (const [at, group] of groups.entries())
+      await this.link.bulk({ kind: 'reports', id, last: at === groups.length - 1, reports: group })
+  }
+
+  private async rescan(replica: Replica, id: number, scopes: readonly RelPath[]): Promise<void> {
+    await replica.rescan(scopes)
+    // What it found is among the changes by now, perhaps some promises away; the answer goes after them.
+    for (;;) {
+      await this.options.clock.sleep(0)
+      if (!this.pump.isBusy) break
+      await this.pump.idle()
+    }
+    this.link.send({ kind: 'done', id })
+  }
+
+  private async supply(replica: Replica, id: number, wants: readonly Want[], stream: Stream): Promise<void> {
+    for await (const pack of replica.supply(wants, stream.signal)) {
+      if (stream.signal.aborted) break
+      for (const { bytes, finished } of wire.splitPack(pack))
+        await this.link.bulk({ kind: 'pack', id, finished, bytes }, stream.window, this.packs)
+    }
+    this.link.send({ kind: 'done', id })
+  }
+
+  private async push(replica: Replica, id: number, stream: Stream): Promise<void> {
+    try {
+      for await (const { reports, sequence, current } of this.pump.watched(replica.changes(stream.signal))) {
+        const groups = [...wire.splitReports(reports)]
+        for (const [at, group] of groups.entries()) {
+          const last = at === groups.length - 1
+          await this.link.bulk({ kind: 'changed', id, last, sequence, current, reports: group }, stream.window)
+        }
+      }
+    } finally {
+      this.pump.isFollowed = false
+    }
+    this.link.send({ kind: 'done', id })
+  }
+
+  /** Packs of a batch are handed on one after the other; credit is given as the replica has room for the next. */
+  private stage(replica: Replica, message: Message & { readonly kind: 'stage' }, sizeBytes: number): void {
+    const { batch, finished, bytes } = message
+    this.stagingBytes += sizeBytes
+    if (this.stagingBytes > linkWindowBytes) throw new LinkFailure('protocol', 'more to stage than there is room for')
+    const before = this.staging.get(batch) ?? Promise.resolve()
+    const staged = before
+      .then(async () => {
+        if (!this.unstaged.has(batch)) await replica.stage(batch, { bytes, finished })
+      })
+      .catch((error: unknown) => this.noteUnstaged(batch, error))
+      .then(() => {
+        this.stagingBytes -= sizeBytes
+        this.link.send({ kind: 'credit', id: 0, bytes: sizeBytes })
+        if (this.staging.get(batch) === staged) this.staging.delete(batch)
+      })
+    this.staging.set(batch, staged)
+  }
+
+  private noteUnstaged(batch: number, error: unknown): void {
+    if (!(error instanceof Failure)) this.stumble(error)
+    this.unstaged.set(batch, error)
+    const [oldest] = this.unstaged.keys()
+    if (this.unstaged.size > unstagedMax && oldest !== undefined) this.unstaged.delete(oldest)
+  }
+
+  private async apply(
+    replica: Replica,
+    { id, batch, supplier }: Message & { readonly kind: 'apply' },
+    operations: readonly Operation[],
+  ): Promise<void> {
+    await this.staging.get(batch)
+    if (this.unstaged.has(batch)) {
+      const error = this.unstaged.get(batch)
+      this.unstaged.delete(batch)
+      throw error
+    }
+    const outcomes = await replica.apply(batch, operations, supplier)
+    const groups = [...wire.split(outcomes, wire.outcomeBytes)]
+    for (const [at, group] of groups.entries())
+      await this.link.bulk({ kind: 'outcomes', id, last: at === groups.length - 1, outcomes: group })
+  }
+
+  private credit(id: number, bytes: number): void {
+    const stream = this.streams.get(id)
+    if (stream?.window.give(bytes) !== true) throw new LinkFailure('protocol', 'credit for nothing')
+    if (stream.isPacks) this.packs.give(bytes)
+    if (stream.isOver && stream.window.taken === 0) this.streams.delete(id)
+  }
+
+  private simple(id: number, run: () => Promise<void>): void {
+    this.task(id, async () => {
+      await run()
+      this.link.send({ kind: 'done', id })
+    })
+  }
+
+  private stream(id: number, isPacks: boolean, run: (stream: Stream) => Promise<void>): void {
+    if (this.streams.has(id)) throw new LinkFailure('protocol', 'an id that is in use')
+    const cancel = new AbortController()
+    const stream: Stream = {
+      window: new Window(streamWindowBytes),
+      isPacks,
+      isOver: false,
+      signal: cancel.signal,
+    }
+    this.task(id, async () => {
+      this.streams.set(id, stream)
+      this.cancels.set(id, cancel)
+      try {
+        await run(stream)
+      } finally {
+        this.cancels.delete(id)
+        stream.isOver = true
+        if (stream.window.taken === 0) this.streams.delete(id)
+      }
+    })
+  }
+
+  /** A request under way. Its failure is its answer. */
+  private task(id: number, run: () => Promise<void>): void {
+    if (id === 0 || this.tasks.has(id)) throw new LinkFailure('protocol', 'an id that is in use')
+    if (this.tasks.size > requestsMax) throw new LinkFailure('protocol', `more than ${requestsMax} requests at once`)
+    const task = run()
+      .catch((error: unknown) => {
+        if (error instanceof Failure) this.fail(id, error)
+        else this.stumble(error)
+      })
+      .finally(() => this.tasks.delete(id))
+    this.tasks.set(id, task)
+  }
+
+  private fail(id: number, error: Failure): void {
+    if (error === this.link.failure) return
+    const failure = error instanceof ReplicaFailure ? 'replica' : error instanceof LinkFailure ? 'link' : 'other'
+    const { code, transient, message: detail } = error
+    this.link.send({ kind: 'failed', id, failure, code: code.slice(0, 64), transient, detail })
+    if (!this.opened) this.refused ??= { code, detail }
+  }
+
+  /** A bug: the link goes at once, the error comes out of `serve`. */
+  private stumble(error: unknown): void {
+    this.bug ??= { error }
+    this.link.close('internal-error')
+  }
+
+  private tell(failure: LinkFailure): void {
+    const { emit } = this.options
+    const { identity, remote } = this.link
+    if (this.opened) emit({ event: 'peer-left', peer: identity, remote, code: failure.code })
+    else {
+      const { code, detail } = this.refused ?? { code: failure.code, detail: failure.message }
+      emit({ event: 'peer-refused', remote, code, detail })
+    }
+  }
+}
+
+interface Stream {
+  readonly window: Window
+  readonly isPacks: boolean
+  isOver: boolean
+  readonly signal: AbortSignal
+}
+
+/** Batches whose staging failed, until they are applied; older ones were given up by the lead. */
+const unstagedMax = 1_024
+
+/** Parts of long requests, until the last one is there. */
+class Gathering<T> {
+  private readonly parts = new Map<number, T[]>()
+  private held = 0
+
+  /** Calls `whole` with all items of the request once they are there. @throws LinkFailure 'protocol' when they are too many */
+  add(
+    { id, more }: { readonly id: number; readonly more: boolean },
+    items: readonly T[],
+    whole: (items: readonly T[]) => void,
+  ): void {
+    const all = this.parts.get(id) ?? []
+    this.held += items.length
+    if (this.held > itemsMax || this.parts.size > requestsMax)
+      throw new LinkFailure('protocol', `more than ${itemsMax} items in requests`)
+    for (const item of items) all.push(item)
+    if (more) {
+      this.parts.set(id, all)
+      return
+    }
+    this.parts.delete(id)
+    this.held -= all.length
+    whole(all)
+  }
+}
+
+/** Tells when the changes that are known have all been sent. */
+class Pump {
+  isFollowed = false
+  isBusy = false
+  private wake: (() => void)[] = []
+
+  async *watched<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+    try {
+      for await (const item of source) {
+        this.isBusy = true
+        yield item
+        this.rest()
+      }
+    } finally {
+      this.rest()
+    }
+  }
+
+  async idle(): Promise<void> {
+    if (this.isBusy) await new Promise<void>((resolve) => this.wake.push(resolve))
+  }
+
+  private rest(): void {
+    this.isBusy = false
+    for (const wake of this.wake.splice(0)) wake()
+  }
+}

@@ -1,0 +1,390 @@
+import * as fs from 'node:fs'
+import { expect, test } from 'vitest'
+import { absent } from '../../../src/core/content.js'
+import type { Operation } from '../../../src/core/operation.js'
+import { relPath } from '../../../src/core/path.js'
+import { FileFailure } from '../../../src/host/files.js'
+import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
+import { unacknowledgedJob } from '../../../src/replica/jobs/past.js'
+import { type Recovered, recoverJob } from '../../../src/replica/jobs/recover.js'
+import { sweepJob } from '../../../src/replica/jobs/sweep.js'
+import { type Fixture, freshRoot, makeDirectory, oldNs, pair, remove, writeFile } from './fixture.js'
+import { Crash } from './stepping.js'
+
+const second = 1_100_000_000n
+
+/** One of each operation. */
+const before = { a: 'old a', b: 'old b', 'd/c': 'old c', e: 'old e', l: '-> one' }
+const after = {
+  a: 'new a',
+  'd/c': 'old c',
+  d: '/',
+  e: 'old e',
+  l: '-> two',
+  m: '/',
+  'm/n': 'new n',
+  s: '-> somewhere',
+} as const
+const texts = ['new a', 'new n']
+
+function prepared(): { root: Fixture; operations: Operation[] } {
+  const root = freshRoot()
+  for (const path of ['a', 'b', 'd/c', 'e']) root.write(path, `old ${path.slice(-1)}`)
+  fs.symlinkSync('one', root.abs('l'))
+  root.scan(['a', 'b', 'd/c', 'e', 'l'])
+  const operations: Operation[] = [
+    makeDirectory('m', 0o777),
+    writeFile('m/n', absent, 1, 'new n'),
+    writeFile('a', root.content('a'), 0, 'new a'),
+    { op: 'write-symlink', path: relPath('l'), expect: root.content('l'), target: 'two' },
+    { op: 'write-symlink', path: relPath('s'), expect: absent, target: 'somewhere' },
+    { op: 'set-props', path: relPath('e'), expect: root.content('e'), props: { mode: 0o600, mtimeNs: oldNs + 9n } },
+    remove('b', root.content('b')),
+  ]
+  return { root, operations }
+}
+
+/** Runs until the crash. Answers whether there was one. */
+function crashes(body: () => void): boolean {
+  try {
+    body()
+    return false
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error
+    return true
+  }
+}
+
+function recover(root: Fixture): Recovered {
+  return recoverJob.run(root.world, { place: root.place })
+}
+
+/** Each path holds its old content or its new one, whole; staging is as empty as it can be. */
+function expectWhole(root: Fixture): Record<string, string> {
+  const tree = root.tree()
+  expect(['old a', 'new a']).toContain(tree.a)
+  expect(['old b', undefined]).toContain(tree.b)
+  expect(tree['d/c']).toBe('old c')
+  expect(tree.e).toBe('old e')
+  expect(['-> one', '-> two']).toContain(tree.l)
+  expect([undefined, 'new n']).toContain(tree['m/n'])
+  expect([undefined, '-> somewhere']).toContain(tree.s)
+  for (const path of Object.keys(tree)) expect([...Object.keys(before), ...Object.keys(after)]).toContain(path)
+  if (root.has('m')) expect(root.stat('m').mode).toBe(0o777)
+  const { mode, mtimeNs } = root.stat('e')
+  expect([`${0o644} ${oldNs}`, `${0o600} ${oldNs + 9n}`]).toContain(`${mode} ${mtimeNs}`)
+  expect(fs.readdirSync(root.abs('.tandem/stage'))).toEqual([root.place.folder])
+  expect(root.slots('in')).toEqual([])
+  expect(fs.readdirSync(root.abs('.tandem/versions'))).toEqual([])
+  return tree
+}
+
+/** What is told as done is done, and nothing else is: an outcome that is missing is a path that holds the old content. */
+function expectTold(tree: Record<string, string>, recovered: Recovered): void {
+  const told = new Map(
+    recovered.unacknowledged
+      .filter((past) => past.pair === pair)
+      .flatMap((past) => past.outcomes)
+      .map(({ outcome }) => [outcome.path as string, outcome]),
+  )
+  expect(told.has('a')).toBe(tree.a === 'new a')
+  expect(told.has('b')).toBe(tree.b === undefined)
+  expect(told.has('l')).toBe(tree.l === '-> two')
+  expect(told.has('m/n')).toBe(tree['m/n'] === 'new n')
+  expect(told.has('s')).toBe(tree.s === '-> somewhere')
+  for (const outcome of told.values()) expect(outcome.kind).toBe('done')
+}
+
+/** Every number of calls after which a crash can come, until one run has none. */
+function* everyCall(): Generator<number> {
+  for (let n = 0; n < 1_000; n++) yield n
+}
+
+test('S1-2, S2-18: a crash at any call of a batch leaves every path whole, and what was done is told', {
+  timeout: 120_000,
+}, () => {
+  let runs = 0
+  for (const n of everyCall()) {
+    const { root, operations } = prepared()
+    root.trap.crash(n)
+    const crashed = crashes(() => root.apply(operations, texts))
+    root.restart()
+    const recovered = recover(root)
+    const tree = expectWhole(root)
+    expectTold(tree, recovered)
+    // Recovering again says the same and changes nothing.
+    expect(recover(root).unacknowledged).toEqual(recovered.unacknowledged)
+    expect(root.tree()).toEqual(tree)
+    root.aheadNs += second
+    expect(sweepJob.run(root.world, { place: root.place })).toEqual({ pending: 0, dirty: [] })
+    expect(root.tree()).toEqual(tree)
+    acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+    expect([...root.slots('in'), ...root.slots('out'), ...root.slots('intents')]).toEqual([])
+    root.dispose()
+    runs++
+    if (!crashed) {
+      expect(tree).toEqual(after)
+      break
+    }
+  }
+  expect(runs).toBeGreaterThan(60)
+})
+
+test('S1-2: a crash at any call of recovering is recovered from', { timeout: 120_000 }, () => {
+  // Where the batch is cut off: before, between and after its publications.
+  for (const cut of publications()) {
+    for (const n of everyCall()) {
+      const { root, operations } = prepared()
+      root.trap.crash(cut)
+      crashes(() => root.apply(operations, texts))
+      root.restart()
+      root.trap.crash(n)
+      const crashed = crashes(() => recover(root))
+      root.restart()
+      const recovered = recover(root)
+      expectTold(expectWhole(root), recovered)
+      root.dispose()
+      if (!crashed) break
+    }
+  }
+})
+
+/** Calls of the batch just after a publication, two of them: one in the middle, the last. */
+function publications(): number[] {
+  const { root, operations } = prepared()
+  root.trap.crash(Number.POSITIVE_INFINITY)
+  root.apply(operations, texts)
+  const calls = root.trap.calls.flatMap(({ call, path }, at) =>
+    call.startsWith('rename') && !path.includes('/in/') ? [at + 1] : [],
+  )
+  root.dispose()
+  expect(calls.length).toBeGreaterThan(2)
+  return [calls[1] ?? 0, calls[calls.length - 1] ?? 0]
+}
+
+const users: [history: string, save: (root: Fixture) => void, trap: string][] = [
+  ['saves atomically before the exchange', (root) => root.saveAtomically('a', 'user'), 'rename:exchange'],
+  ['saves in place before the exchange', (root) => fs.writeFileSync(root.abs('a'), 'user'), 'rename:exchange'],
+]
+
+test.each(users)('S1-2: the user %s and the agent dies at any call after it: his version is there', (_, save, call) => {
+  for (const n of everyCall()) {
+    const root = freshRoot()
+    root.write('a', 'old')
+    root.scan(['a'])
+    const operations = [writeFile('a', root.content('a'), 0, 'new')]
+    root.trap.before(call, 1, () => {
+      save(root)
+      root.trap.crash(n)
+    })
+    const crashed = crashes(() => root.apply(operations, ['new']))
+    root.restart()
+    recover(root)
+    expect(root.tree()).toEqual({ a: 'user' })
+    root.aheadNs += second
+    expect(sweepJob.run(root.world, { place: root.place }).pending).toBe(0)
+    expect(root.tree()).toEqual({ a: 'user' })
+    root.dispose()
+    if (!crashed) break
+  }
+})
+
+test('S1-2: the user saves before a removal and the agent dies at any call after it: his version is there', () => {
+  for (const n of everyCall()) {
+    const root = freshRoot()
+    root.write('a', 'old')
+    root.scan(['a'])
+    const operations = [remove('a', root.content('a'))]
+    root.trap.before('rename:no-replace', 1, () => {
+      root.saveAtomically('a', 'user')
+      root.trap.crash(n)
+    })
+    const crashed = crashes(() => root.apply(operations))
+    root.restart()
+    recover(root)
+    expect(root.tree()).toEqual({ a: 'user' })
+    root.dispose()
+    if (!crashed) break
+  }
+})
+
+test('S1-2: his version is in staging and he goes on meanwhile: the latest stays, the other goes beside', () => {
+  const root = freshRoot()
+  root.write('a', 'old')
+  root.scan(['a'])
+  root.trap.before('rename:exchange', 1, () => {
+    root.saveAtomically('a', 'user 1')
+    root.trap.crash(1)
+  })
+  const operations = [writeFile('a', root.content('a'), 0, 'new')]
+  expect(crashes(() => root.apply(operations, ['new']))).toBe(true)
+  expect(root.read('a')).toBe('new')
+  root.saveAtomically('a', 'user 2')
+  root.restart()
+  const recovered = recover(root)
+  const copies = Object.entries(root.tree()).filter(([path]) => path !== 'a')
+  expect(root.read('a')).toBe('user 2')
+  expect(copies).toEqual([[expect.stringMatching(/^a \(conflict_on_\d{4}-\d\d-\d\d\)$/), 'user 1']])
+  expect(recovered.dirty).toContain(copies[0]?.[0])
+})
+
+test('S1-2: the directory of the path is gone as well: his version goes to the nearest one that is there', () => {
+  const root = freshRoot()
+  root.write('d/e/a', 'old')
+  root.scan(['d/e/a'])
+  root.trap.before('rename:no-replace', 1, () => {
+    root.saveAtomically('d/e/a', 'user')
+    root.trap.crash(1)
+  })
+  expect(crashes(() => root.apply([remove('d/e/a', root.content('d/e/a'))]))).toBe(true)
+  fs.rmdirSync(root.abs('d/e'))
+  root.restart()
+  recover(root)
+  expect(Object.entries(root.tree())).toContainEqual([expect.stringMatching(/^d\/a \(conflict_on_/), 'user'])
+})
+
+test('S2-10: a crash at any call without exchange leaves the old content or the new one', { timeout: 60_000 }, () => {
+  for (const n of everyCall()) {
+    const root = freshRoot()
+    root.write('a', 'old')
+    root.scan(['a'])
+    const operations = [writeFile('a', root.content('a'), 0, 'new')]
+    const unsupported = () =>
+      root.trap.fail((call) =>
+        call === 'rename:exchange' ? new FileFailure('unsupported', 'a', 'rename', 'EINVAL') : undefined,
+      )
+    unsupported()
+    root.trap.crash(n)
+    const crashed = crashes(() => root.apply(operations, ['new']))
+    root.restart()
+    unsupported()
+    const recovered = recover(root)
+    expect(['old', 'new']).toContain(root.tree().a)
+    expect(recovered.unacknowledged.flatMap((past) => past.outcomes)).toHaveLength(root.read('a') === 'new' ? 1 : 0)
+    root.aheadNs += second
+    sweepJob.run(root.world, { place: root.place })
+    expect(Object.keys(root.tree())).toEqual(['a'])
+    expect(root.slots('out')).toEqual([])
+    root.dispose()
+    if (!crashed) break
+  }
+})
+
+test('S2-24: a crash at any call of a batch that stages beside its target loses nothing and leaves nothing', {
+  timeout: 60_000,
+}, () => {
+  for (const n of everyCall()) {
+    const root = freshRoot()
+    for (const name of ['a', 'b']) root.write(`mount/${name}`, 'old')
+    root.scan(['mount/a', 'mount/b'])
+    const operations = [
+      writeFile('mount/a', root.content('mount/a'), 0, 'new'),
+      writeFile('mount/n', absent, 1, 'new n'),
+      remove('mount/b', root.content('mount/b')),
+    ]
+    const crosses = () =>
+      root.trap.fail((call, path) => {
+        const inside = path.split(' -> ').filter((one) => one.startsWith(root.abs('mount/'))).length
+        return call.startsWith('rename') && inside === 1
+          ? new FileFailure('crosses', 'a', 'rename', 'EXDEV')
+          : undefined
+      })
+    crosses()
+    root.trap.crash(n)
+    const crashed = crashes(() => root.apply(operations, ['new', 'new n']))
+    root.restart()
+    crosses()
+    const recovered = recover(root)
+    const tree = root.tree()
+    const told = recovered.unacknowledged.flatMap((past) => past.outcomes).map(({ outcome }) => outcome.path as string)
+    expect(['old', 'new']).toContain(tree['mount/a'])
+    expect(told.includes('mount/a')).toBe(tree['mount/a'] === 'new')
+    expect(told.includes('mount/n')).toBe(tree['mount/n'] === 'new n')
+    expect(told.includes('mount/b')).toBe(tree['mount/b'] === undefined)
+    root.aheadNs += second
+    sweepJob.run(root.world, { place: root.place })
+    expect(root.tree()).toEqual(tree)
+    root.dispose()
+    if (!crashed) break
+  }
+})
+
+test('S2-24: a temporary mode does not become the user\u2019s chmod by a crash, nor is his own undone', () => {
+  for (const [chmod, mode] of [
+    [undefined, 0o555],
+    [0o777, 0o777],
+  ] as const) {
+    const root = freshRoot()
+    root.write('d/a', 'old')
+    fs.chmodSync(root.abs('d'), 0o555)
+    root.scan(['d/a'])
+    root.trap.fail((call, path) =>
+      call.startsWith('rename') && path.includes('/root/d/') && (fs.statSync(root.abs('d')).mode & 0o200) === 0
+        ? new FileFailure('denied', 'd', 'rename', 'EACCES')
+        : undefined,
+    )
+    root.trap.after('setMode', 1, () => root.trap.crash(0))
+    expect(crashes(() => root.apply([remove('d/a', root.content('d/a'))]))).toBe(true)
+    expect(root.stat('d').mode).toBe(0o755)
+    if (chmod !== undefined) fs.chmodSync(root.abs('d'), chmod)
+    root.restart()
+    recover(root)
+    expect(root.stat('d').mode).toBe(mode)
+  }
+})
+
+test('S2-12: the folder of a process that lives is left alone', () => {
+  const { root, operations } = prepared()
+  root.apply(operations, texts)
+  const mine = root.place
+  const other = root.secondProcess()
+  expect(recoverJob.run(other.world, { place: other.place })).toMatchObject({ unacknowledged: [], dirty: [] })
+  expect(fs.readdirSync(root.abs(`.tandem/stage/${mine.folder}/intents`))).toHaveLength(1)
+  expect(unacknowledgedJob.run(root.world, { place: mine, pair })).toHaveLength(operations.length)
+})
+
+test('S2-18: outcomes are told again by each new process until they are acknowledged', () => {
+  const { root, operations } = prepared()
+  const done = root.apply(operations, texts).outcomes
+  for (let round = 0; round < 2; round++) {
+    root.restart()
+    const [past] = recover(root).unacknowledged
+    expect(past?.pair).toBe(pair)
+    expect(past?.outcomes.map(({ outcome }) => outcome)).toEqual(done)
+    expect(past?.outcomes[0]).toMatchObject({ batch: root.batch, supplier: 'boot-of-supplier' })
+  }
+  acknowledgeJob.run(root.world, { place: root.place, pair: 'b'.repeat(32), batches: [root.batch] })
+  expect(recover(root).unacknowledged).toHaveLength(1)
+  acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+  expect(recover(root).unacknowledged).toEqual([])
+  root.aheadNs += second
+  sweepJob.run(root.world, { place: root.place })
+  expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
+})
+
+test('S1-1: after the machine went down only what the path shows is told as done', () => {
+  const root = freshRoot()
+  root.write('a', 'old')
+  root.scan([''])
+  root.scan(['a'])
+  root.apply([writeFile('a', root.content('a'), 0, 'new'), writeFile('n', absent, 1, 'new n')], ['new', 'new n'])
+  // The renames had not reached the disk: the old file is back, the new name is not there.
+  const out = root.abs(`.tandem/stage/${root.place.folder}/out`)
+  fs.rmSync(root.abs('n'))
+  for (const slot of fs.readdirSync(out)) fs.renameSync(`${out}/${slot}`, root.abs('a'))
+  root.restart('boot-2')
+  expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+  expect(root.tree()).toEqual({ a: 'old' })
+})
+
+test('S1-2: received bytes go at the start, and what belongs to no intent is kept', () => {
+  const root = freshRoot()
+  root.stage(['half'], 3)
+  const folder = root.abs(`.tandem/stage/${root.place.folder}`)
+  fs.writeFileSync(`${folder}/out/unknown.7`, 'somebody\u2019s')
+  fs.writeFileSync(`${folder}/intents/torn`, '{"version":1,"pa')
+  root.restart()
+  recover(root)
+  expect(fs.readdirSync(root.abs('.tandem/stage'))).toEqual([root.place.folder])
+  expect(fs.readFileSync(root.abs('.tandem/versions/stray-unknown.7'), 'utf8')).toBe('somebody\u2019s')
+})

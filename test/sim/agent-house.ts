@@ -1,0 +1,57 @@
+import { openAgent } from '../../src/agent/agent.js'
+import type { Config, PairConfig, RootConfig } from '../../src/config/config.js'
+import type { Preferences } from '../../src/config/preferences.js'
+import type { AbsPath } from '../../src/core/path.js'
+import { type OpenHouse, type Role, servedName } from './house.js'
+
+/** As the command line gives them when nothing is said, but with full scans often enough for a history. */
+export const usual: Preferences = {
+  ignore: [],
+  ignorenot: [],
+  path: [],
+  prefer: 'nobody',
+  batch: true,
+  times: true,
+  perms: 0o1777,
+  confirmbigdel: true,
+  maxthreads: 0,
+  ignorelocks: false,
+  repeat: { kind: 'watch', fullScanSeconds: 30 },
+}
+
+/** The house itself, on whatever host it is given. */
+export function agentHouse(preferences: Partial<Preferences> = {}): OpenHouse {
+  return async (host, role, emit) => {
+    const agent = await openAgent(configOf(role, { ...usual, ...preferences }), host, emit)
+    return { ended: agent.run(), stop: () => agent.stop('now') }
+  }
+}
+
+function configOf(role: Role, preferences: Preferences): Config {
+  const { stateDir, peer } = role
+  const [first, second] = role.roots
+  if (first === undefined) throw new Error('an agent without a root')
+  if (role.kind === 'peer')
+    return {
+      pairs: [],
+      serves: [{ name: servedName, path: first }],
+      listen: { host: '0.0.0.0', port: peer.port },
+      peers: [{ name: peer.identity, key: peer.key, roots: [servedName] }],
+      stateDir,
+    }
+  const beta: RootConfig =
+    second === undefined
+      ? {
+          kind: 'wss',
+          endpoint: { host: peer.host, port: peer.port },
+          name: servedName,
+          secret: { identity: peer.identity, key: peer.key },
+        }
+      : local(second)
+  const pair: PairConfig = { name: 'pair', alpha: local(first), beta, preferences, ignoreArchives: false }
+  return { pairs: [pair], serves: [], listen: undefined, peers: [], stateDir }
+}
+
+function local(path: AbsPath): RootConfig {
+  return { kind: 'local', path }
+}
