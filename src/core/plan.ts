@@ -130,7 +130,6 @@ class SidePlan {
     const agreed = agreement.kind === have.kind ? agreement.props : undefined
     const setsMode =
       goal.mode !== undefined &&
-      !this.torn.has(path) &&
       maskedMode(have, this.rules) !== maskedMode(decision.goal, this.rules) &&
       goal.mode !== agreed?.mode
     const setsTime =

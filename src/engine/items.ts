@@ -32,7 +32,7 @@ export function itemsOf(decisions: readonly Decision[], plan: Plan): Item[] {
     } else if (decision.kind === 'settle') {
       const changesAlpha = toAlpha.get(decision.path)
       const changesBeta = toBeta.get(decision.path)
-      if (changesAlpha === undefined && changesBeta === undefined) continue
+      if ((changesAlpha === undefined && changesBeta === undefined) || isFirstMeeting(decision)) continue
       if (comesOrGoesWhole(decision)) covered.add(decision.path)
       if (covered.has(parentOf(decision.path)) && decision.path !== rootPath) {
         covered.add(decision.path)
@@ -73,6 +73,14 @@ function conflictItem(conflict: Conflict): Item {
     alphaContent: alpha,
     betaContent: beta,
   }
+}
+
+/**
+ * Equal contents that had never been compared: there is nothing to tell, though the later time is set on both sides.
+ * `cp -r A B` and a pass over both says that all is equal.
+ */
+export function isFirstMeeting({ agreement, alpha, beta }: Settle): boolean {
+  return agreement.kind === 'absent' && alpha.kind !== 'absent' && compareContents(alpha, beta) === 'same'
 }
 
 /** What happened at a path since it was agreed, in the words of Unison's text interface. */

@@ -26,6 +26,13 @@ export class Opens {
     return [...this.paths.values()].map((entry) => entry.open)
   }
 
+  /** What waits for somebody to look, and what went wrong. */
+  counts(): { readonly skipped: number; readonly failed: number } {
+    let failed = 0
+    for (const { open } of this.paths.values()) if (open.why === 'failed' || open.why === 'superseded') failed++
+    return { skipped: this.paths.size - failed, failed }
+  }
+
   /** Paths that this cycle has to read afresh. */
   touchedBy(touches: (path: RelPath) => boolean, nowMs: number): RelPath[] {
     const paths: RelPath[] = []

@@ -202,7 +202,8 @@ export class Pair {
         continue
       }
       const result = await this.once({ dryRun: false }, false, false)
-      done(result)
+      // A cycle looks at what was touched; what was open before it is still to be told at the end.
+      done({ ...result, ...this.opens.counts() })
       if (first) this.options.emit({ event: 'pair-current', pair: this.options.config.name })
       first = false
     }

@@ -11,6 +11,7 @@ import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { BytesWriter } from '../wire/bytes.js'
 import { agreementOf, oriented } from './agreed.js'
+import { isFirstMeeting } from './items.js'
 import type { Settled } from './propagate.js'
 
 /**
@@ -68,7 +69,7 @@ export class Settling {
       if (fingerprint !== undefined && source.kind === 'file') pending[otherSide(side)] = { ...source, fingerprint }
       written.push(operation.path)
       if (operation.op !== 'set-props') supplied.push(operation.path)
-      this.count(side, operation)
+      if (!isFirstMeeting(pending.settle)) this.count(side, operation)
       if (pending.left === 0 && !pending.broken)
         edits.push(editOf(pending.settle, pending.alpha, pending.beta, this.context.swapped))
     })

@@ -184,6 +184,7 @@ class Serving implements LinkEnd {
       return
     }
     this.replica = root
+    if (this.link.failure !== undefined) return
     const { unacknowledged, ...opened } = await root.open(request)
     this.opened = true
     this.options.emit({ event: 'peer-accepted', peer: identity, remote, root: name })

@@ -191,6 +191,16 @@ describe('a side that cannot hold what was agreed', () => {
     const verdict = judge(held({ mode: 0o755 }), file('x', 0o640, 15n), file('x', 0o755, 15n), plainRules)
     expect(verdict).toMatchObject({ kind: 'settle', torn: false, goal: { props: { mode: 0o640 } } })
   })
+  test('the same holds for alpha', () => {
+    const known: Agreement = { ...held({}), alphaHolds: { mode: 0o755, mtimeNs: 10n }, betaHolds: undefined }
+    const beta = file('x', 0o600, 15n)
+    expect(judge(known, file('x', 0o755, 10n), beta, plainRules)).toEqual({ kind: 'unchanged' })
+    expect(judge(known, file('x', 0o711, 10n), beta, plainRules)).toMatchObject({
+      kind: 'settle',
+      torn: false,
+      goal: { props: { mode: 0o711, mtimeNs: 15n } },
+    })
+  })
   test('that holds it after all is news: the archive forgets what it held', () => {
     const verdict = judge(held({ mode: 0o755 }), file('x', 0o600, 15n), file('x', 0o600, 15n), plainRules)
     expect(verdict).toMatchObject({ kind: 'settle', news: true, goal: file('x', 0o600, 15n) })

@@ -133,7 +133,6 @@ describe('what an operation expects', () => {
 })
 
 describe('properties', () => {
-  const only = (list: Operation[]): Operation | undefined => (list.length === 1 ? list[0] : undefined)
   test('a chmod here and an edit there make one operation on each side', () => {
     const plan = planned({ a: file('x', 0o644, 1n) }, { a: file('x', 0o755, 1n) }, { a: file('y', 0o644, 9n) })
     expect(plan).toEqual({ alpha: ['write-file a 755 at 9'], beta: ['set-props a 755'] })
@@ -175,23 +174,20 @@ describe('properties', () => {
     )
     expect(plan.beta).toEqual(['write-file a 644 at 2'])
   })
-  test('what a side could not hold is not tried again with every change of something else', () => {
-    const content = file('x', 0o600, 1n)
-    const archive = agreed({ a: content })
-    const held = { content, alphaHolds: undefined, betaHolds: { mode: 0o755, mtimeNs: undefined } }
-    const known = { ...archive, member: () => ({ ...archive.member('a'), agreement: held }) }
-    const decisions = reconcile(
-      known,
-      tree({ a: file('x', 0o600, 9n) }),
-      tree({ a: file('x', 0o755, 1n) }),
-      wholeTouched,
-      plainRules,
-    )
-    expect(only(planOf(decisions, plainRules).beta)).toMatchObject({
-      op: 'set-props',
-      props: { mode: undefined, mtimeNs: 9n },
-    })
-  })
+  test.each([
+    ['mode', { mode: 0o755, mtimeNs: undefined }, file('x', 0o600, 9n), file('x', 0o755, 1n), { mtimeNs: 9n }],
+    ['time', { mode: undefined, mtimeNs: 0n }, file('x', 0o644, 1n), file('x', 0o600, 0n), { mode: 0o644 }],
+  ])(
+    'a %s that a side could not hold is not tried again with every change of something else',
+    (_, betaHolds, alpha, beta, props) => {
+      const archive = agreed({ a: file('x', 0o600, 1n) })
+      const held = { content: file('x', 0o600, 1n), alphaHolds: undefined, betaHolds }
+      const known = { ...archive, member: () => ({ ...archive.member('a'), agreement: held }) }
+      const decisions = reconcile(known, tree({ a: alpha }), tree({ a: beta }), wholeTouched, plainRules)
+      const nothing = { mode: undefined, mtimeNs: undefined }
+      expect(planOf(decisions, plainRules).beta).toMatchObject([{ op: 'set-props', props: { ...nothing, ...props } }])
+    },
+  )
   test('nothing is planned for what is agreed already, nor for a file whose fingerprint only its source lacks', () => {
     expect(planned(undefined, { a: 'x' }, { a: 'x' })).toEqual({ alpha: [], beta: [] })
     expect(planned({}, { a: '?x' }, {})).toEqual({ alpha: [], beta: ['write-file a 644 at 1'] })

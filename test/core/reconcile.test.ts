@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { reconcile } from '../../src/core/reconcile.js'
 import type { Rules } from '../../src/core/rules.js'
-import { wholeTouched } from '../../src/core/tree.js'
-import { agreed, Dir, type Drawn, file, plainRules, skipping, spoken, touchedAt, tree } from './fixtures.js'
+import { type AgreementTree, wholeTouched } from '../../src/core/tree.js'
+import { agreed, agreement, Dir, type Drawn, file, plainRules, skipping, spoken, touchedAt, tree } from './fixtures.js'
 
 type Row = [what: string, archive: Drawn, alpha: Drawn, beta: Drawn, decisions: string[], rules?: Partial<Rules>]
 
@@ -313,6 +313,26 @@ describe('what is skipped', () => {
   ])
 })
 
+test('what is skipped and was agreed once is forgotten with a directory that goes', () => {
+  const known: Drawn = { d: { skip: 'x', a: 'y' } }
+  const expected = ['d -> nothing', 'd/a -> nothing', 'd/skip = nothing']
+  expect(decide(known, {}, known, { skips: skipping('skip') })).toEqual(expected)
+})
+
+describe('members that were agreed below what was agreed to be no directory', () => {
+  // An archive should not hold such members; if it does, they are no common state, and nothing is deleted because of them.
+  const stale = (): AgreementTree => ({ ...agreed({ a: 'x' }), agreement: agreement(file('f')) })
+  const known: AgreementTree = { ...agreed({ d: 'f' }), member: stale }
+  const say = (alpha: Drawn, beta: Drawn): string[] =>
+    spoken(reconcile(known, tree(alpha), tree(beta), wholeTouched, plainRules))
+  test('when both made a directory', () => {
+    expect(say({ d: { a: 'x' } }, { d: {} })).toEqual(['d = directory', 'd/a -> x'])
+  })
+  test('when one side made a directory', () => {
+    expect(say({ d: {} }, { d: 'f' })).toEqual(['d -> directory'])
+  })
+})
+
 describe('prefer', () => {
   const old = file('xxx', 0o644, 1n)
   const young = file('yyy', 0o644, 9n)
@@ -409,6 +429,14 @@ describe('prefer', () => {
       { d: { a: old, e: { b: young } } },
       ['d <- directory', 'd/a <- xxx', 'd/e <- directory', 'd/e/b <- yyy'],
       { prefer: 'newer' },
+    ],
+    [
+      'newer, skipped files do not count',
+      {},
+      { d: file('f', 0o644, 5n) },
+      { d: { a: old, skip: young } },
+      ['d -> f', 'd/a -> nothing'],
+      { prefer: 'newer', skips: skipping('skip') },
     ],
     ['newer, an empty directory decides nothing', {}, { d: young }, { d: {} }, ['d conflict'], { prefer: 'newer' }],
     ['newer, a symlink has no time', {}, { a: '->t' }, { a: young }, ['a conflict'], { prefer: 'newer' }],

@@ -54,7 +54,8 @@ export class Machine {
 
   addDisk(options: Partial<DiskOptions>): Disk {
     const disk = new Disk({
-      device: BigInt(this.disks.length + 1) << 8n,
+      // Different on each machine too, so that a number tells the disk.
+      device: (BigInt(this.name.charCodeAt(0)) << 16n) + (BigInt(this.disks.length + 1) << 8n),
       wallNs: () => this.wallNs(),
       timeNs: () => this.scheduler.timeNs,
       ...options,

@@ -123,7 +123,7 @@ export class Oracle {
     }
     const place = event.directory === undefined ? undefined : this.placeOf(event.directory, event.name)
     if (place !== undefined) {
-      this.scheduler.note(`${actor} ${what} ${place.side.name}:${place.path}`)
+      this.scheduler.note(`${actor} ${what} ${place.side.name}:${place.path} ${headOf(inode)}`)
       if (actor === user) this.touched.get(place.side)?.add(place.path)
       else if (what !== 'close-write') this.agentChanges += 1
     }
@@ -352,6 +352,12 @@ export function claimOf(inode: Inode): Held {
 
 function versionOf(inode: Inode): Version {
   return inode.kind === 'symlink' ? `symlink ${inode.target}` : textOf(inode.data)
+}
+
+/** As much of a version as tells it from others. */
+function headOf(inode: Inode): string {
+  if (inode.kind === 'symlink') return inode.target
+  return Buffer.from(inode.data.buffer, inode.data.byteOffset, Math.min(inode.data.length, 12)).toString('latin1')
 }
 
 function spoken(version: Version): string {

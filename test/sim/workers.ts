@@ -141,26 +141,16 @@ function carried<T>(value: T, transfer: ArrayBuffer[] = []): T {
   const copy = copied(value)
   // Handing over is what takes them away; and what cannot be handed over fails here as it does there.
   if (transfer.length > 0) structuredClone(null, { transfer })
-  return copy
+  return copy as T // the boundary of the thread: a copy has the type of what it copies
 }
 
-/** structuredClone for what most values are made of, at a tenth of its price. */
-function copied<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) {
-    if (typeof value === 'function' || typeof value === 'symbol') return structuredClone(value)
-    return value
-  }
-  if (Array.isArray(value)) {
-    const copy: T & unknown[] = Reflect.apply(Array.prototype.slice, value, [])
-    for (let at = 0; at < copy.length; at++) copy[at] = copied(copy[at])
-    return copy
-  }
-  if (value instanceof Uint8Array) return Reflect.construct(Uint8Array, [value])
-  const kind: unknown = Object.getPrototypeOf(value)
-  if (kind === Object.prototype) {
-    const copy: T = { ...value }
-    for (const key in copy) copy[key] = copied(copy[key])
-    return copy
-  }
-  return structuredClone(value)
+/** structuredClone, at a tenth of its price for what most values are made of. */
+function copied(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return typeof value === 'function' ? structuredClone(value) : value
+  if (Array.isArray(value)) return value.map(copied)
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (Object.getPrototypeOf(value) !== Object.prototype) return structuredClone(value)
+  const copy: Record<string, unknown> = {}
+  for (const [key, each] of Object.entries(value)) copy[key] = copied(each)
+  return copy
 }

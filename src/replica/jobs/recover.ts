@@ -56,8 +56,12 @@ export const recoverJob: Job<Recover, Recovered> = {
       const dead = deadFolders(root, place)
       try {
         const dirty = new Set<RelPath>()
-        for (const { stage } of dead)
-          new Recovery(world, place, root, own, stage, [...dead.map((one) => one.stage), own], dirty).run()
+        const folders = [...dead.map(({ stage }) => stage), own]
+        const recoveries = dead.map(({ stage }) => new Recovery(world, place, root, own, stage, folders, dirty))
+        // Nothing goes before every intent has come to its end: its slots may lie in any of the folders.
+        for (const recovery of recoveries) recovery.finishIntents()
+        for (const recovery of recoveries) recovery.keepStrays()
+        for (const { stage } of dead) removeFolder(root, stage)
         const swept = sweepFolder(root, own, world.clock.wallNs())
         for (const path of swept.dirty) dirty.add(path)
         return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending: swept.pending }
@@ -127,7 +131,7 @@ class Recovery {
     private readonly dirty: Set<RelPath>,
   ) {}
 
-  run(): void {
+  finishIntents(): void {
     for (const { name, acknowledged } of intentNames(this.folder.intents)) {
       const file = intentFileName(name, acknowledged)
       const intent = readIntent(this.folder.intents, file)
@@ -138,8 +142,6 @@ class Recovery {
       this.finish(name, file, intent)
       this.adopt(name, file)
     }
-    this.keepStrays()
-    removeFolder(this.root, this.folder)
   }
 
   /** Tells every outcome in the intent; from then on only its slots are left to settle. */
@@ -213,7 +215,7 @@ class Recovery {
   }
 
   /** Content that was at some path and that no intent tells of: never deleted, and no path to bring it back to. */
-  private keepStrays(): void {
+  keepStrays(): void {
     const intents = new Set(this.folders.flatMap((folder) => intentNames(folder.intents).map(({ name }) => name)))
     const strays = this.folder.out.names()
     if (strays.length === 0) return

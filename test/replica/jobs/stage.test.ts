@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { absent } from '../../../src/core/content.js'
+import { digestOf } from '../../../src/replica/jobs/digest.js'
+import { dropBatchJob, stageJob } from '../../../src/replica/jobs/stage.js'
+import { BytesWriter, Malformed } from '../../../src/wire/bytes.js'
+import { type Item, writeItem } from '../../../src/wire/pack.js'
+import { type Fixture, freshRoot, pair, writeFile } from './fixture.js'
+
+const whole = Buffer.from('the whole of it')
+const fingerprint = digestOf(whole)
+
+/** Items of one want in order, cut at these places. */
+function cut(...places: number[]): Item[] {
+  const bounds = [0, ...places, whole.length]
+  return bounds.slice(1).map((end, at) => {
+    const position = bounds[at] ?? 0
+    return {
+      want: 0,
+      position,
+      data: whole.subarray(position, end),
+      fingerprint: end === whole.length ? fingerprint : undefined,
+    }
+  })
+}
+
+const lost = (items: Item[], at: number) => items.filter((_, index) => index !== at)
+
+const rows: [what: string, items: Item[], outcome: object][] = [
+  ['in one piece', cut(), { kind: 'done' }],
+  ['in three', cut(3, 9), { kind: 'done' }],
+  ['begun, cut off, and begun again', [...cut(3).slice(0, 1), ...cut(5)], { kind: 'done' }],
+  ['whole, and then once more', [...cut(), ...cut(4)], { kind: 'done' }],
+  ['with a gap', lost(cut(3, 9), 1), { kind: 'failed', code: 'changing', transient: true }],
+  ['without its beginning', lost(cut(3, 9), 0), { kind: 'failed', code: 'changing', transient: true }],
+  ['without its end', lost(cut(3, 9), 2), { kind: 'failed', code: 'changing', transient: true }],
+  [
+    'with bytes that are not those of the fingerprint',
+    cut().map((item) => ({ ...item, data: Buffer.from('THE WHOLE OF IT') })),
+    { kind: 'failed', code: 'changing', transient: true },
+  ],
+]
+
+test.each(rows)('T6: a file that comes %s', (_, items, outcome) => {
+  const root = freshRoot()
+  root.scan([''])
+  for (const item of items) stage(root, [item])
+  const applied = root.apply([writeFile('a', absent, 0, whole.toString())], [], 5)
+  expect(applied.outcomes).toMatchObject([outcome])
+  expect(root.tree()).toEqual('kind' in outcome && outcome.kind === 'done' ? { a: whole.toString() } : {})
+  expect(root.slots('in')).toEqual([])
+})
+
+test('slots are private, and named by pair and batch', () => {
+  const root = freshRoot()
+  stage(root, cut(3).slice(0, 1))
+  const [slot] = root.slots('in')
+  expect(slot).toBe(`${pair}-5-0`)
+  expect(root.stat(`.tandem/stage/${root.place.folder}/in/${slot}`).mode).toBe(0o600)
+})
+
+test('a batch that is dropped leaves nothing', () => {
+  const root = freshRoot()
+  stage(root, cut())
+  dropBatchJob.run(root.world, { place: root.place, pair, batch: 5 })
+  expect(root.slots('in')).toEqual([])
+  expect(root.apply([writeFile('a', absent, 0, whole.toString())], [], 5).outcomes).toMatchObject([{ kind: 'failed' }])
+})
+
+test('what is no pack is refused', () => {
+  const root = freshRoot()
+  const pack = Buffer.from([1, 2, 3])
+  expect(() => stageJob.run(root.world, { place: root.place, pair, batch: 5, pack })).toThrow(Malformed)
+})
+
+function stage(root: Fixture, items: readonly Item[]): void {
+  const pack = new BytesWriter()
+  for (const item of items) writeItem(pack, item)
+  stageJob.run(root.world, { place: root.place, pair, batch: 5, pack: pack.finish() })
+}

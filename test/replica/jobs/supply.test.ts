@@ -1,0 +1,215 @@
+import * as fs from 'node:fs'
+import { expect, test } from 'vitest'
+import type { Fingerprint } from '../../../src/core/content.js'
+import { relPath } from '../../../src/core/path.js'
+import { FileFailure } from '../../../src/host/files.js'
+import { digestOf } from '../../../src/replica/jobs/digest.js'
+import { type Supply, supplyCloseJob, supplyNextJob, supplyOpenJob } from '../../../src/replica/jobs/supply.js'
+import type { Supplied, Want } from '../../../src/replica/replica.js'
+import { packBytesMax, readItems } from '../../../src/wire/pack.js'
+import { type Fixture, freshRoot } from './fixture.js'
+
+test('small files travel together, in the order wanted, and the index learns their fingerprints', () => {
+  const root = freshRoot()
+  const paths = ['d/a', 'd/b', 'empty', 'z']
+  for (const path of paths) root.write(path, path === 'empty' ? '' : `text of ${path}`)
+  root.scan(paths)
+  for (const path of paths) root.amend(path, { fingerprint: undefined })
+  const supplied = supplyAll(
+    root,
+    paths.map((path, at) => wantOf(root, path, at)),
+  )
+  expect(supplied.packs).toHaveLength(1)
+  expect(supplied.packs[0]?.ended).toBe(true)
+  expect(supplied.finished.map((one) => one.kind)).toEqual(['whole', 'whole', 'whole', 'whole'])
+  expect(supplied.texts).toEqual(
+    new Map([
+      [0, 'text of d/a'],
+      [1, 'text of d/b'],
+      [2, ''],
+      [3, 'text of z'],
+    ]),
+  )
+  for (const path of paths)
+    expect(root.record(path)).toMatchObject({ fingerprint: root.fingerprint(path), racy: false })
+})
+
+test('a directory is opened once for the files in it', () => {
+  const root = freshRoot()
+  for (const name of ['a', 'b', 'c']) root.write(`d/${name}`, name)
+  root.trap.release()
+  supplyAll(
+    root,
+    ['a', 'b', 'c'].map((name, at) => wantOf(root, `d/${name}`, at)),
+  )
+  expect(root.trap.calls.filter(({ call, path }) => call === 'openDirectory' && path.endsWith('/d'))).toHaveLength(1)
+})
+
+test('a large file travels in slices between small ones, each pack within its bound', () => {
+  const root = freshRoot()
+  const large = `${'0123456789abcdef'.repeat(50_000)}!`
+  root.write('a', 'small')
+  root.write('big', large)
+  root.write('z', 'small too')
+  const supplied = supplyAll(
+    root,
+    ['a', 'big', 'z'].map((path, at) => wantOf(root, path, at)),
+  )
+  expect(supplied.packs.length).toBe(4)
+  for (const pack of supplied.packs) expect(pack.bytes.length).toBeLessThanOrEqual(packBytesMax)
+  expect(supplied.texts.get(1)).toBe(large)
+  expect(supplied.texts.get(2)).toBe('small too')
+  expect(supplied.finished).toContainEqual({ want: 1, kind: 'whole', fingerprint: digestOf(Buffer.from(large)) })
+})
+
+type Row = [what: string, change: (root: Fixture) => void]
+
+const superseded: Row[] = [
+  ['it is gone', (root) => fs.rmSync(root.abs('d/a'))],
+  ['it has another size', (root) => root.write('d/a', 'longer than before')],
+  ['it has another time', (root) => root.retime('d/a', 5n)],
+  [
+    'it is another inode than the index knows',
+    (root) => root.saveAtomically('d/a', 'text') ?? root.write('d/a', 'text'),
+  ],
+  [
+    'T16: it is a link to something else',
+    (root) => fs.rmSync(root.abs('d/a')) ?? fs.symlinkSync('/etc/hostname', root.abs('d/a')),
+  ],
+  [
+    'T16: its directory is a link',
+    (root) => fs.renameSync(root.abs('d'), root.abs('e')) ?? fs.symlinkSync('e', root.abs('d')),
+  ],
+  ['it is a directory', (root) => fs.rmSync(root.abs('d/a')) ?? fs.mkdirSync(root.abs('d/a'))],
+  [
+    'its bytes are not those of the fingerprint',
+    (root) => fs.writeFileSync(root.abs('d/a'), 'TEXT') ?? root.write('d/a', 'TEXT'),
+  ],
+  [
+    'it is written while it is read',
+    (root) => root.trap.after('read', 1, () => fs.appendFileSync(root.abs('d/a'), '!')),
+  ],
+  ['it is replaced while it is read', (root) => root.trap.after('read', 1, () => root.saveAtomically('d/a', 'text'))],
+  ['it is cut while it is read', (root) => root.trap.before('read', 1, () => fs.truncateSync(root.abs('d/a'), 1))],
+]
+
+test.each(superseded)('superseded, and its path dirty: %s', (_, change) => {
+  const root = freshRoot()
+  root.write('d/a', 'text')
+  root.write('d/b', 'other')
+  root.scan(['d/a', 'd/b'])
+  const wants = [wantOf(root, 'd/a', 0, digestOf(Buffer.from('text'))), wantOf(root, 'd/b', 1)]
+  change(root)
+  const supplied = supplyAll(root, wants)
+  expect(supplied.finished[0]).toEqual({ want: 0, kind: 'superseded' })
+  expect(supplied.packs.flatMap((pack) => pack.dirty)).toContain('d/a')
+  expect(supplied.texts.has(0)).toBe(false)
+})
+
+test('T15: a fifo in the place of a file is not read and does not hang', () => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  const want = wantOf(root, 'a', 0)
+  root.trap.before('openFile', 1, () => {
+    fs.rmSync(root.abs('a'))
+    fs.mkdirSync(root.abs('a'))
+  })
+  expect(supplyAll(root, [want]).finished).toEqual([{ want: 0, kind: 'superseded' }])
+})
+
+test('a large file that changes half way is given up, and the next one is whole', () => {
+  const root = freshRoot()
+  root.write('big', 'x'.repeat(600_000))
+  root.write('z', 'small')
+  const wants = [wantOf(root, 'big', 0), wantOf(root, 'z', 1)]
+  root.trap.before('read', 2, () => fs.appendFileSync(root.abs('big'), '!'))
+  const supplied = supplyAll(root, wants)
+  expect(supplied.finished).toMatchObject([
+    { want: 0, kind: 'superseded' },
+    { want: 1, kind: 'whole' },
+  ])
+  expect(supplied.texts).toEqual(new Map([[1, 'small']]))
+})
+
+test('what cannot be read is a problem of its own', () => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.write('b', 'text')
+  root.trap.fail((call, path) =>
+    call === 'openFile' && path.endsWith('/a') ? new FileFailure('denied', path, 'open', 'EACCES') : undefined,
+  )
+  const supplied = supplyAll(root, [wantOf(root, 'a', 0), wantOf(root, 'b', 1)])
+  expect(supplied.finished).toMatchObject([
+    { want: 0, kind: 'problem', code: 'denied' },
+    { want: 1, kind: 'whole' },
+  ])
+})
+
+test.runIf(process.platform === 'linux')('S1-8: a fingerprint taken while a writer is there is not trusted', () => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.scan(['a'])
+  const writer = fs.openSync(root.abs('a'), 'r+')
+  expect(supplyAll(root, [wantOf(root, 'a', 0)]).finished).toMatchObject([{ kind: 'whole' }])
+  expect(root.record('a')).toMatchObject({ racy: true })
+  fs.closeSync(writer)
+})
+
+test('S1-8: a file that changed within the tick before it was read is racy', () => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.scan(['a'])
+  // The clock stands where the file was changed.
+  root.aheadNs = root.stat('a').ctimeNs - root.world.clock.wallNs()
+  supplyAll(root, [wantOf(root, 'a', 0)])
+  expect(root.record('a')).toMatchObject({ racy: true })
+})
+
+test('S1-3: a record that is newer than what was read is not overwritten', () => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.scan(['a'])
+  root.amend('a', { fingerprint: undefined })
+  root.trap.after('probe', 1, () => root.amend('a', { sizeBytes: 77 }))
+  supplyAll(root, [wantOf(root, 'a', 0)])
+  expect(root.record('a')).toMatchObject({ sizeBytes: 77, fingerprint: undefined })
+})
+
+test('a stream that was closed has ended, and no handle stays', () => {
+  const root = freshRoot()
+  root.write('big', 'x'.repeat(600_000))
+  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants: [wantOf(root, 'big', 0)] })
+  expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(false)
+  const open = fs.readdirSync('/proc/self/fd').length
+  supplyCloseJob.run(root.world, { stream: 's' })
+  expect(fs.readdirSync('/proc/self/fd').length).toBe(open - 1)
+  expect(supplyNextJob.run(root.world, { stream: 's' })).toMatchObject({ ended: true, finished: [] })
+})
+
+function wantOf(root: Fixture, path: string, want: number, fingerprint?: Fingerprint): Want {
+  const { sizeBytes, mtimeNs } = root.stat(path)
+  return { want, path: relPath(path), sizeBytes, mtimeNs, fingerprint }
+}
+
+function supplyAll(root: Fixture, wants: readonly Want[]) {
+  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
+  const packs: Supply[] = []
+  const finished: Supplied[] = []
+  const parts = new Map<number, Buffer[]>()
+  const texts = new Map<number, string>()
+  for (let ended = false; !ended; ) {
+    const pack = supplyNextJob.run(root.world, { stream: 's' })
+    packs.push(pack)
+    finished.push(...pack.finished)
+    for (const item of readItems(pack.bytes)) {
+      const list = item.position === 0 ? [] : (parts.get(item.want) ?? [])
+      parts.set(item.want, [...list, Buffer.from(item.data)])
+      if (item.fingerprint === undefined) continue
+      const whole = Buffer.concat(parts.get(item.want) ?? [])
+      expect(item.fingerprint).toBe(digestOf(whole))
+      texts.set(item.want, whole.toString('utf8'))
+    }
+    ended = pack.ended
+  }
+  return { packs, finished, texts }
+}

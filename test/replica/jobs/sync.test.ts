@@ -1,0 +1,51 @@
+import * as fs from 'node:fs'
+import { expect, test } from 'vitest'
+import { relPath } from '../../../src/core/path.js'
+import { FileFailure } from '../../../src/host/files.js'
+import { syncJob } from '../../../src/replica/jobs/sync.js'
+import { type Fixture, freshRoot } from './fixture.js'
+
+test('few paths: each file and each directory that names one, once; for what is gone its nearest directory', () => {
+  const root = freshRoot()
+  for (const path of ['d/a', 'd/b', 'e/f']) root.write(path, path)
+  fs.symlinkSync('a', root.abs('d/l'))
+  expect(syncs(root, ['d/a', 'd/b', 'd/l', 'e', 'no/such/path', ''])).toEqual([
+    'syncFile d/a',
+    'syncDirectory d',
+    'syncFile d/b',
+    'syncDirectory e',
+    'syncDirectory ',
+  ])
+})
+
+test('many paths: one syncfs', () => {
+  const root = freshRoot()
+  const paths = Array.from({ length: 9 }, (_, at) => `d/${at}`)
+  for (const path of paths) root.write(path, path)
+  expect(syncs(root, paths)).toEqual(['syncFilesystem '])
+})
+
+test('S2-15: a sync that failed is told as a failure, once', () => {
+  const root = freshRoot()
+  root.write('a', 'a')
+  root.trap.fail((call) => (call === 'syncFile' ? new FileFailure('io', 'a', 'fdatasync', 'EIO') : undefined))
+  expect(() => syncJob.run(root.world, { place: root.place, paths: [relPath('a')] })).toThrow(FileFailure)
+  expect(root.trap.calls.filter(({ call }) => call === 'syncFile')).toHaveLength(1)
+})
+
+test('a file that may not be opened is on disk with its file system', () => {
+  const root = freshRoot()
+  root.write('a', 'a')
+  root.trap.fail((call, path) =>
+    call === 'openFile' && path.endsWith('root/a') ? new FileFailure('denied', 'a', 'open', 'EACCES') : undefined,
+  )
+  expect(syncs(root, ['a'])).toEqual(['syncFilesystem ', 'syncDirectory '])
+})
+
+function syncs(root: Fixture, paths: string[]): string[] {
+  root.trap.calls.length = 0
+  syncJob.run(root.world, { place: root.place, paths: paths.map(relPath) })
+  return root.trap.calls
+    .filter(({ call }) => call.startsWith('sync'))
+    .map(({ call, path }) => `${call} ${path.slice(root.root.length).replace(/^\//, '')}`)
+}

@@ -1,0 +1,293 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { absent, type Fingerprint } from '../../src/core/content.js'
+import { BadPath, type RelPath, relPath } from '../../src/core/path.js'
+import { BytesWriter, Malformed } from '../../src/wire/bytes.js'
+import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
+import { patternsMax } from '../../src/wire/open.js'
+import { anyMessage } from './message.arbitrary.js'
+
+test('decoding undoes encoding', () => {
+  fc.assert(
+    fc.property(anyMessage, (message) => {
+      expect(decode(encode(message))).toEqual(message)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test('a frame that was damaged is Malformed or BadPath, or a message that encodes to the same', () => {
+  fc.assert(
+    fc.property(
+      anyMessage,
+      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+      fc.option(fc.nat(), { nil: undefined }),
+      (message, edits, cut) => {
+        const frame = encode(message)
+        for (const [at, byte] of edits) frame[at % frame.length] = byte
+        const damaged = cut === undefined ? frame : frame.subarray(0, cut % (frame.length + 1))
+        const read = attempt(damaged)
+        if (read !== undefined) expect(decode(encode(read))).toEqual(read)
+      },
+    ),
+    { numRuns: 20_000 },
+  )
+})
+
+test('random bytes are Malformed or BadPath, whatever they begin with', () => {
+  fc.assert(
+    fc.property(fc.nat(30), fc.uint8Array({ maxLength: 300 }), (kind, rest) => {
+      attempt(Uint8Array.from([kind, ...rest]))
+    }),
+    { numRuns: 20_000 },
+  )
+})
+
+/** The message, or undefined where the frame is refused; any other error comes out. */
+function attempt(frame: Uint8Array): Message | undefined {
+  try {
+    return decode(frame)
+  } catch (error) {
+    if (error instanceof Malformed || error instanceof BadPath) return undefined
+    throw error
+  }
+}
+
+test('a count that the frame cannot hold is refused before anything is made', () => {
+  const to = new BytesWriter()
+  to.u8(kindOf({ kind: 'acknowledge', id: 1, more: false, batches: [] }))
+  to.u32(1)
+  to.u8(0)
+  to.u32(0xffff_ffff)
+  expect(() => decode(to.finish())).toThrow(Malformed)
+})
+
+/** Past the checks of the types, as a hostile peer is. */
+const bad = (text: string) => text as RelPath
+const entry = (path: RelPath): Message => ({
+  kind: 'reports',
+  id: 1,
+  last: true,
+  reports: [{ kind: 'entry', path, found: absent }],
+})
+const member = (name: string): Message => ({
+  kind: 'changed',
+  id: 1,
+  last: true,
+  sequence: 1,
+  current: true,
+  reports: [{ kind: 'listing', path: relPath('d'), members: [{ name, found: absent }], more: false }],
+})
+
+describe('a path that a peer may not name', () => {
+  const paths = [
+    ['a way up', '../x'],
+    ['a way up in the middle', 'a/../../x'],
+    ['this directory', 'a/./b'],
+    ['an empty name', 'a//b'],
+    ['an absolute path', '/etc/passwd'],
+    ['a NUL', 'a\0b'],
+    ['a final slash', 'a/'],
+    ['a name that is too long', 'x'.repeat(256)],
+    ['the private folder', '.tandem'],
+    ['something in the private folder', 'a/.tandem/stage/x'],
+    ['the private folder in capitals', 'a/.TANDEM/marker'],
+    ['the private folder in wide letters', '．ｔａｎｄｅｍ'],
+    ['the private folder with an ignored code point', '.tan\u200cdem'],
+    ['the private folder as the Kelvin-like folding of its letters', '.TaNdEm/x'],
+  ] as const
+  const places: [string, (path: RelPath) => Message][] = [
+    ['an operation', (path) => apply({ op: 'remove', path, expect: absent })],
+    ['a want', (path) => ({ kind: 'supply', id: 1, more: false, wants: [wantOf(path)] })],
+    ['a list', (path) => ({ kind: 'list', id: 1, more: false, paths: [path] })],
+    ['an identify', (path) => ({ kind: 'identify', id: 1, more: false, paths: [path] })],
+    ['a sync', (path) => ({ kind: 'sync', id: 1, more: false, paths: [path] })],
+    ['an entry', entry],
+    [
+      'an outcome',
+      (path) => ({ kind: 'outcomes', id: 1, last: true, outcomes: [{ kind: 'done', path, content: absent }] }),
+    ],
+  ]
+  const rows = places.flatMap(([place, make]) => paths.map(([what, path]) => [place, what, path, make] as const))
+  test.each(rows)('%s with %s is refused', (_, __, path, make) => {
+    const frame = encode(make(bad(path)))
+    expect(attempt(frame)).toBeUndefined()
+  })
+
+  test.each(['', '.', '..', 'a/b', 'a\0', 'x'.repeat(256), '.tandem', '.Tandem'])(
+    'a member named %j is refused',
+    (name) => {
+      expect(attempt(encode(member(name)))).toBeUndefined()
+    },
+  )
+
+  test('a problem may stand at a reserved name: that it cannot travel is told', () => {
+    const message: Message = {
+      kind: 'reports',
+      id: 1,
+      last: true,
+      reports: [
+        { kind: 'entry', path: bad('d/.TANDEM'), found: { kind: 'problem', code: 'name', detail: 'reserved' } },
+      ],
+    }
+    expect(decode(encode(message))).toEqual(message)
+  })
+})
+
+describe('a field beyond its limit is refused', () => {
+  test.each<[string, Message]>([
+    ['a link target', apply({ op: 'write-symlink', path: relPath('l'), expect: absent, target: 'x'.repeat(4_097) })],
+    ['a pattern', open({ ignore: ['x'.repeat(4_097)], ignorenot: [], paths: [] })],
+    ['the patterns', open({ ignore: Array(patternsMax + 1).fill('x'), ignorenot: [], paths: [] })],
+    ['a path of the view', open({ ignore: [], ignorenot: [], paths: ['../x'] })],
+    ['a code', { kind: 'refuse', code: 'x'.repeat(65), detail: '' }],
+    ['the name of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: 'x'.repeat(256) }],
+    ['a supplier', { kind: 'apply', id: 1, more: false, batch: 1, supplier: 'x'.repeat(129), operations: [] }],
+  ])('%s', (_, message) => {
+    expect(attempt(encode(message))).toBeUndefined()
+  })
+
+  test('a mode of more than twelve bits', () => {
+    const frame = encode(
+      apply({ op: 'set-props', path: relPath('f'), expect: absent, props: { mode: 0o7777, mtimeNs: undefined } }),
+    )
+    frame.set([0xff, 0xff], frame.length - 2)
+    expect(attempt(frame)).toBeUndefined()
+  })
+
+  test('a long detail is cut by the sender, so that it is never refused', () => {
+    const read = decode(encode({ kind: 'refuse', code: 'protocol', detail: 'ä'.repeat(5_000) }))
+    expect(read).toMatchObject({ kind: 'refuse', detail: 'ä'.repeat(300) })
+  })
+})
+
+test('the bytes of a pack are in a buffer of their own, to be handed to a worker', () => {
+  const frame = encode({ kind: 'pack', id: 7, finished: [], bytes: Uint8Array.of(1, 2, 3) })
+  const shared = Buffer.concat([Buffer.alloc(10), frame]).subarray(10)
+  const read = decode(shared)
+  if (read.kind !== 'pack') throw new Error('not a pack')
+  expect(read.bytes.buffer.byteLength).toBe(3)
+})
+
+test('version 1 of the protocol is pinned: a change of these needs a new version and a line of history', () => {
+  const fingerprint = `sha256:${'ab'.repeat(32)}` as Fingerprint
+  const props = { mode: 0o644, mtimeNs: 1_700_000_000_123_456_789n }
+  const file = { kind: 'file', fingerprint, sizeBytes: 5, props } as const
+  const speaker = { identity: 'laptop', agent: 'tandem', version: '0.1.0', run: '00ff', features: ['x'] }
+  const view = { ignore: ['Name *.o'], ignorenot: ['Name a.o'], paths: ['a/b'] }
+  const cursor = { index: 'i', run: 'r', sequence: 9, view: 'v' }
+  const p = relPath('a/ä')
+  const problem = { code: 'io', detail: 'd' } as const
+  const samples: Message[] = [
+    { kind: 'hello', lowest: 1, highest: 2, role: 'lead', ...speaker },
+    { kind: 'welcome', protocol: 1, heard: '00ff', role: 'peer', ...speaker },
+    { kind: 'refuse', code: 'version', detail: 'd' },
+    { kind: 'ping' },
+    { kind: 'pong' },
+    { kind: 'open', id: 1, more: true, root: 'docs', request: { pair: 'p', cursor, view, create: true, watch: false } },
+    { kind: 'list', id: 2, more: false, paths: [p] },
+    { kind: 'identify', id: 3, more: false, paths: [p] },
+    { kind: 'rescan', id: 4, more: false, paths: [p] },
+    { kind: 'sync', id: 5, more: false, paths: [p] },
+    { kind: 'sync-all', id: 6 },
+    { kind: 'supply', id: 7, more: false, wants: [wantOf(p), { ...wantOf(p), fingerprint }] },
+    { kind: 'changes', id: 8 },
+    { kind: 'cancel', id: 8 },
+    {
+      kind: 'apply',
+      id: 9,
+      more: false,
+      batch: 1_700_000_000_000_000,
+      supplier: 'boot',
+      operations: [
+        { op: 'create-directory', path: p, expect: absent, props },
+        { op: 'write-file', path: p, expect: file, want: 3, sizeBytes: 5, props },
+        { op: 'write-symlink', path: p, expect: { kind: 'symlink', target: 'old' }, target: 'new' },
+        { op: 'remove', path: p, expect: { kind: 'directory', props } },
+        { op: 'set-props', path: p, expect: file, props: { mode: undefined, mtimeNs: -1n } },
+      ],
+    },
+    { kind: 'acknowledge', id: 10, more: false, batches: [1, 2] },
+    { kind: 'set-generation', id: 11, pair: 'p', generation: 12 },
+    { kind: 'close', id: 12 },
+    { kind: 'stage', batch: 1, finished: [{ want: 1, kind: 'whole', fingerprint }], bytes: Uint8Array.of(1, 2) },
+    { kind: 'past', id: 1, outcomes: [{ batch: 1, supplier: 'b', outcome: { kind: 'done', path: p, content: file } }] },
+    {
+      kind: 'opened',
+      id: 1,
+      opened: {
+        rootId: 'r',
+        created: true,
+        fresh: false,
+        generation: 3,
+        boot: 'b',
+        index: 'i',
+        run: 'n',
+        folding: true,
+      },
+    },
+    {
+      kind: 'reports',
+      id: 2,
+      last: true,
+      reports: [
+        { kind: 'entry', path: p, found: { ...file, fingerprint: undefined } },
+        { kind: 'listing', path: p, members: [{ name: 'x', found: { kind: 'problem', ...problem } }], more: true },
+      ],
+    },
+    {
+      kind: 'outcomes',
+      id: 9,
+      last: false,
+      outcomes: [
+        { kind: 'done', path: p, content: absent },
+        { kind: 'superseded', path: p, detail: 'd' },
+        { kind: 'failed', path: p, ...problem, transient: true },
+      ],
+    },
+    { kind: 'changed', id: 8, last: true, sequence: 77, current: true, reports: [] },
+    {
+      kind: 'pack',
+      id: 7,
+      finished: [
+        { want: 2, kind: 'superseded' },
+        { want: 3, kind: 'problem', ...problem },
+      ],
+      bytes: Uint8Array.of(9),
+    },
+    { kind: 'done', id: 7 },
+    { kind: 'failed', id: 1, failure: 'replica', code: 'missing', transient: true, detail: 'd' },
+    { kind: 'credit', id: 0, bytes: 1_000 },
+  ]
+  for (const message of samples) expect(decode(encode(message))).toEqual(message)
+  expect(new Set(samples.map(kindOf)).size).toBe(28)
+  const digest = createHash('sha256')
+  for (const message of samples) digest.update(encode(message))
+  expect({ protocolVersion, digest: digest.digest('hex') }).toEqual({
+    protocolVersion: 1,
+    digest: 'PINNED',
+  })
+})
+
+function kindOf(message: Message): number {
+  return encode(message)[0] ?? -1
+}
+
+function apply(operation: Extract<Message, { kind: 'apply' }>['operations'][number]): Message {
+  return { kind: 'apply', id: 1, more: false, batch: 1, supplier: 'b', operations: [operation] }
+}
+
+function wantOf(path: RelPath) {
+  return { want: 1, path, sizeBytes: 5, mtimeNs: 7n, fingerprint: undefined }
+}
+
+function open(view: { ignore: string[]; ignorenot: string[]; paths: string[] }): Extract<Message, { kind: 'open' }> {
+  return {
+    kind: 'open',
+    id: 1,
+    more: false,
+    root: 'docs',
+    request: { pair: 'p', cursor: undefined, view, create: false, watch: true },
+  }
+}
