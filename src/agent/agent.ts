@@ -35,7 +35,9 @@ export class BadRoots extends Failure {
 export async function openAgent(config: Config, host: Host, emit: Emit): Promise<Agent> {
   const stateDir = await resolve(host, config.stateDir)
   try {
-    await host.workers.run(stateJob, stateDir, 'edit')
+    // On every worker: the threads are started now, side by side, and not by the first edit that needs a second one.
+    const lanes = Array.from({ length: host.workers.count }, (_, lane) => lane)
+    await Promise.all(lanes.map((lane) => host.workers.run(stateJob, stateDir, 'edit', lane)))
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
     throw new BadRoots('state-directory', `the state directory ${stateDir} cannot be used: ${error.message}`, error)

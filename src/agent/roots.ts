@@ -1,5 +1,6 @@
 import { type AbsPath, absPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
+import { ensureDirectory } from '../host/private.js'
 import type { Job } from '../host/workers.js'
 import { LocalReplica } from '../replica/local.js'
 import { LocalRoot } from '../replica/root.js'
@@ -92,10 +93,7 @@ export const resolveJob: Job<AbsPath, AbsPath> = {
 export const stateJob: Job<AbsPath, null> = {
   name: 'state',
   run(world, stateDir) {
-    for (const name of ['pairs', 'roots']) {
-      const path = absPath(`${stateDir}/${name}`)
-      if (world.files.statPath(path) === undefined) world.files.makeDirectory(path, 0o700)
-    }
+    for (const name of ['pairs', 'roots']) ensureDirectory(world.files, absPath(`${stateDir}/${name}`))
     return null
   },
 }

@@ -175,7 +175,10 @@ export class TextUi {
 
 const proceedQuestion = 'Proceed with propagating updates? [] '
 
-/** Keys that mean the same; Ctrl-C and Ctrl-D too must end it, since a raw terminal makes no signal of them. */
+/**
+ * Keys that mean the same. Ctrl-C and Ctrl-D too must end it, since a raw terminal makes no signal of them, and NUL, which
+ * util-linux's script sends when its own input has ended.
+ */
 const alike: Readonly<Record<string, string>> = {
   '\r': 'f',
   '\n': 'f',
@@ -194,6 +197,7 @@ const alike: Readonly<Record<string, string>> = {
   home: '0',
   end: '9',
   u: 'r',
+  '\0': 'q',
   '\x03': 'q',
   '\x04': 'q',
   '\x1b': 'q',

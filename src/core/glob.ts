@@ -47,10 +47,18 @@ export function mayCross(glob: Glob): boolean {
   )
 }
 
-const [star, question, open, close, brace, comma, end, backslash, dash, slash] = [...'*?[]{,}\\-/'].map((c) =>
-  c.charCodeAt(0),
-)
-const negations = [...'!^'].map((c) => c.charCodeAt(0))
+const star = 42
+const comma = 44
+const dash = 45
+const slash = 47
+const question = 63
+const bracket = 91
+const backslash = 92
+const bracketEnd = 93
+const brace = 123
+const braceEnd = 125
+/** '!' and '^'. */
+const negations = [33, 94]
 
 class GlobParser {
   private at = 0
@@ -67,7 +75,7 @@ class GlobParser {
     for (;;) {
       const code = this.codes[this.at]
       if (code === undefined) return parts
-      if (depth > 0 && (code === comma || code === end)) return parts
+      if (depth > 0 && (code === comma || code === braceEnd)) return parts
       parts.push(this.part(depth))
     }
   }
@@ -81,7 +89,7 @@ class GlobParser {
       case question:
         this.at++
         return { kind: 'one' }
-      case open:
+      case bracket:
         this.at++
         return this.set()
       case brace:
@@ -99,7 +107,7 @@ class GlobParser {
       of.push(this.parts(depth))
       const code = this.codes[this.at++]
       if (code === undefined) throw new GlobFault('a { without its }')
-      if (code === end) return { kind: 'choice', of }
+      if (code === braceEnd) return { kind: 'choice', of }
     }
   }
 
@@ -108,13 +116,13 @@ class GlobParser {
     if (negated) this.at++
     const ranges: Range[] = []
     // A ']' that comes first is a member, since an empty set would match nothing.
-    while (ranges.length === 0 || this.codes[this.at] !== close) {
+    while (ranges.length === 0 || this.codes[this.at] !== bracketEnd) {
       const from = this.member()
       if (this.codes[this.at] !== dash) {
         ranges.push([from, from])
-      } else if (this.codes[this.at + 1] === close) {
+      } else if (this.codes[this.at + 1] === bracketEnd) {
         this.at++
-        ranges.push([from, from], [dash ?? 0, dash ?? 0])
+        ranges.push([from, from], [dash, dash])
       } else {
         this.at++
         const to = this.member()

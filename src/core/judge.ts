@@ -145,8 +145,6 @@ function judgeMode(
   const archive = propsOf(known?.content)?.mode
   const alphaMode = maskedMode(alpha, rules)
   const betaMode = maskedMode(beta, rules)
-  if (alphaMode === undefined || betaMode === undefined)
-    return { goal: undefined, news: archive !== undefined, torn: false }
   const alphaHeld = masked(known?.alphaHolds?.mode ?? archive, rules)
   const betaHeld = masked(known?.betaHolds?.mode ?? archive, rules)
   const verdict = judgeProperty(archive, alphaHeld, betaHeld, alphaMode, betaMode)

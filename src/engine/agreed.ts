@@ -1,8 +1,7 @@
 import type { Archive, ArchiveRecord } from '../archive/archive.js'
 import type { Agreement } from '../core/agreement.js'
-import { absent, type Content, type Props } from '../core/content.js'
+import type { Content, Props } from '../core/content.js'
 import type { Settle } from '../core/decision.js'
-import type { Side } from '../core/side.js'
 import type { AgreementTree } from '../core/tree.js'
 
 /**
@@ -43,14 +42,16 @@ export function oriented(agreement: Agreement, swapped: boolean): Agreement {
 
 /**
  * What is agreed once both sides hold the goal: the goal, with what each side really holds where that is not the same to the
- * bit (a time it could not keep, mode bits that are not compared). undefined: agreed to be absent.
+ * bit (a time it could not keep, mode bits that are not compared). `torn`: the modes are in conflict; what a side holds of
+ * them is then not written down, or it would count as known and the conflict would be forgotten. undefined: agreed to be
+ * absent.
  */
-export function agreementOf(settle: Settle, alpha: Content, beta: Content): Agreement | undefined {
+export function agreementOf(settle: Settle, alpha: Content, beta: Content, torn: boolean): Agreement | undefined {
   if (settle.goal.kind === 'absent') return undefined
   return {
     content: withFingerprint(settle.goal, alpha, beta),
-    alphaHolds: holds(settle.goal, alpha),
-    betaHolds: holds(settle.goal, beta),
+    alphaHolds: holds(settle.goal, alpha, torn),
+    betaHolds: holds(settle.goal, beta, torn),
   }
 }
 
@@ -62,18 +63,14 @@ function withFingerprint(goal: Content, alpha: Content, beta: Content): Content 
   return goal
 }
 
-function holds(goal: Content, content: Content): Props | undefined {
+function holds(goal: Content, content: Content, torn: boolean): Props | undefined {
   const agreed = propsOf(goal)
-  const held = propsOf(content)
-  if (agreed === undefined || held === undefined) return undefined
-  return agreed.mode === held.mode && agreed.mtimeNs === held.mtimeNs ? undefined : held
+  const props = propsOf(content)
+  if (agreed === undefined || props === undefined) return undefined
+  const held = torn ? { mode: undefined, mtimeNs: props.mtimeNs } : props
+  return (torn || agreed.mode === held.mode) && agreed.mtimeNs === held.mtimeNs ? undefined : held
 }
 
 function propsOf(content: Content): Props | undefined {
   return content.kind === 'file' || content.kind === 'directory' ? content.props : undefined
-}
-
-/** What a side held of a decision before any operation. */
-export function heldOf(settle: Settle, side: Side): Content {
-  return settle[side] ?? absent
 }

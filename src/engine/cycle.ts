@@ -93,6 +93,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
       emit,
     },
     settles,
+    tornOf(decisions),
     plan,
   )
   const operations = plan.alpha.length + plan.beta.length
@@ -113,6 +114,13 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     durationMs: host.clock.now() - started,
   })
   return { ...result, skipped: result.skipped + held.length }
+}
+
+function tornOf(decisions: readonly Decision[]): Set<RelPath> {
+  const torn = new Set<RelPath>()
+  for (const decision of decisions)
+    if (decision.kind === 'conflict' && decision.about === 'properties') torn.add(decision.path)
+  return torn
 }
 
 /** Open paths are read from both sides, as subtrees: their reports lie behind the cursors. */

@@ -39,7 +39,7 @@ export class PairLoop {
     while (!stopping.aborted) {
       let pair: Pair | undefined
       try {
-        pair = await this.open(true, { connecting: stopping, operations: now })
+        pair = await this.open(config.preferences.repeat.kind === 'watch', { connecting: stopping, operations: now })
         if (halted) emit({ event: 'pair-resumed', pair: config.name })
         halted = false
         await pair.run(finish, (result) => {

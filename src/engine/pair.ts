@@ -4,7 +4,7 @@ import { type ArchiveEdit, commitJob, encodeEdit, openArchive } from '../archive
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import type { PairConfig, RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
-import { type AbsPath, absPath, isWithin } from '../core/path.js'
+import { type AbsPath, absPath, isWithin, rootPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
 import { ignorePredicate } from '../core/pattern.js'
 import type { Rules } from '../core/rules.js'
@@ -193,6 +193,7 @@ export class Pair {
   async run(finish: AbortSignal, done: (result: PassResult) => void): Promise<void> {
     const { clock } = this.options.host
     this.opens.wakeAll(clock.now())
+    void this.rescanInTime()
     let first = true
     while (!finish.aborted && !this.stop.aborted) {
       const due = this.opens.nextDueMs()
@@ -276,6 +277,28 @@ export class Pair {
     }
   }
 
+  /** Looks at everything again and again: what no event tells is found so. */
+  private async rescanInTime(): Promise<void> {
+    const { config, host } = this.options
+    const { repeat } = config.preferences
+    if (repeat.kind === 'once') return
+    for (;;) {
+      const everyMs =
+        repeat.kind === 'every'
+          ? repeat.seconds * 1_000
+          : repeat.fullScanSeconds * 1_000 * (0.75 + host.random.fraction() / 2)
+      try {
+        await host.clock.sleep(everyMs, this.ending.signal)
+        await Promise.all([this.sides.alpha.replica.rescan([rootPath]), this.sides.beta.replica.rescan([rootPath])])
+      } catch (error) {
+        this.fail(error)
+        return
+      }
+      this.opens.wakeAll(host.clock.now())
+      this.wake()
+    }
+  }
+
   /** Takes in what one root reports, until the pair is closed. */
   private async follow(side: Side): Promise<void> {
     try {
@@ -286,11 +309,16 @@ export class Pair {
         this.wake()
       }
     } catch (error) {
-      if (this.ending.signal.aborted) return
-      this.failed = true
-      this.failure ??= error
-      this.wake()
+      this.fail(error)
     }
+  }
+
+  /** Ends this life of the pair with an error, unless it is being closed. */
+  private fail(error: unknown): void {
+    if (this.ending.signal.aborted) return
+    this.failed = true
+    this.failure ??= error
+    this.wake()
   }
 
   private throwIfFailed(): void {

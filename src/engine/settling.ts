@@ -32,6 +32,8 @@ export class Settling {
   constructor(
     private readonly context: SettlingContext,
     decisions: readonly Settle[],
+    /** Paths whose modes are in conflict. */
+    private readonly torn: ReadonlySet<RelPath>,
     plan: Plan,
   ) {
     const counts = new Map<RelPath, number>()
@@ -43,7 +45,7 @@ export class Settling {
       else this.pending.set(settle.path, { settle, left, alpha: settle.alpha, beta: settle.beta, broken: false })
     }
     if (agreed.length === 0) return
-    const edits = agreed.map((settle) => editOf(settle, settle.alpha, settle.beta, context.swapped))
+    const edits = agreed.map((settle) => this.editOf(settle, settle.alpha, settle.beta))
     const paths = agreed.map(({ path }) => path)
     this.queue.push({ edits, sync: { alpha: paths, beta: paths }, acknowledge: undefined })
   }
@@ -70,8 +72,7 @@ export class Settling {
       written.push(operation.path)
       if (operation.op !== 'set-props') supplied.push(operation.path)
       if (!isFirstMeeting(pending.settle)) this.count(side, operation)
-      if (pending.left === 0 && !pending.broken)
-        edits.push(editOf(pending.settle, pending.alpha, pending.beta, this.context.swapped))
+      if (pending.left === 0 && !pending.broken) edits.push(this.editOf(pending.settle, pending.alpha, pending.beta))
     })
     const sync = side === 'alpha' ? { alpha: written, beta: supplied } : { alpha: supplied, beta: written }
     this.queue.push({ edits, sync, acknowledge: { side, batch } })
@@ -88,6 +89,12 @@ export class Settling {
   /** Writes what ends the cycle. */
   async last(last: LastEdits): Promise<void> {
     await this.commit([], last)
+  }
+
+  private editOf(settle: Settle, alpha: Content, beta: Content): ArchiveEdit {
+    const agreement = agreementOf(settle, alpha, beta, this.torn.has(settle.path))
+    const { swapped } = this.context
+    return { path: settle.path, agreement: agreement === undefined ? undefined : oriented(agreement, swapped) }
   }
 
   private start(): void {
@@ -184,11 +191,6 @@ interface Batch {
   readonly edits: readonly ArchiveEdit[]
   readonly sync: Readonly<Record<Side, readonly RelPath[]>>
   readonly acknowledge: { readonly side: Side; readonly batch: number } | undefined
-}
-
-function editOf(settle: Settle, alpha: Content, beta: Content, swapped: boolean): ArchiveEdit {
-  const agreement = agreementOf(settle, alpha, beta)
-  return { path: settle.path, agreement: agreement === undefined ? undefined : oriented(agreement, swapped) }
 }
 
 /** So many paths are synced one by one; more, all at once, and need not be named. */

@@ -47,7 +47,8 @@ export function foundOf(record: IndexRecord | undefined): Found {
         props: { mode: record.mode, mtimeNs: record.mtimeNs },
       }
     case 'directory':
-      return { kind: 'directory', props: { mode: record.mode, mtimeNs: record.mtimeNs } }
+      // The time of a directory moves with its members; it is no property that travels.
+      return { kind: 'directory', props: { mode: record.mode, mtimeNs: undefined } }
     case 'symlink':
       return { kind: 'symlink', target: record.target ?? '' }
     case 'special':

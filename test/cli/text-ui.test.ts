@@ -90,6 +90,7 @@ const keys: [string, string, readonly string[] | 'quit' | undefined][] = [
   ['Ctrl-C', 'f\x03', 'quit'],
   ['Escape', 'f\x1b', 'quit'],
   ['the end of the input', '\x04', 'quit'],
+  ['the end of the input of script', '\0', 'quit'],
   ['keys after the end change nothing', 'q>>>y', 'quit'],
 ]
 test.each(keys)('at the prompt: %s', (_, pressed, decided) => {

@@ -49,7 +49,8 @@ export class Oracle {
   private readonly agreed = new Map<RelPath, Set<Held>>()
   private readonly machines = new Set<Machine>()
   private readonly roots = new Map<OracleSide, Inode>()
-  private powerLost = false
+  /** Something was rolled back: what users had replaced or deleted may be back, and old agreements may be forgotten. */
+  private rolledBack = false
 
   constructor(
     private readonly scheduler: Scheduler,
@@ -67,6 +68,11 @@ export class Oracle {
     for (const side of sides) this.refresh(side, rootPath)
   }
 
+  /** Stores went back to an earlier state. */
+  noteRollback(): void {
+    this.rolledBack = true
+  }
+
   /** Highest paths at which the two roots differ now. */
   differences(): RelPath[] {
     const [alpha, beta] = this.sides
@@ -81,7 +87,7 @@ export class Oracle {
     for (const path of this.differences()) {
       if (!conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)))
         this.violate(`the roots differ at ${path}, which nobody calls a conflict`)
-      else if (!this.powerLost && !this.sides.every((side) => this.wasTouched(side, path)))
+      else if (!this.rolledBack && !this.sides.every((side) => this.wasTouched(side, path)))
         this.violate(`a conflict at ${path}, which only one side has touched`)
     }
     const visible = new Set<Version>()
@@ -89,7 +95,7 @@ export class Oracle {
       for (const inode of treeOf(side.machine, side.root).values()) visible.add(versionOf(inode))
     for (const [version, fate] of this.fates)
       if (!fate.over && !visible.has(version)) this.violate(`lost: ${spoken(version)} is visible nowhere`)
-    if (!this.powerLost) this.checkRemoved()
+    if (!this.rolledBack) this.checkRemoved()
   }
 
   /** Whether both sides held each claimed content at one moment. */
@@ -137,8 +143,10 @@ export class Oracle {
     if (what === 'modified' || what === 'stored') {
       this.writers.set(inode, user)
       this.userWrote(inode)
-    } else if (what === 'created' && inode.kind !== 'directory') this.born(inode)
-    else if (what === 'removed' || what === 'replaced') {
+    } else if (what === 'created' && inode.kind !== 'directory') {
+      this.writers.set(inode, user)
+      this.born(inode)
+    } else if (what === 'removed' || what === 'replaced') {
       if (inode.kind === 'directory' || inode.links > 0) return
       this.parters.set(inode, user)
       this.drop(inode)
@@ -229,15 +237,22 @@ export class Oracle {
 
   /** After a power loss: what the machine holds is read afresh. What is held nowhere went down with it. */
   private lostPower(machine: Machine): void {
-    this.powerLost = true
+    this.rolledBack = true
     for (const inode of [...this.held.keys()]) {
       if (!machine.disks.some((disk) => disk.device === inode.device)) continue
       this.drop(inode)
       this.held.delete(inode)
     }
     for (const disk of machine.disks) for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode)
-    for (const [version, fate] of this.fates) if ((this.holders.get(version)?.size ?? 0) === 0) fate.over = true
+    for (const [version, fate] of this.fates)
+      if (![...(this.holders.get(version) ?? [])].some((inode) => this.counts(inode))) fate.over = true
     for (const side of this.sides) if (side.machine === machine) this.refresh(side, rootPath)
+  }
+
+  /** Whether a version lives on in this file: not if it is a copy that an agent had made and never shown. */
+  private counts(inode: Inode): boolean {
+    if (this.writers.get(inode) === user) return true
+    return inode.home !== undefined && this.placeOf(inode.home.directory, inode.home.name) !== undefined
   }
 
   private foundAfterPowerLoss(inode: Inode): void {

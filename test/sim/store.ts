@@ -16,7 +16,7 @@ interface Records {
  * power loss, as LMDB promises, apart from what an outside hand does: `restore` puts an older state back.
  */
 export class StoreShelf {
-  /** Transactions committed so far, on any store. */
+  /** Transactions committed so far, on any store, that left something else than they found. */
   commits = 0
   private readonly stores = new Map<Inode, Records>()
 
@@ -99,7 +99,7 @@ class SimStore implements Store {
     this.process.transactions += 1
     try {
       const answer = body(transaction)
-      this.shelf.commits += 1
+      if (transaction.changes()) this.shelf.commits += 1
       return answer
     } catch (error) {
       transaction.rollBack()
@@ -131,6 +131,17 @@ class SimTransaction implements Transaction {
 
   remove(key: Uint8Array): void {
     this.set(textOf(key), undefined)
+  }
+
+  /** Whether any record is another now. */
+  changes(): boolean {
+    const seen = new Set<string>()
+    return this.before.some(([key, value]) => {
+      if (seen.has(key)) return false
+      seen.add(key)
+      const now = this.records.values.get(key)
+      return now === undefined || value === undefined ? now !== value : Buffer.compare(now, value) !== 0
+    })
   }
 
   rollBack(): void {

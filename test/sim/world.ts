@@ -120,6 +120,7 @@ export class SimWorld {
     if (snapshot === undefined) return
     this.scheduler.note(`${machine.name} is rolled back`)
     place?.shelf.restore(snapshot)
+    this.oracle.noteRollback()
   }
 
   /** Transactions of all stores so far. */

@@ -95,7 +95,7 @@ describe('a path that a peer may not name', () => {
     ['the private folder in capitals', 'a/.TANDEM/marker'],
     ['the private folder in wide letters', '．ｔａｎｄｅｍ'],
     ['the private folder with an ignored code point', '.tan\u200cdem'],
-    ['the private folder as the Kelvin-like folding of its letters', '.TaNdEm/x'],
+    ['something in the private folder in mixed case', '.TaNdEm/x'],
   ] as const
   const places: [string, (path: RelPath) => Message][] = [
     ['an operation', (path) => apply({ op: 'remove', path, expect: absent })],
@@ -266,7 +266,7 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
   for (const message of samples) digest.update(encode(message))
   expect({ protocolVersion, digest: digest.digest('hex') }).toEqual({
     protocolVersion: 1,
-    digest: 'PINNED',
+    digest: 'a5ae1b843724fc301c09f270d12bcb668945608113b31648582e01fe3d7756b7',
   })
 })
 

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto'
 import type { Fingerprint } from '../../core/content.js'
 import { rootPath } from '../../core/path.js'
 import type { ProblemCode } from '../../core/report.js'
-import { type Directory, FileFailure } from '../../host/files.js'
+import { type Directory, FileFailure, type FileHandle } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { fingerprintOf } from '../../wire/bytes.js'
 import { type Item, readItems } from '../../wire/pack.js'
@@ -143,8 +143,7 @@ function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
   const first = item.position === 0
   if (!first && (item.position !== slot.sizeBytes || slot.digest === undefined))
     return `received from byte ${item.position} on where byte ${slot.sizeBytes} was due`
-  if (first) dropFile(stage.in, slot.name)
-  const file = first ? stage.in.createFile(slot.name, 0o600) : stage.in.reopenFile(slot.name)
+  const file = first ? createAfresh(stage.in, slot.name) : stage.in.reopenFile(slot.name)
   try {
     if (item.data.length > 0) file.write(item.data, item.position)
   } finally {
@@ -161,6 +160,17 @@ function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
   if (found !== item.fingerprint) return 'the bytes received are not those of the fingerprint'
   slot.fingerprint = found
   return undefined
+}
+
+/** What an earlier attempt left there goes. */
+function createAfresh(received: Directory, name: string): FileHandle {
+  try {
+    return received.createFile(name, 0o600)
+  } catch (error) {
+    if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
+    dropFile(received, name)
+    return received.createFile(name, 0o600)
+  }
 }
 
 /** Gives the room back at once; where even that fails the slot goes with the folder. */

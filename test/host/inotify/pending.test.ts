@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { relPath } from '../../../src/core/path.js'
+import { type RelPath, relPath } from '../../../src/core/path.js'
 import { batchPathsMax, Pending, pendingPathsMax, unpackBatch } from '../../../src/host/node/inotify/pending.js'
 import type { WatchBatch } from '../../../src/host/watcher.js'
 
@@ -12,8 +12,15 @@ function spoken({ dirty, lost, gone, unwatched }: WatchBatch): string {
   return words.join(' ')
 }
 
+function unpack(pending: Pending, unwatched: readonly RelPath[] = []): WatchBatch {
+  return unpackBatch(
+    pending.take(() => unwatched),
+    [],
+  )
+}
+
 function taken(pending: Pending): string {
-  return spoken(unpackBatch(pending.take([])))
+  return spoken(unpack(pending))
 }
 
 type Mark = (pending: Pending) => void
@@ -50,18 +57,24 @@ test.each(rows)('%s', (_, marks, batch) => {
 
 test('the root alone is one dirty path, and nothing is none', () => {
   const pending = new Pending()
-  expect(unpackBatch(pending.take([])).dirty).toEqual([])
+  expect(unpack(pending).dirty).toEqual([])
   pending.entry(relPath(''))
-  expect(unpackBatch(pending.take([])).dirty).toEqual([{ path: '', depth: 'entry', closed: false }])
+  expect(unpack(pending).dirty).toEqual([{ path: '', depth: 'entry', closed: false }])
 })
 
-test('every batch tells what is unwatched now, and a change of that alone is a batch', () => {
+test('what is unwatched crosses when it changed, which alone is a batch, and every batch tells it', () => {
   const pending = new Pending()
   pending.unwatchedChanged()
   expect(pending.isEmpty).toBe(false)
-  expect(spoken(unpackBatch(pending.take([relPath('x'), relPath('y/z')])))).toBe('unwatched x,y/z')
+  const first = unpack(pending, [relPath('x'), relPath('y/z')])
+  expect(spoken(first)).toBe('unwatched x,y/z')
   expect(pending.isEmpty).toBe(true)
-  expect(unpackBatch(pending.take([relPath('')])).unwatched).toEqual([''])
+  pending.entry(a)
+  const packed = pending.take(() => [])
+  expect(packed.unwatched).toBeUndefined()
+  expect(spoken(unpackBatch(packed, first.unwatched))).toBe('a unwatched x,y/z')
+  pending.unwatchedChanged()
+  expect(unpack(pending, [relPath('')]).unwatched).toEqual([''])
 })
 
 test('a burst comes in batches of bounded size, the end with the last', () => {
@@ -70,7 +83,7 @@ test('a burst comes in batches of bounded size, the end with the last', () => {
   for (let at = 0; at < count; at++) pending.entry(relPath(`f${at}`))
   pending.end()
   const batches: WatchBatch[] = []
-  while (!pending.isEmpty) batches.push(unpackBatch(pending.take([])))
+  while (!pending.isEmpty) batches.push(unpack(pending))
   expect(batches.map((batch) => [batch.dirty.length, batch.gone])).toEqual([
     [batchPathsMax, false],
     [batchPathsMax, false],

@@ -388,3 +388,24 @@ test('S1-2: received bytes go at the start, and what belongs to no intent is kep
   expect(fs.readdirSync(root.abs('.tandem/stage'))).toEqual([root.place.folder])
   expect(fs.readFileSync(root.abs('.tandem/versions/stray-unknown.7'), 'utf8')).toBe('somebody\u2019s')
 })
+
+test('S2-18: what could not be published is not told as done, wherever the crash comes', () => {
+  for (const n of everyCall()) {
+    const root = freshRoot()
+    root.scan([''])
+    const full = () =>
+      root.trap.fail((call, path) =>
+        call.startsWith('rename') && path.endsWith('/root/n')
+          ? new FileFailure('disk-full', 'n', 'rename', 'ENOSPC')
+          : undefined,
+      )
+    full()
+    root.trap.crash(n)
+    const crashed = crashes(() => root.apply([writeFile('n', absent, 0, 'new')], ['new']))
+    root.restart()
+    expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+    expect(root.tree()).toEqual({})
+    root.dispose()
+    if (!crashed) break
+  }
+})

@@ -1,13 +1,13 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { unreachable } from '../../../core/assert.js'
-import type { AbsPath } from '../../../core/path.js'
+import type { AbsPath, RelPath } from '../../../core/path.js'
 import type { Watch, WatchBatch, Watcher } from '../../watcher.js'
 import { checked } from '../file-failure.js'
 import { groundFailures, putTogether } from '../foreign-failure.js'
 import { close, eventfd, openFlags, write } from '../libc.js'
 import { workerFile } from '../worker-file.js'
 import { type Command, cellCount, type Report, type Shared, stopCell, takenCell, waitingCell } from './messages.js'
-import { unpackBatch } from './pending.js'
+import { type PackedBatch, unpackBatch } from './pending.js'
 
 /** The watcher of Linux: inotify in a thread of its own, which is started by the first watch. */
 export class InotifyWatcher implements Watcher {
@@ -26,6 +26,11 @@ export class InotifyWatcher implements Watcher {
   }
 }
 
+interface Listener {
+  on(batch: WatchBatch): void
+  unwatched: readonly RelPath[]
+}
+
 interface Wait {
   resolve(): void
   reject(error: unknown): void
@@ -35,7 +40,7 @@ class WatchThread {
   private readonly worker: Worker
   private readonly shared: Shared
   private readonly port
-  private readonly watches = new Map<number, (batch: WatchBatch) => void>()
+  private readonly watches = new Map<number, Listener>()
   private readonly opening = new Map<number, Wait>()
   private readonly closing = new Map<number, Wait>()
   private readonly draining = new Map<number, Wait>()
@@ -79,7 +84,7 @@ class WatchThread {
 
   async watch(root: AbsPath, on: (batch: WatchBatch) => void): Promise<Watch> {
     const id = this.ids++
-    this.watches.set(id, on)
+    this.watches.set(id, { on, unwatched: [] })
     try {
       await this.ask(this.opening, id, { kind: 'watch', id, root })
     } catch (error) {
@@ -134,11 +139,19 @@ class WatchThread {
       case 'batch':
         Atomics.add(this.shared.cells, takenCell, 1)
         if (Atomics.exchange(this.shared.cells, waitingCell, 0) === 1) this.wake()
-        this.watches.get(report.id)?.(unpackBatch(report.batch))
+        this.deliver(report.id, report.batch)
         break
       default:
         unreachable(report)
     }
+  }
+
+  private deliver(id: number, packed: PackedBatch): void {
+    const listener = this.watches.get(id)
+    if (listener === undefined) return
+    const batch = unpackBatch(packed, listener.unwatched)
+    listener.unwatched = batch.unwatched
+    listener.on(batch)
   }
 
   private readonly halt = (): void => {

@@ -17,8 +17,8 @@ export interface PackedBatch {
   readonly flags: Uint8Array
   readonly lost: boolean
   readonly gone: boolean
-  /** NUL between them, undefined for none. */
-  readonly unwatched: string | undefined
+  /** undefined: as in the batch before. */
+  readonly unwatched: readonly RelPath[] | undefined
 }
 
 /** What is to be reported of one root: each path once, however many events it had, in the order of the first. */
@@ -64,8 +64,8 @@ export class Pending {
     this.changed = true
   }
 
-  /** The next batch, at most batchPathsMax paths of it. */
-  take(unwatched: readonly RelPath[]): PackedBatch {
+  /** The next batch, at most batchPathsMax paths of it. `unwatched` is asked for what is unwatched now, if that changed. */
+  take(unwatched: () => readonly RelPath[]): PackedBatch {
     const paths: RelPath[] = []
     const flags: number[] = []
     for (const [path, flag] of this.flags) {
@@ -80,7 +80,7 @@ export class Pending {
       lost: this.lost,
       // Nothing comes after it, so it waits for the last paths.
       gone: this.gone && this.flags.size === 0,
-      unwatched: unwatched.length === 0 ? undefined : unwatched.join('\0'),
+      unwatched: this.changed ? unwatched() : undefined,
     }
     this.lost = false
     if (batch.gone) this.gone = false
@@ -94,13 +94,13 @@ export class Pending {
   }
 }
 
-export function unpackBatch(batch: PackedBatch): WatchBatch {
-  // Both lists were made of RelPaths, by `take`.
+/** `unwatched` is what the batch before said. */
+export function unpackBatch(batch: PackedBatch, unwatched: readonly RelPath[]): WatchBatch {
+  // Joined of RelPaths, by `take`.
   const paths = batch.flags.length === 0 ? [] : (batch.paths.split('\0') as RelPath[])
   const dirty = paths.map((path, at): DirtyPath => {
     const flags = batch.flags[at] ?? 0
     return { path, depth: (flags & subtreeFlag) === 0 ? 'entry' : 'subtree', closed: (flags & closedFlag) !== 0 }
   })
-  const unwatched = batch.unwatched === undefined ? [] : (batch.unwatched.split('\0') as RelPath[])
-  return { dirty, lost: batch.lost, gone: batch.gone, unwatched }
+  return { dirty, lost: batch.lost, gone: batch.gone, unwatched: batch.unwatched ?? unwatched }
 }

@@ -161,7 +161,7 @@ export function watchLoop(shared: Shared): void {
   function hand(id: number, entry: Entry): void {
     entry.handedAt = now()
     handed += 1
-    tell({ kind: 'batch', id, batch: entry.root.pending.take(entry.root.unwatched) })
+    tell({ kind: 'batch', id, batch: entry.root.pending.take(() => entry.root.unwatched) })
   }
 
   function tell(report: Report): void {

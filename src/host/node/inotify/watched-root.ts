@@ -50,8 +50,8 @@ export class WatchedRoot {
   fd: number
   gone = false
   private tree = new WatchTree()
-  /** Places to look at, in the order heard of; a place once. */
-  private readonly places = new Map<WatchedDirectory, Set<string>>()
+  /** Places to look at, in the order heard of; a place once. True: to the bottom, whatever is known of it. */
+  private readonly places = new Map<WatchedDirectory, Map<string, boolean>>()
   private overflowed = false
 
   /** @throws FileFailure when the root cannot be watched */
@@ -87,7 +87,7 @@ export class WatchedRoot {
 
   /** Watches the whole tree; what cannot be is unwatched. `between` is called every few ms. */
   start(between: () => void): void {
-    this.crawl(this.tree.root, between)
+    this.crawl(this.tree.root, true, between)
   }
 
   /** Reads what is queued, a bounded number of bytes. Never waits. */
@@ -110,6 +110,8 @@ export class WatchedRoot {
     while (this.unsettled) {
       if (this.overflowed) this.restart(between)
       else this.settlePlaces(between)
+      // Watches may have become free.
+      if (this.degraded && this.fd >= 0 && !this.unsettled) this.retry(between)
     }
   }
 
@@ -122,7 +124,7 @@ export class WatchedRoot {
     let failures = 0
     for (const directory of [...this.tree.unwatched]) {
       if (directory.dropped) continue
-      this.crawl(directory, between)
+      this.crawl(directory, false, between)
       if (this.overflowed || this.gone) return
       if (directory.watch !== undefined) this.pending.subtree(pathOf(directory))
       else if (++failures === retryFailuresMax) return
@@ -164,18 +166,20 @@ export class WatchedRoot {
     else if ((bits & opened) !== 0) this.pending.written(path)
     else this.pending.entry(path)
     if ((bits & eventBits.directory) === 0) return
-    if ((bits & membership) !== 0 || hasBlindSpot(directory.children.get(name))) this.lookAt(directory, name)
+    if ((bits & replaced) !== 0) this.lookAt(directory, name, true)
+    else if ((bits & eventBits.create) !== 0 || hasBlindSpot(directory.children.get(name)))
+      this.lookAt(directory, name, false)
   }
 
-  private lookAt(parent: WatchedDirectory, name: string): void {
+  private lookAt(parent: WatchedDirectory, name: string, toBottom: boolean): void {
     const names = this.places.get(parent)
-    if (names === undefined) this.places.set(parent, new Set([name]))
-    else names.add(name)
+    if (names === undefined) this.places.set(parent, new Map([[name, toBottom]]))
+    else names.set(name, toBottom || names.get(name) === true)
   }
 
   private lookAtOwnPlace(directory: WatchedDirectory): void {
     if (directory.parent === undefined) this.end()
-    else this.lookAt(directory.parent, directory.name)
+    else this.lookAt(directory.parent, directory.name, true)
   }
 
   private end(): void {
@@ -190,9 +194,9 @@ export class WatchedRoot {
     const vanished = new Set<WatchedDirectory>()
     for (const [parent, names] of this.places) {
       this.places.delete(parent)
-      for (const name of names) {
+      for (const [name, toBottom] of names) {
         // A parent that was dropped is looked at from above, with all that is in it.
-        if (!parent.dropped) this.settlePlace(parent, name, vanished, between)
+        if (!parent.dropped) this.settlePlace(this.tree.member(parent, name), toBottom, vanished, between)
         if (this.overflowed || this.gone) return
       }
     }
@@ -200,13 +204,12 @@ export class WatchedRoot {
   }
 
   private settlePlace(
-    parent: WatchedDirectory,
-    name: string,
+    directory: WatchedDirectory,
+    toBottom: boolean,
     vanished: Set<WatchedDirectory>,
     between: () => void,
   ): void {
-    const directory = this.tree.member(parent, name)
-    if (this.crawl(directory, between)) {
+    if (this.crawl(directory, toBottom, between)) {
       vanished.delete(directory)
       this.pending.subtree(pathOf(directory))
     } else {
@@ -220,7 +223,7 @@ export class WatchedRoot {
     this.close()
     this.tree = new WatchTree()
     this.fd = newInstance()
-    this.crawl(this.tree.root, between)
+    this.crawl(this.tree.root, true, between)
     this.pending.unwatchedChanged()
     if (!this.overflowed) this.pending.everything()
   }
@@ -228,13 +231,16 @@ export class WatchedRoot {
   /**
    * Watches what is at the place of `top` and everything below. Answers whether there is a directory at the place; when
    * there is none, `top` is left as it was. Ends early after an overflow.
+   *
+   * Not `toBottom`: a directory that is watched already is known with all that is in it. That holds while it stays where it
+   * is. One that was away for a while and came back does not: what was made in it meanwhile was looked for in its old place.
    */
-  private crawl(top: WatchedDirectory, between: () => void): boolean {
+  private crawl(top: WatchedDirectory, toBottom: boolean, between: () => void): boolean {
     const open = [top]
     let steps = 0
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       if (next.dropped) continue
-      if (this.watchMembers(next, open)) {
+      if (this.watchMembers(next, toBottom, open)) {
         steps += 1
         if (steps % crawlStep === 0) between()
         if (this.overflowed || this.gone) return true
@@ -248,7 +254,7 @@ export class WatchedRoot {
   }
 
   /** Adds the watch, then the members that must be watched to `open`. Answers whether there is a directory. */
-  private watchMembers(directory: WatchedDirectory, open: WatchedDirectory[]): boolean {
+  private watchMembers(directory: WatchedDirectory, toBottom: boolean, open: WatchedDirectory[]): boolean {
     const path = absoluteOf(this.path, pathOf(directory))
     const watch = this.addWatch(path, directory)
     if (typeof watch === 'string') {
@@ -256,12 +262,11 @@ export class WatchedRoot {
       else if (directory.parent === undefined) this.end()
       return !absence.has(watch)
     }
-    if (directory.watch === watch) {
-      // Watched all the time, so its members are known. Only what could not be watched is tried again.
+    if (directory.watch === watch && !toBottom) {
       for (const child of directory.children.values()) if (child.watch === undefined) open.push(child)
       return true
     }
-    this.attach(directory, watch)
+    if (directory.watch !== watch) this.attach(directory, watch)
     for (const name of this.directoriesIn(path, directory)) open.push(this.tree.member(directory, name))
     return true
   }
@@ -321,7 +326,8 @@ export class WatchedRoot {
 const directoryFlags = openFlags.readOnly | openFlags.directory | openFlags.closeOnExec | openFlags.nonBlock
 /** A file that is written, or another one in its place: what was said of a closed one is void. */
 const opened = eventBits.modify | eventBits.create | eventBits.movedTo
-const membership = eventBits.create | eventBits.delete | eventBits.movedFrom | eventBits.movedTo
+/** What is at the place now may have been elsewhere. */
+const replaced = eventBits.delete | eventBits.movedFrom | eventBits.movedTo
 const rootGone = eventBits.deleteSelf | eventBits.moveSelf | eventBits.unmount
 const absence = new Set(['ENOENT', 'ENOTDIR', 'ELOOP'])
 const limits = new Set(['ENOSPC', 'ENOMEM'])

@@ -1,0 +1,705 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { absent, type Fingerprint } from '../../src/core/content.js'
+import { Failure } from '../../src/core/failure.js'
+import type { Operation, Outcome } from '../../src/core/operation.js'
+import { type RelPath, relPath, rootPath } from '../../src/core/path.js'
+import type { Member, Report } from '../../src/core/report.js'
+import { LinkFailure, type Socket } from '../../src/host/sockets.js'
+import type { Self } from '../../src/replica/greeting.js'
+import { itemsMax, linkWindowBytes, requestsMax, streamWindowBytes } from '../../src/replica/link.js'
+import { openRemote } from '../../src/replica/remote.js'
+import { type Changes, type OpenRequest, type Pack, type Replica, ReplicaFailure } from '../../src/replica/replica.js'
+import { serve } from '../../src/replica/serving.js'
+import type { AgentEvent } from '../../src/status/event.js'
+import type { Hello } from '../../src/wire/hello.js'
+import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
+import { packBytesMax } from '../../src/wire/pack.js'
+import { FakeReplica } from './fake-replica.js'
+import { HandClock, turn, turns, until, WirePair } from './wire-pair.js'
+
+const lead: Self = { agent: 'tandem', version: '0.1.0', run: 'lead-run' }
+const peer: Self = { agent: 'tandem', version: '0.1.0', run: 'peer-run' }
+const request: OpenRequest = {
+  pair: 'pair',
+  cursor: { index: 'index', run: 'run', sequence: 7, view: 'view' },
+  view: { ignore: ['Name *.o'], ignorenot: [], paths: ['a'] },
+  create: false,
+  watch: true,
+}
+const fingerprint = `sha256:${'12'.repeat(32)}` as Fingerprint
+const p = relPath
+const never = new AbortController().signal
+const entry = (path: string): Report => ({ kind: 'entry', path: p(path), found: absent })
+const change = (sequence: number, reports: Report[] = [], current = true): Changes => ({ reports, sequence, current })
+
+/** A lead and a peer with one root, 'docs', on one cable. */
+class Fixture {
+  readonly wire = new WirePair()
+  readonly clock = new HandClock()
+  readonly local = new FakeReplica()
+  readonly events: AgentEvent[] = []
+  readonly stop = new AbortController()
+  serving: Promise<void> = Promise.resolve()
+  readonly rootFor = async (_identity: string, name: string): Promise<Replica | LinkFailure> =>
+    name === 'docs' ? this.local : new LinkFailure('unknown-root', `${name} is not served`)
+
+  serve(socket: Socket = this.wire.far, self = peer): void {
+    const { clock, rootFor, events, stop } = this
+    this.serving = serve(socket, { clock, self, rootFor, emit: (event) => events.push(event), stop: stop.signal })
+    this.serving.catch(() => undefined)
+  }
+
+  connect(self = lead, name = 'docs', signal = never): Promise<Replica> {
+    const sockets = {
+      connect: async () => this.wire.near,
+      listen: () => Promise.reject(new Error('not here')),
+    }
+    const endpoint = { host: 'hub', port: 4242 }
+    const secret = { identity: 'laptop', key: new Uint8Array(32) }
+    return openRemote({ sockets, clock: this.clock }, { endpoint, name, secret }, self, signal)
+  }
+
+  async opened(): Promise<Replica> {
+    this.serve()
+    const remote = await this.connect()
+    await remote.open(request)
+    return remote
+  }
+
+  codes(): string[] {
+    return this.events.map((event) => ('code' in event ? `${event.event} ${event.code}` : event.event))
+  }
+}
+
+let here = new Fixture()
+afterEach(async () => {
+  here.wire.cut()
+  await here.serving
+  here = new Fixture()
+})
+
+describe('every method', () => {
+  test('open takes the whole request there, and all that was opened back', async () => {
+    here.local.opened = {
+      ...here.local.opened,
+      created: true,
+      folding: true,
+      unacknowledged: Array.from({ length: 9_000 }, (_, batch) => {
+        return { batch, supplier: 'boot', outcome: { kind: 'done', path: p(`some/where/${batch}`), content: absent } }
+      }),
+    }
+    here.serve()
+    const remote = await here.connect()
+    expect(remote.canonical).toBe('wss://hub:4242/docs')
+    expect(await remote.open(request)).toEqual(here.local.opened)
+    expect(here.local.asked).toEqual([['open', request]])
+    expect(here.codes()).toEqual(['peer-accepted'])
+  })
+
+  test('a view of many patterns comes whole', async () => {
+    here.serve()
+    const remote = await here.connect()
+    const ignore = Array.from({ length: 9_000 }, (_, at) => `Path ${'long/'.repeat(20)}${at}`)
+    const big = { ...request, view: { ...request.view, ignore } }
+    await remote.open(big)
+    expect(here.local.asked).toEqual([['open', big]])
+  })
+
+  test('the short ones', async () => {
+    const remote = await here.opened()
+    here.local.asked.length = 0
+    here.local.reports = [entry('a'), { kind: 'listing', path: p('a/b'), members: [], more: false }]
+    expect(await remote.list([p('a')])).toEqual(here.local.reports)
+    expect(await remote.identify([p('a'), p('a/b')])).toEqual(here.local.reports)
+    await remote.rescan([p('a')])
+    await remote.sync([p('a')])
+    await remote.sync('all')
+    await remote.acknowledge([1, 1_700_000_000_000_000])
+    await remote.setGeneration('pair', 4)
+    await remote.sync([])
+    expect(here.local.asked).toEqual([
+      ['list', [p('a')]],
+      ['identify', [p('a'), p('a/b')]],
+      ['rescan', [p('a')]],
+      ['sync', [p('a')]],
+      ['sync', 'all'],
+      ['acknowledge', [1, 1_700_000_000_000_000]],
+      ['setGeneration', 'pair', 4],
+    ])
+  })
+
+  test('a listing of 100,000 names is split and comes whole', async () => {
+    const remote = await here.opened()
+    const members = Array.from({ length: 100_000 }, (_, at): Member => ({ name: `name-${at}`, found: absent }))
+    here.local.reports = [entry(''), { kind: 'listing', path: rootPath, members, more: false }]
+    expect(await remote.list([rootPath])).toEqual(here.local.reports)
+    expect(Math.max(...here.wire.far.sent.map((frame) => frame.length))).toBeLessThan(300_000)
+    expect(here.wire.far.highest).toBeLessThan(1_500_000)
+  })
+
+  test('more paths than one request takes are asked for in several', async () => {
+    const remote = await here.opened()
+    const paths = Array.from({ length: itemsMax + 5 }, (_, at) => p(`${at}`))
+    here.local.asked.length = 0
+    await remote.sync(paths)
+    expect(here.local.asked.map((call) => (call[1] as RelPath[]).length)).toEqual([itemsMax, 5])
+  })
+
+  test('a batch: its packs are staged before it is applied, and every operation has its outcome', async () => {
+    const remote = await here.opened()
+    const operations = Array.from({ length: 5_000 }, (_, want): Operation => {
+      return { op: 'write-file', path: p(`dir/${want}`), expect: absent, want, sizeBytes: 3, props: noProps }
+    })
+    here.local.outcomes = operations.map(({ path }): Outcome => ({ kind: 'superseded', path, detail: 'd' }))
+    const packs = Array.from({ length: 30 }, (_, at) => pack(at, 1_000))
+    for (const one of packs) await remote.stage(5, one)
+    expect(await remote.apply(5, operations, 'boot')).toEqual(here.local.outcomes)
+    expect(here.local.stagedPacks).toEqual(packs.map((one) => ({ batch: 5, pack: one })))
+    expect(here.local.asked.at(-1)).toEqual(['apply', 5, operations, 'boot', 30])
+  })
+
+  test('a supply gives its packs in order', async () => {
+    const remote = await here.opened()
+    here.local.packs = Array.from({ length: 50 }, (_, at) => pack(at, packBytesMax))
+    const wants = here.local.packs.map((_, at) => wantOf(at, packBytesMax))
+    const got: Pack[] = []
+    for await (const one of remote.supply(wants, never)) got.push(one)
+    expect(got.map(brief)).toEqual(here.local.packs.map(brief))
+    expect(here.local.asked.at(-1)).toEqual(['supply', wants])
+  })
+
+  test('changes come as they were told, the long ones whole', async () => {
+    const remote = await here.opened()
+    const members = Array.from({ length: 60_000 }, (_, at): Member => ({ name: `name-${at}`, found: absent }))
+    const told = [
+      change(0, [{ kind: 'listing', path: rootPath, members, more: false }], false),
+      change(8),
+      change(9, [entry('x')]),
+    ]
+    here.local.tell(...told)
+    const stop = new AbortController()
+    const got: Changes[] = []
+    for await (const changes of remote.changes(stop.signal)) if (got.push(changes) === 3) stop.abort()
+    expect(got).toEqual(told)
+    await until(() => here.wire.near.sent.some((frame) => decode(frame).kind === 'cancel'), 'the far side is told')
+  })
+
+  test('what a rescan found has reached the reader of the changes when it resolves', async () => {
+    const remote = await here.opened()
+    const got: number[] = []
+    const reading = (async () => {
+      for await (const { sequence } of remote.changes(never)) got.push(sequence)
+    })()
+    reading.catch(() => undefined)
+    here.local.found = Array.from({ length: 40 }, (_, at) => change(at + 1, [entry(`f${at}`)]))
+    await remote.rescan([rootPath])
+    expect(got).toHaveLength(40)
+  })
+
+  test('close finishes there, then ends the link', async () => {
+    const remote = await here.opened()
+    await remote.close()
+    await here.serving
+    expect(here.local.closes).toBe(1)
+    expect(here.codes()).toEqual(['peer-accepted', 'peer-left lost'])
+    await expect(remote.list([p('a')])).rejects.toBeInstanceOf(LinkFailure)
+    await remote.close()
+  })
+})
+
+describe('failures', () => {
+  test('a failure of the root keeps its code, and the link lives', async () => {
+    const remote = await here.opened()
+    here.local.fault = new ReplicaFailure('in-doubt', '/home/docs', 'another root stands there')
+    const failure = await caught(remote.list([p('a')]))
+    expect(failure).toBeInstanceOf(ReplicaFailure)
+    expect(failure).toMatchObject({ code: 'in-doubt', root: 'wss://hub:4242/docs', transient: true })
+    expect(failure.message).toContain('another root stands there')
+    here.local.fault = undefined
+    await remote.setGeneration('pair', 1)
+  })
+
+  test('another failure there is a failure of the root, with its code in words', async () => {
+    class Full extends Failure {
+      override readonly name = 'FileFailure'
+      readonly code = 'disk-full'
+    }
+    const remote = await here.opened()
+    here.local.fault = new Full('no room')
+    const failure = await caught(remote.setGeneration('pair', 1))
+    expect(failure).toMatchObject({ name: 'ReplicaFailure', code: 'unreadable' })
+    expect(failure.message).toContain('disk-full: no room')
+  })
+
+  test('what went wrong with a stage is the answer to the apply', async () => {
+    const remote = await here.opened()
+    here.local.fault = new ReplicaFailure('unwritable', '/home/docs', 'read-only')
+    await remote.stage(9, pack(1, 10))
+    await turns(20)
+    here.local.fault = undefined
+    await expect(remote.apply(9, [], 'boot')).rejects.toMatchObject({ code: 'unwritable' })
+    here.local.outcomes = []
+    expect(await remote.apply(10, [], 'boot')).toEqual([])
+  })
+
+  test('a root that is not served: unknown-root, and the link ends', async () => {
+    here.serve()
+    const remote = await here.connect(lead, 'secrets')
+    const failure = await caught(remote.open(request))
+    expect(failure).toMatchObject({ name: 'LinkFailure', code: 'unknown-root', transient: false })
+    await here.serving
+    expect(here.codes()).toEqual(['peer-refused unknown-root'])
+    expect(here.local.closes).toBe(0)
+  })
+
+  test('a cut cable fails every call that waits, ends the changes, and closes the root there', async () => {
+    const remote = await here.opened()
+    const gate = deferred()
+    here.local.gate = gate.promise
+    here.local.packs = Array.from({ length: 100 }, (_, at) => pack(at, packBytesMax))
+    const calls = [
+      remote.list([p('a')]),
+      remote.list([p('b')]),
+      collect(remote.changes(never)),
+      collectSlowly(remote.supply([wantOf(0, 1)], never)),
+      stageMany(remote, 60),
+    ].map(caught)
+    await turns(30)
+    here.wire.cut()
+    for (const failure of await Promise.all(calls)) expect(failure).toMatchObject({ name: 'LinkFailure', code: 'lost' })
+    for (const late of [
+      remote.list([p('a')]),
+      remote.sync('all'),
+      remote.stage(1, pack(1, 1)),
+      remote.apply(1, [], 'b'),
+    ])
+      expect(await caught(late)).toBeInstanceOf(LinkFailure)
+    gate.resolve()
+    await here.serving
+    expect(here.local.closes).toBe(1)
+    expect(here.local.supplyEnded).toBe(1)
+    expect(here.codes()).toEqual(['peer-accepted', 'peer-left lost'])
+    await remote.close()
+  })
+
+  test('a peer that stops says so; the lead may come again', async () => {
+    const remote = await here.opened()
+    const waiting = caught(collect(remote.changes(never)))
+    await turns(10)
+    here.stop.abort()
+    await here.serving
+    expect(await waiting).toMatchObject({ code: 'lost', transient: true })
+    expect(here.local.closes).toBe(1)
+  })
+
+  test('a bug there ends the link and comes out of serve', async () => {
+    const remote = await here.opened()
+    here.local.fault = new TypeError('a bug')
+    expect(await caught(remote.list([p('a')]))).toBeInstanceOf(LinkFailure)
+    await expect(here.serving).rejects.toThrow('a bug')
+    here.serving = Promise.resolve()
+  })
+})
+
+describe('nothing grows', () => {
+  test('a slow reader of changes holds the replica there up', async () => {
+    const remote = await here.opened()
+    const members = Array.from(
+      { length: 2_000 },
+      (_, at): Member => ({ name: `name-${at}-${'x'.repeat(80)}`, found: absent }),
+    )
+    const total = 100
+    here.local.tell(
+      ...Array.from({ length: total }, (_, at) =>
+        change(at + 1, [{ kind: 'listing', path: rootPath, members, more: false }]),
+      ),
+    )
+    const changes = remote.changes(never)[Symbol.asyncIterator]()
+    await changes.next()
+    await turns(2_000)
+    const bytes = here.wire.far.sent.reduce((sum, frame) => sum + frame.length, 0)
+    expect(bytes).toBeLessThan(streamWindowBytes + 1_000_000)
+    expect(here.local.yielded).toBeLessThan(total)
+    for (let sequence = 2; sequence <= total; sequence++)
+      expect((await changes.next()).value).toMatchObject({ sequence, reports: [{ members }] })
+  })
+
+  test('a slow consumer of a supply holds the supplier up, and small requests pass', async () => {
+    const remote = await here.opened()
+    const total = 200
+    here.local.packs = Array.from({ length: total }, (_, at) => pack(at, packBytesMax))
+    const wants = here.local.packs.map((_, at) => wantOf(at, packBytesMax))
+    const packs = remote.supply(wants, never)[Symbol.asyncIterator]()
+    await packs.next()
+    await turns(2_000)
+    expect(here.local.yielded * packBytesMax).toBeLessThan(streamWindowBytes + 3 * packBytesMax)
+    here.local.reports = []
+    expect(await remote.list([p('a')])).toEqual([])
+    let got = 1
+    while (!(await packs.next()).done) got += 1
+    expect(got).toBe(total)
+  })
+
+  test('two slow consumers together stay within the window of the link', async () => {
+    const remote = await here.opened()
+    here.local.packs = Array.from({ length: 100 }, (_, at) => pack(at, packBytesMax))
+    const wants = here.local.packs.map((_, at) => wantOf(at, packBytesMax))
+    const supplies = [1, 2, 3].map(() => remote.supply(wants, never)[Symbol.asyncIterator]())
+    await Promise.all(supplies.map((supply) => supply.next()))
+    await turns(2_000)
+    const bytes = here.wire.far.sent.reduce((sum, frame) => sum + frame.length, 0)
+    expect(bytes).toBeLessThan(linkWindowBytes + 4 * packBytesMax)
+    for (const supply of supplies) {
+      let got = 1
+      while (!(await supply.next()).done) got += 1
+      expect(got).toBe(100)
+    }
+  })
+
+  test('a supply that is given up ends there, and the room it held is given back', async () => {
+    const remote = await here.opened()
+    here.local.packs = Array.from({ length: 300 }, (_, at) => pack(at, packBytesMax))
+    const wants = here.local.packs.map((_, at) => wantOf(at, packBytesMax))
+    for (let round = 1; round <= 5; round++) {
+      for await (const _ of remote.supply(wants, never)) break
+      await until(() => here.local.supplyEnded === round, 'the supplier is ended')
+      const abort = new AbortController()
+      let got = 0
+      for await (const _ of remote.supply(wants, abort.signal)) if (++got === 3) abort.abort()
+      expect(got).toBe(3)
+      await until(() => here.local.supplyEnded === round + 1, 'the supplier is ended')
+      here.local.supplyEnded = round
+    }
+    let got = 0
+    for await (const _ of remote.supply(wants, never)) got += 1
+    expect(got).toBe(300)
+  })
+
+  test('a root that stages slowly holds the lead up', async () => {
+    const remote = await here.opened()
+    const gate = deferred()
+    here.local.gate = gate.promise
+    let sent = 0
+    const staging = (async () => {
+      for (; sent < 100; sent++) await remote.stage(1, pack(sent, packBytesMax))
+    })()
+    await turns(2_000)
+    expect(sent * packBytesMax).toBeLessThan(linkWindowBytes + packBytesMax)
+    gate.resolve()
+    await staging
+    await remote.apply(1, [], 'boot')
+    expect(here.local.stagedPacks).toHaveLength(100)
+  })
+
+  test('a far end that does not read: bulk waits, small messages go first', async () => {
+    const remote = await here.opened()
+    here.wire.far.isDeaf = true
+    const staging = stageMany(remote, 30).catch(() => undefined)
+    await turns(50)
+    expect(here.wire.near.highest).toBeLessThan((1 << 20) + packBytesMax + 1_000)
+    const before = here.wire.near.sent.length
+    void remote.list([p('a')]).catch(() => undefined)
+    await turns(5)
+    expect(here.wire.near.sent.slice(before).map((frame) => decode(frame).kind)).toEqual(['list'])
+    here.wire.far.listen()
+    await staging
+  })
+
+  test('more calls than may be under way wait here', async () => {
+    const remote = await here.opened()
+    const gate = deferred()
+    here.local.gate = gate.promise
+    here.local.asked.length = 0
+    const calls = Array.from({ length: requestsMax * 3 }, () => remote.list([p('a')]))
+    await turns(500)
+    expect(here.local.asked).toHaveLength(requestsMax)
+    gate.resolve()
+    await Promise.all(calls)
+    expect(here.local.asked).toHaveLength(requestsMax * 3)
+  })
+})
+
+describe('time', () => {
+  test('a far end that says nothing is dead after 15 s', async () => {
+    const remote = await here.opened()
+    const waiting = caught(collect(remote.changes(never)))
+    await turns(10)
+    for (let beat = 0; beat < 20; beat++) await here.clock.pass(5_000)
+    await remote.setGeneration('pair', 1)
+    here.wire.near.isDeaf = true
+    await here.clock.pass(5_000)
+    await here.clock.pass(5_000)
+    await here.clock.pass(5_000)
+    await here.clock.pass(5_000)
+    expect(await waiting).toMatchObject({ code: 'timed-out', transient: true })
+  })
+
+  test('no greeting within 10 s ends the link, at both ends', async () => {
+    here.serve()
+    await turns(5)
+    await here.clock.pass(10_000)
+    await here.serving
+    expect(here.codes()).toEqual(['peer-refused timed-out'])
+
+    const silent = new Fixture()
+    const connecting = caught(silent.connect())
+    await turns(5)
+    await silent.clock.pass(10_000)
+    expect(await connecting).toMatchObject({ code: 'timed-out' })
+  })
+
+  test('an attempt that is aborted ends as closed', async () => {
+    const abort = new AbortController()
+    const connecting = caught(here.connect(lead, 'docs', abort.signal))
+    await turns(5)
+    abort.abort()
+    expect(await connecting).toMatchObject({ code: 'closed' })
+  })
+})
+
+describe('greetings', () => {
+  const hello: Hello = {
+    kind: 'hello',
+    lowest: protocolVersion,
+    highest: protocolVersion,
+    role: 'lead',
+    identity: 'laptop',
+    agent: 'tandem',
+    version: '0.1.0',
+    run: 'lead-run',
+    features: [],
+  }
+
+  test.each<[string, Message, string]>([
+    ['a newer protocol alone', { ...hello, lowest: protocolVersion + 1, highest: 99 }, 'version'],
+    ['the role of the other end', { ...hello, role: 'peer' }, 'protocol'],
+    ['the name of another key', { ...hello, identity: 'desktop' }, 'protocol'],
+    ['the run of this very agent', { ...hello, run: peer.run }, 'protocol'],
+    ['no greeting', { kind: 'list', id: 1, more: false, paths: [] }, 'protocol'],
+    ['a welcome', { ...hello, kind: 'welcome', protocol: 1, heard: 'x', role: 'peer' }, 'protocol'],
+  ])('a lead that comes with %s is refused, and told', async (_, message, code) => {
+    here.serve()
+    const seen = raw(here.wire.near)
+    here.wire.near.send(encode(message))
+    await here.serving
+    expect(here.codes()).toEqual([`peer-refused ${code}`])
+    expect(seen).toMatchObject([{ kind: 'refuse', code }])
+  })
+
+  test.each<[string, (hello: Message) => Message, string]>([
+    ['sends the hello back', (message) => message, 'protocol'],
+    [
+      'sends the hello back as a welcome',
+      (message) => ({ ...hello, ...message, kind: 'welcome', protocol: 1, heard: lead.run }),
+      'protocol',
+    ],
+    [
+      'answers for another agent',
+      () => ({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: 'y' }),
+      'protocol',
+    ],
+    [
+      'speaks another version',
+      () => ({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 9, heard: lead.run }),
+      'version',
+    ],
+    ['refuses', () => ({ kind: 'refuse', code: 'root-busy', detail: 'later' }), 'root-busy'],
+    ['refuses with a code that it may not give', () => ({ kind: 'refuse', code: 'wrong-key', detail: '' }), 'protocol'],
+  ])('a peer that %s is left', async (_, answer, code) => {
+    const { far } = here.wire
+    far.start({ frame: (frame) => far.send(encode(answer(decode(frame)))), drained() {}, closed() {} })
+    expect(await caught(here.connect())).toMatchObject({ code })
+  })
+
+  test('an agent that reaches itself finds out', async () => {
+    here.serve(here.wire.far, lead)
+    expect(await caught(here.connect())).toMatchObject({ code: 'protocol' })
+    await here.serving
+  })
+})
+
+describe('a hostile lead ends its own link, and nothing else', () => {
+  const open: Message = { kind: 'open', id: 1, more: false, root: 'docs', request }
+  const list: Message = { kind: 'list', id: 2, more: false, paths: [p('a')] }
+  test.each<[string, Uint8Array[]]>([
+    ['bytes that are no message', [Uint8Array.of(200, 1, 2, 3)]],
+    ['an empty frame', [new Uint8Array(0)]],
+    ['a path with a way up', [encode({ ...list, paths: ['../x' as RelPath] } as Message)]],
+    ['a request before the root is open', [encode(list)]],
+    [
+      'a second greeting',
+      [
+        encode({
+          kind: 'hello',
+          lowest: 1,
+          highest: 1,
+          role: 'lead',
+          identity: 'laptop',
+          agent: '',
+          version: '',
+          run: 'r',
+          features: [],
+        }),
+      ],
+    ],
+    ['a second open', [encode(open), encode({ ...open, id: 2 })]],
+    ['an answer', [encode(open), encode({ kind: 'done', id: 1 })]],
+    ['an id twice', [encode(open), encode(list), encode(list)]],
+    ['the id of the stage', [encode(open), encode({ ...list, id: 0 })]],
+    ['credit for nothing', [encode(open), encode({ kind: 'credit', id: 5, bytes: 1 })]],
+    ['the changes twice', [encode(open), encode({ kind: 'changes', id: 2 }), encode({ kind: 'changes', id: 3 })]],
+    ['too many requests', [encode(open), ...Array.from({ length: 200 }, (_, at) => encode({ ...list, id: at + 2 }))]],
+    [
+      'too many items',
+      [
+        encode(open),
+        ...Array.from({ length: 20 }, () =>
+          encode({ kind: 'acknowledge', id: 3, more: true, batches: Array(9_000).fill(1) }),
+        ),
+      ],
+    ],
+    [
+      'more packs than there is room for',
+      [
+        encode(open),
+        ...Array.from({ length: 60 }, () =>
+          encode({ kind: 'stage', batch: 1, finished: [], bytes: new Uint8Array(packBytesMax) }),
+        ),
+      ],
+    ],
+  ])('%s', async (_, frames) => {
+    const gate = deferred()
+    here.local.gate = gate.promise
+    here.serve()
+    const seen = raw(here.wire.near)
+    const hello: Message = {
+      kind: 'hello',
+      lowest: 1,
+      highest: 1,
+      role: 'lead',
+      identity: 'laptop',
+      agent: '',
+      version: '',
+      run: 'r',
+      features: [],
+    }
+    here.wire.near.send(encode(hello))
+    for (const frame of frames) {
+      here.wire.near.send(frame)
+      // The root is open, where it is to be, before what breaks the rules.
+      await turns(3)
+    }
+    await until(() => seen.some(({ kind }) => kind === 'refuse'), 'refused')
+    gate.resolve()
+    await here.serving
+    expect(seen.at(-1)).toMatchObject({ kind: 'refuse', code: 'protocol' })
+    expect(here.codes().at(-1)).toMatch(/^peer-(left|refused) protocol$/)
+  })
+
+  test('pings without reading the answers: cut off', async () => {
+    here.serve()
+    const hello: Message = {
+      kind: 'hello',
+      lowest: 1,
+      highest: 1,
+      role: 'lead',
+      identity: 'laptop',
+      agent: '',
+      version: '',
+      run: 'r',
+      features: [],
+    }
+    raw(here.wire.near)
+    here.wire.near.send(encode(hello))
+    await turns(5)
+    here.wire.near.isDeaf = true
+    const { far } = here.wire
+    // As if the socket already held what the lead does not read.
+    far.send(new Uint8Array(17 << 20))
+    here.wire.near.send(encode({ kind: 'ping' }))
+    await until(() => here.codes().length > 0, 'cut off')
+    expect(here.codes()).toEqual(['peer-refused protocol'])
+  })
+})
+
+describe('a hostile peer ends its own link', () => {
+  test.each<[string, (asked: Message) => Message[]]>([
+    ['an answer to nothing', () => [{ kind: 'done', id: 77 }]],
+    ['an answer of another kind', () => [{ kind: 'outcomes', id: 2, last: true, outcomes: [] }]],
+    ['a report of what was not asked', () => [{ kind: 'reports', id: 2, last: true, reports: [entry('elsewhere')] }]],
+    ['credit for nothing', () => [{ kind: 'credit', id: 0, bytes: 1 }]],
+    ['a request', () => [{ kind: 'list', id: 2, more: false, paths: [] }]],
+  ])('%s', async (_, answer) => {
+    const { far } = here.wire
+    far.start({
+      frame(frame) {
+        const asked = decode(frame)
+        if (asked.kind === 'hello')
+          far.send(encode({ ...asked, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: asked.run }))
+        else if (asked.kind === 'open') {
+          const { unacknowledged, ...opened } = here.local.opened
+          far.send(encode({ kind: 'opened', id: asked.id, opened }))
+        } else if (asked.kind === 'list') for (const message of answer(asked)) far.send(encode(message))
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    await remote.open(request)
+    expect(await caught(remote.list([p('a')]))).toMatchObject({ name: 'LinkFailure', code: 'protocol' })
+  })
+})
+
+const noProps = { mode: undefined, mtimeNs: undefined }
+
+function pack(want: number, sizeBytes: number): Pack {
+  return { bytes: new Uint8Array(sizeBytes).fill(want), finished: [{ want, kind: 'whole', fingerprint }] }
+}
+
+/** A pack to compare: element by element would take its time. */
+function brief({ bytes, finished }: Pack): unknown {
+  return [Buffer.from(bytes).toString('latin1'), finished]
+}
+
+function wantOf(want: number, sizeBytes: number) {
+  return { want, path: p(`file-${want}`), sizeBytes, mtimeNs: 5n, fingerprint: undefined }
+}
+
+async function caught(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof Error) return error
+    throw error
+  }
+  throw new Error('nothing failed')
+}
+
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of source) items.push(item)
+  return items
+}
+
+async function collectSlowly<T>(source: AsyncIterable<T>): Promise<void> {
+  for await (const _ of source) await turn()
+}
+
+async function stageMany(remote: Replica, count: number): Promise<void> {
+  for (let at = 0; at < count; at++) await remote.stage(1, pack(at, packBytesMax))
+}
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve: () => resolve() }
+}
+
+/** The far end's messages, as a stranger at this end sees them. */
+function raw(socket: Socket): Message[] {
+  const seen: Message[] = []
+  socket.start({ frame: (frame) => seen.push(decode(frame)), drained() {}, closed() {} })
+  return seen
+}

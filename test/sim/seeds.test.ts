@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest'
+import { agentHouse } from './agent-house.js'
+import type { Faults } from './faults.js'
+import { effectsOf, type SimOptions, simulate } from './simulate.js'
+import type { SimWorld, Topology } from './world.js'
+
+/**
+ * Whole histories of the house. A failing one is read again with
+ * `simulate({ seed, topology, faults, house: agentHouse(), keepLines: true })`: its `lines` say what came when.
+ */
+const rows: readonly [what: string, topology: Topology, faults: Partial<Faults>, seeds: number][] = [
+  ['users alone', 'linked', {}, 3],
+  ['users between the calls of jobs, and jobs within jobs', 'linked', { interleave: 0.02 }, 5],
+  ['the same with both roots on one machine', 'local', { interleave: 0.02 }, 4],
+  ['processes that die at any effect', 'linked', { crashes: 4, interleave: 0.01 }, 5],
+  ['the one agent of two roots dying', 'local', { crashes: 4 }, 3],
+  ['links cut, silent and parted', 'linked', { cuts: 4, silences: 1, partings: 1 }, 4],
+  ['machines losing their power', 'linked', { powerLosses: 2, crashes: 1, cuts: 1 }, 5],
+  ['one machine losing its power', 'local', { powerLosses: 2 }, 3],
+  ['watchers that overflow', 'linked', { overflow: 0.03 }, 3],
+  ['syncs that fail and disks that are full', 'linked', { syncFailures: 3, fullDisks: 2 }, 3],
+  ['clocks hours apart, and stores put back to an earlier time', 'linked', { skew: true, rollbacks: 1 }, 3],
+]
+
+describe.each(rows)('%s (%s)', (_, topology, faults, count) => {
+  const seeds = Array.from({ length: count }, (_, index) => index + 1)
+  test.each(seeds)('seed %i loses nothing and settles', async (seed) => {
+    const { violations } = await simulate({ seed, topology, faults, house: agentHouse() })
+    expect(violations).toEqual([])
+  })
+})
+
+test('one seed is one history, with every fault there is', async () => {
+  const options: SimOptions = {
+    seed: 11,
+    house: agentHouse(),
+    faults: { interleave: 0.02, crashes: 2, powerLosses: 1, cuts: 2, overflow: 0.01, skew: true },
+  }
+  expect((await simulate(options)).trace).toBe((await simulate(options)).trace)
+})
+
+describe('one edit on each side', () => {
+  const oneEditOnEachSide: SimOptions = {
+    seed: 7,
+    topology: 'local',
+    house: agentHouse(),
+    chaosMs: 1_500,
+    script: [
+      { atMs: 500, act: (world: SimWorld) => edit(world, 0) },
+      { atMs: 520, act: (world: SimWorld) => edit(world, 1) },
+    ],
+  }
+
+  test('a crash at any effect loses nothing', async () => {
+    const effects = await effectsOf(oneEditOnEachSide, 'solo')
+    expect(effects.length).toBeGreaterThan(50)
+    // Every seventh, from another start with each run of the table above: the whole walk is for the long suite.
+    for (const effect of effects.filter((at) => at % 7 === 0)) {
+      const crashAt = { agent: 'solo', effect, powerLoss: effect % 2 === 0 }
+      const { violations } = await simulate({ ...oneEditOnEachSide, crashAt })
+      expect({ effect, violations }).toEqual({ effect, violations: [] })
+    }
+  })
+})
+
+/** Replaces the file that both have, on one side, and makes another. */
+function edit(world: SimWorld, side: 0 | 1): void {
+  const { files } = world.users[side]
+  const [path] = [...files.paths().keys()]
+  if (path === undefined) return
+  const name = `of ${world.users[side].name}` as typeof path
+  files.create(name, `${name} 1\n`)
+  if (side === 0) files.rename(name, path)
+}
