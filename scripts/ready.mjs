@@ -10,9 +10,8 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   rmSync,
-  unlinkSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -80,33 +79,49 @@ function isBuilt() {
   )
 }
 
-/** Compiles src to dist, removes from dist what no source makes any more, and makes the program executable. */
+/**
+ * Compiles src, then puts into dist what differs, each file in one step, removes what no source makes any more, and makes the program
+ * executable. So an agent that runs from dist, or loads a part of it just now, never sees half a file.
+ */
 export function build(say, { always = false } = {}) {
   if (!always && isBuilt()) return
   say('Building ...')
+  const fresh = at('.tandem', `build.${process.pid}`)
   const files = sources()
   const digest = sourceDigest(files)
-  rmSync(buildStamp, { force: true })
-  const done = spawnSync(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'], {
-    cwd: project,
-    stdio: ['ignore', 2, 2],
-  })
-  if (done.status !== 0) fail(`the build failed (${done.status ?? done.signal})`)
-  const made = new Set(files.map((file) => file.slice(at('src').length + 1).replace(/\.ts$/, '.js')))
-  removeStale(at('dist'), '', made)
-  chmodSync(at('dist', 'cli.js'), 0o755)
-  writeFileSync(buildStamp, digest)
+  try {
+    const done = spawnSync(
+      process.execPath,
+      [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json', '--outDir', fresh],
+      { cwd: project, stdio: ['ignore', 2, 2] },
+    )
+    if (done.status !== 0) fail(`the build failed (${done.status ?? done.signal})`)
+    chmodSync(join(fresh, 'cli.js'), 0o755)
+    rmSync(buildStamp, { force: true })
+    putInPlace(fresh, at('dist'))
+    writeFileSync(buildStamp, digest)
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
+  }
 }
 
-function removeStale(directory, below, made) {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name)
-    const name = below === '' ? entry.name : `${below}/${entry.name}`
-    if (entry.isDirectory()) {
-      removeStale(path, name, made)
-      if (readdirSync(path).length === 0) rmdirSync(path)
-    } else if (!made.has(name)) unlinkSync(path)
+/** Makes `target` hold what `fresh` holds, and nothing else. */
+function putInPlace(fresh, target) {
+  mkdirSync(target, { recursive: true })
+  const made = readdirSync(fresh, { withFileTypes: true })
+  for (const entry of made) {
+    const from = join(fresh, entry.name)
+    const to = join(target, entry.name)
+    if (entry.isDirectory()) putInPlace(from, to)
+    else if (!isSame(from, to)) renameSync(from, to)
   }
+  const names = new Set(made.map((entry) => entry.name))
+  for (const name of readdirSync(target)) if (!names.has(name)) rmSync(join(target, name), { recursive: true })
+}
+
+function isSame(one, other) {
+  if (!existsSync(other) || statSync(one).mode !== statSync(other).mode) return false
+  return readFileSync(one).equals(readFileSync(other))
 }
 
 function digestOf(files, salt) {

@@ -41,6 +41,8 @@ class Serving implements LinkEnd {
 
   private replica: Replica | undefined
   private opened = false
+  /** The lead closed in order. */
+  private isDone = false
   private asked = false
   private refused: { readonly code: string; readonly detail: string } | undefined
   private closing: Promise<void> | undefined
@@ -198,6 +200,7 @@ class Serving implements LinkEnd {
   private async finish(id: number): Promise<void> {
     for (const cancel of this.cancels.values()) cancel.abort()
     await this.closeReplica()
+    this.isDone = true
     this.link.send({ kind: 'done', id })
   }
 
@@ -356,7 +359,8 @@ class Serving implements LinkEnd {
   private tell(failure: LinkFailure): void {
     const { emit } = this.options
     const { identity, remote } = this.link
-    if (this.opened) emit({ event: 'peer-left', peer: identity, remote, code: failure.code })
+    const code = this.isDone ? 'closed' : failure.code
+    if (this.opened) emit({ event: 'peer-left', peer: identity, remote, code })
     else {
       const { code, detail } = this.refused ?? { code: failure.code, detail: failure.message }
       emit({ event: 'peer-refused', remote, code, detail })

@@ -135,14 +135,15 @@ export type Message =
  *
  * ids and counts u32, batches, sequences and generations u64, all little-endian; flags u8, 0 or 1.
  */
-export function encode(message: Message): Uint8Array<ArrayBuffer> {
-  const to = new BytesWriter('bytes' in message && message.kind !== 'credit' ? message.bytes.length + 1_024 : 256)
+export function encode(message: Message): Uint8Array {
+  const to = new BytesWriter('bytes' in message && message.kind !== 'credit' ? message.bytes.length + 4_096 : 256)
   to.u8(kinds.indexOf(message.kind))
   if ('id' in message) to.u32(message.id)
   if ('more' in message) writeFlag(to, message.more)
   if ('last' in message) writeFlag(to, message.last)
   writeFields(to, message)
-  return to.finish()
+  // The writer has no other use: no copy.
+  return to.view()
 }
 
 function writeFields(to: BytesWriter, message: Message): void {

@@ -29,10 +29,28 @@ afterEach(async () => {
 })
 
 /** A directory of this test, with every process that it started. Both are gone after the test. */
-export function sandbox(): Sandbox {
-  const made = new Sandbox(mkdtempSync(join(tmpdir(), 'tandem-e2e-')))
+export function sandbox(base: string = tmpdir()): Sandbox {
+  const made = new Sandbox(mkdtempSync(join(base, 'tandem-e2e-')))
   sandboxes.push(made)
   return made
+}
+
+/** For tests as root that run tandem as another user: a place for sandboxes that this user can reach, if there is one. */
+export const placeForOthers: string | undefined = [tmpdir(), '/var/tmp', '/dev/shm'].find(othersReach)
+
+function othersReach(path: string): boolean {
+  if (!existsSync(path) || (lstatSync(path).mode & 0o001) === 0) return false
+  return path === '/' || othersReach(dirname(path))
+}
+
+/** Who has no privileges: the user that runs the tests, or nobody where that is root. */
+export const plainUser: { readonly uid?: number } = process.getuid?.() === 0 ? { uid: 65_534 } : {}
+
+/** Everything in the sandbox belongs to the plain user. */
+export function giveToPlainUser(box: Sandbox): void {
+  if (plainUser.uid === undefined) return
+  const done = spawnSync('chown', ['-R', `${plainUser.uid}:${plainUser.uid}`, box.path])
+  if (done.status !== 0) throw new Error(`chown: ${done.stderr}`)
 }
 
 export interface Finished {
@@ -281,8 +299,6 @@ export function touch(path: string, time: string): void {
   const done = spawnSync('touch', ['-h', '-d', time, path])
   if (done.status !== 0) throw new Error(`touch: ${done.stderr}`)
 }
-
-export const isRoot = process.getuid?.() === 0
 
 /** A serving agent in the sandbox, with the key of its one peer. */
 export interface Serving {

@@ -464,7 +464,7 @@ export function describeWatcher(name: string, make: () => WatcherFixture): void 
       expect(batches).toEqual([])
     })
 
-    test.each(Array.from({length:150},(_,i)=>i+100))('a model fed by reports alone equals the tree (seed %i)', async (seed) => {
+    test.each(Array.from({length:300},(_,i)=>i+1000))('a model fed by reports alone equals the tree (seed %i)', async (seed) => {
       const model = modelFed(fixture.root)
       const dice = random(seed)
       watch = await fixture.watcher.watch(fixture.root, model.take)

@@ -40,6 +40,7 @@ class Fixture {
   readonly events: AgentEvent[] = []
   readonly stop = new AbortController()
   serving: Promise<void> = Promise.resolve()
+  private readonly gates: (() => void)[] = []
   readonly rootFor = async (_identity: string, name: string): Promise<Replica | LinkFailure> =>
     name === 'docs' ? this.local : new LinkFailure('unknown-root', `${name} is not served`)
 
@@ -66,6 +67,20 @@ class Fixture {
     return remote
   }
 
+  /** Work of the root there waits until it is let go: by the test, or at its end. */
+  hold(): () => void {
+    const gate = deferred()
+    this.local.gate = gate.promise
+    this.gates.push(gate.resolve)
+    return gate.resolve
+  }
+
+  async end(): Promise<void> {
+    for (const open of this.gates) open()
+    this.wire.cut()
+    await this.serving
+  }
+
   codes(): string[] {
     return this.events.map((event) => ('code' in event ? `${event.event} ${event.code}` : event.event))
   }
@@ -73,8 +88,7 @@ class Fixture {
 
 let here = new Fixture()
 afterEach(async () => {
-  here.wire.cut()
-  await here.serving
+  await here.end()
   here = new Fixture()
 })
 
@@ -201,7 +215,7 @@ describe('every method', () => {
     await remote.close()
     await here.serving
     expect(here.local.closes).toBe(1)
-    expect(here.codes()).toEqual(['peer-accepted', 'peer-left lost'])
+    expect(here.codes()).toEqual(['peer-accepted', 'peer-left closed'])
     await expect(remote.list([p('a')])).rejects.toBeInstanceOf(LinkFailure)
     await remote.close()
   })
@@ -254,14 +268,14 @@ describe('failures', () => {
 
   test('a cut cable fails every call that waits, ends the changes, and closes the root there', async () => {
     const remote = await here.opened()
-    const gate = deferred()
-    here.local.gate = gate.promise
+    const letGo = here.hold()
     here.local.packs = Array.from({ length: 100 }, (_, at) => pack(at, packBytesMax))
+    const wants = here.local.packs.map((_, at) => wantOf(at, packBytesMax))
     const calls = [
       remote.list([p('a')]),
       remote.list([p('b')]),
       collect(remote.changes(never)),
-      collectSlowly(remote.supply([wantOf(0, 1)], never)),
+      collectSlowly(remote.supply(wants, never)),
       stageMany(remote, 60),
     ].map(caught)
     await turns(30)
@@ -274,7 +288,7 @@ describe('failures', () => {
       remote.apply(1, [], 'b'),
     ])
       expect(await caught(late)).toBeInstanceOf(LinkFailure)
-    gate.resolve()
+    letGo()
     await here.serving
     expect(here.local.closes).toBe(1)
     expect(here.local.supplyEnded).toBe(1)
@@ -377,15 +391,14 @@ describe('nothing grows', () => {
 
   test('a root that stages slowly holds the lead up', async () => {
     const remote = await here.opened()
-    const gate = deferred()
-    here.local.gate = gate.promise
+    const letGo = here.hold()
     let sent = 0
     const staging = (async () => {
       for (; sent < 100; sent++) await remote.stage(1, pack(sent, packBytesMax))
     })()
     await turns(2_000)
     expect(sent * packBytesMax).toBeLessThan(linkWindowBytes + packBytesMax)
-    gate.resolve()
+    letGo()
     await staging
     await remote.apply(1, [], 'boot')
     expect(here.local.stagedPacks).toHaveLength(100)
@@ -407,13 +420,12 @@ describe('nothing grows', () => {
 
   test('more calls than may be under way wait here', async () => {
     const remote = await here.opened()
-    const gate = deferred()
-    here.local.gate = gate.promise
+    const letGo = here.hold()
     here.local.asked.length = 0
     const calls = Array.from({ length: requestsMax * 3 }, () => remote.list([p('a')]))
     await turns(500)
     expect(here.local.asked).toHaveLength(requestsMax)
-    gate.resolve()
+    letGo()
     await Promise.all(calls)
     expect(here.local.asked).toHaveLength(requestsMax * 3)
   })
@@ -483,6 +495,7 @@ describe('greetings', () => {
     here.wire.near.send(encode(message))
     await here.serving
     expect(here.codes()).toEqual([`peer-refused ${code}`])
+    await until(() => seen.length > 0, 'told')
     expect(seen).toMatchObject([{ kind: 'refuse', code }])
   })
 
@@ -568,8 +581,7 @@ describe('a hostile lead ends its own link, and nothing else', () => {
       ],
     ],
   ])('%s', async (_, frames) => {
-    const gate = deferred()
-    here.local.gate = gate.promise
+    const letGo = here.hold()
     here.serve()
     const seen = raw(here.wire.near)
     const hello: Message = {
@@ -590,7 +602,7 @@ describe('a hostile lead ends its own link, and nothing else', () => {
       await turns(3)
     }
     await until(() => seen.some(({ kind }) => kind === 'refuse'), 'refused')
-    gate.resolve()
+    letGo()
     await here.serving
     expect(seen.at(-1)).toMatchObject({ kind: 'refuse', code: 'protocol' })
     expect(here.codes().at(-1)).toMatch(/^peer-(left|refused) protocol$/)
@@ -629,6 +641,15 @@ describe('a hostile peer ends its own link', () => {
     ['a report of what was not asked', () => [{ kind: 'reports', id: 2, last: true, reports: [entry('elsewhere')] }]],
     ['credit for nothing', () => [{ kind: 'credit', id: 0, bytes: 1 }]],
     ['a request', () => [{ kind: 'list', id: 2, more: false, paths: [] }]],
+    [
+      'a pack of what was not wanted',
+      () => [{ kind: 'pack', id: 3, finished: [{ want: 8, kind: 'superseded' }], bytes: new Uint8Array(1) }],
+    ],
+    [
+      'more bytes than were wanted',
+      () =>
+        Array.from({ length: 12 }, () => ({ kind: 'pack', id: 3, finished: [], bytes: new Uint8Array(packBytesMax) })),
+    ],
   ])('%s', async (_, answer) => {
     const { far } = here.wire
     far.start({
@@ -639,14 +660,17 @@ describe('a hostile peer ends its own link', () => {
         else if (asked.kind === 'open') {
           const { unacknowledged, ...opened } = here.local.opened
           far.send(encode({ kind: 'opened', id: asked.id, opened }))
-        } else if (asked.kind === 'list') for (const message of answer(asked)) far.send(encode(message))
+        } else if (asked.kind === 'supply') for (const message of answer(asked)) far.send(encode(message))
       },
       drained() {},
       closed() {},
     })
     const remote = await here.connect()
     await remote.open(request)
-    expect(await caught(remote.list([p('a')]))).toMatchObject({ name: 'LinkFailure', code: 'protocol' })
+    const listing = caught(remote.list([p('a')]))
+    const supplying = caught(collect(remote.supply([wantOf(0, 100)], never)))
+    expect(await listing).toMatchObject({ name: 'LinkFailure', code: 'protocol' })
+    expect(await supplying).toBeInstanceOf(LinkFailure)
   })
 })
 

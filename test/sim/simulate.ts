@@ -55,7 +55,7 @@ const convergeNs = 120e9
 /** Equal for as long: sweeps, back-offs and late commits have had their time. */
 const stableNs = 4e9
 const checkNs = 200e6
-/** By then a link that had fallen silent has been found out, given up and opened again. */
+/** By then a link that had fallen silent has been opened again, and a full scan has read again what was written last. */
 const restedNs = 45e9
 /** A quiet pair does no work (R1). */
 const quietNs = 20e9
@@ -82,7 +82,6 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
   await scheduler.pass(chaosNs)
 
   scheduler.note('heal')
-  const healedNs = scheduler.timeNs
   for (const user of world.users) user.finish()
   chaos.end()
   for (const agent of world.agents) if (!agent.alive) agent.startAfter(1e6)
@@ -98,7 +97,7 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
   }
   const left = world.oracle.differences()
   if (violations.length === 0 && left.length > 0) violations.push(`still differing after resolving: ${left.join(', ')}`)
-  if (violations.length === 0) await beQuiet(world, healedNs + restedNs, violations)
+  if (violations.length === 0) await beQuiet(world, violations)
   for (const [index, agent] of world.agents.entries())
     for (const why of agent.endings.slice(endingsBefore[index])) violations.push(`${agent.name} ended by itself ${why}`)
   options.inspect?.(world)
@@ -198,8 +197,8 @@ function resolve(world: SimWorld, dice: Dice): void {
   for (const agent of world.agents) agent.forgetConflicts()
 }
 
-async function beQuiet(world: SimWorld, fromNs: number, violations: string[]): Promise<void> {
-  await world.scheduler.run(() => false, Math.max(fromNs, world.scheduler.timeNs))
+async function beQuiet(world: SimWorld, violations: string[]): Promise<void> {
+  await world.scheduler.pass(restedNs)
   const { commits } = world
   const changes = world.oracle.agentChanges
   await world.scheduler.pass(quietNs)

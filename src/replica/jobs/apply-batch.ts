@@ -1,7 +1,7 @@
 import { absent, type Content } from '../../core/content.js'
 import type { Outcome } from '../../core/operation.js'
 import { isWithin, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
-import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
+import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import { type Index, openIndex } from '../../index/index.js'
 import type { IndexRecord } from '../../index/record.js'
@@ -20,8 +20,9 @@ import {
   slotName,
   stepLine,
 } from './intent.js'
-import { addToIntent, createIntent, syncIntent } from './intent-file.js'
+import { addToIntent } from './intent-file.js'
 import { makeDirectory } from './make.js'
+import { makeDurable } from './make-durable.js'
 import { checkRoot } from './marker.js'
 import { Parents } from './parents.js'
 import { dropFile, type StageFolder } from './place.js'
@@ -31,9 +32,6 @@ import { type Published, publishNew, publishRemoval, publishReplacement, type Ta
 import { type Recording, recordAll } from './record.js'
 import { type Received, receivedOf } from './stage.js'
 import { fieldsOf, isRacy, isStagedRacy, sameObject } from './stamp.js'
-
-/** Slots that are synced one by one; more are synced by one syncfs. */
-export const fewFiles = 8
 
 /** One batch on its way: prepare, intend, sync, publish, record. */
 export class ApplyBatch {
@@ -128,52 +126,25 @@ export class ApplyBatch {
     return { kind: 'ready', operation, step, checked, staged: undefined, record, note: undefined }
   }
 
-  /**
-   * Writes the intent and brings it and all staged bytes to the disk. A failure answers why: then nothing that was staged
-   * is believed any more, for an error of write-back is told once, and a second sync would say that all is well.
-   */
+  /** Says what the batch is about to do; see makeDurable. */
   private intend(prepared: readonly Prepared[]): FileFailure | undefined {
     const { place, supplier } = this.input
     const header = { ...this.header(), supplier, boot: place.boot }
     // Steps keep the numbers of their operations: a refused one stands as a step that has nothing to do.
     const steps = prepared.map((one) => (one.kind === 'ready' ? stepLine(one.step) : emptyStep))
-    try {
-      createIntent(this.stage.intents, this.intent, headerLine({ ...header, anchor: rootPath }) + steps.join(''))
-      const ready = prepared.filter((one) => one.kind === 'ready')
-      const files = ready.filter(({ step }) => step.op === 'write' && step.goal.kind === 'file')
-      if (files.length > fewFiles) this.syncAll()
-      else if (ready.some(({ step }) => step.op === 'write' || step.op === 'remove')) {
-        for (const { step } of files) this.syncSlot(step.staged)
-        syncIntent(this.stage.intents, this.intent)
-      }
-      return undefined
-    } catch (error) {
-      if (!(error instanceof FileFailure)) throw error
-      return error
-    }
-  }
-
-  private syncSlot(name: string): void {
-    let file: FileHandle
-    try {
-      file = this.stage.in.openFile(name)
-    } catch (error) {
-      // Its new mode keeps its own owner from reading it.
-      if (!(error instanceof FileFailure) || error.code !== 'denied') throw error
-      this.syncAll()
-      return
-    }
-    try {
-      file.sync()
-    } finally {
-      file.close()
-    }
-  }
-
-  /** By the handle that is open since before the first byte was staged: only it is told of every error since. */
-  private syncAll(): void {
-    const filesystem = this.received?.filesystem ?? this.root
-    filesystem.syncFilesystem()
+    const ready = prepared.filter((one) => one.kind === 'ready')
+    return makeDurable({
+      stage: this.stage,
+      // By the handle that is open since before the first byte was staged: only it is told of every error since.
+      filesystem: this.received?.filesystem ?? this.root,
+      intent: this.intent,
+      text: headerLine({ ...header, anchor: rootPath }) + steps.join(''),
+      files: ready
+        .filter(({ step }) => step.op === 'write' && step.goal.kind === 'file')
+        .map(({ step }) => step.staged),
+      // Directories and properties are told by the path itself: losing their intent loses nothing.
+      slots: ready.some(({ step }) => step.op === 'write' || step.op === 'remove'),
+    })
   }
 
   private refuse(prepared: readonly Prepared[], failure: FileFailure): void {
@@ -201,8 +172,10 @@ export class ApplyBatch {
     const lines = this.outcomes.map((outcome, at) => (outcome?.kind === 'done' ? outcomeLine(at, outcome) : ''))
     this.tell(this.intent, lines.join('') + completeLine())
     // Only now: until the outcomes are told, a slot that is gone from `in` means that it was published.
-    for (const one of prepared)
-      if (one.kind === 'ready' && one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
+    for (const [at, one] of prepared.entries()) {
+      const moved = this.outcomes[at]?.kind === 'done' && this.besides === 0
+      if (one.kind === 'ready' && one.step.staged !== '' && !moved) this.dropQuietly(this.stage.in, one.step.staged)
+    }
   }
 
   /** One step; what is wrong with it is its own affair. */

@@ -1,4 +1,4 @@
-import type { Directory } from '../../host/files.js'
+import { type Directory, FileFailure } from '../../host/files.js'
 import { acknowledgedEnding, type Intent, parseIntent } from './intent.js'
 import { readWhole } from './place.js'
 
@@ -40,8 +40,14 @@ export function syncIntent(intents: Directory, name: string): void {
   intents.sync()
 }
 
+/** undefined: it tells of nothing, or was acknowledged since it was listed. */
 export function readIntent(intents: Directory, name: string): Intent | undefined {
-  return parseIntent(readWhole(intents, name, intentBytesMax).toString('utf8'))
+  try {
+    return parseIntent(readWhole(intents, name, intentBytesMax).toString('utf8'))
+  } catch (error) {
+    if (!(error instanceof FileFailure) || error.code !== 'absent') throw error
+    return undefined
+  }
 }
 
 /** Names of all intents in the folder, without the ending of those that are acknowledged. */

@@ -122,6 +122,7 @@ function prepareFile(
   const { in: received } = preparation.stage
   // A name of this batch's own: a later batch may receive under the same number.
   received.rename(slot.name, received, staged, 'no-replace')
+  preparation.received?.slots.delete(operation.want)
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
   const file = received.reopenFile(staged)
   try {

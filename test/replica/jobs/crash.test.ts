@@ -409,3 +409,15 @@ test('S2-18: what could not be published is not told as done, wherever the crash
     if (!crashed) break
   }
 })
+
+test('an acknowledgement that comes while a sweep is reading disturbs neither', () => {
+  const { root, operations } = prepared()
+  root.apply(operations, texts)
+  root.aheadNs += second
+  root.trap.after('names', 2, () => {
+    acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+  })
+  sweepJob.run(root.world, { place: root.place })
+  expect(sweepJob.run(root.world, { place: root.place })).toEqual({ pending: 0, dirty: [] })
+  expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
+})
