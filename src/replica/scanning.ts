@@ -1,4 +1,5 @@
-import { isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../core/path.js'
+import { type DirtyScope, DirtyScopes } from '../core/dirty.js'
+import { join, nameOf, parentOf, type RelPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
 import type { DirtyPath } from '../host/watcher.js'
 import type { Order } from '../host/workers.js'
@@ -11,11 +12,10 @@ import { type ScanOutput, type ScanTarget, scanJob } from './jobs/scan.js'
  * looked at. Paths that keep changing and files that are still being written are put off, each by itself.
  */
 export class Scanning {
-  private dirty = new Map<RelPath, 'entry' | 'subtree'>()
+  private readonly dirty = new DirtyScopes()
   /** Files somebody is writing: looked at when they are closed, or at the time given, as they are then. */
   private readonly unsettled = new Map<RelPath, number>()
   private readonly restless = new Map<RelPath, Restless>()
-  private readonly delayed = new Map<RelPath, number>()
   private work: Promise<void> = Promise.resolve()
   private pumping = false
   private firstDirty: number | undefined
@@ -37,8 +37,9 @@ export class Scanning {
     for (const { path, depth, closed } of paths) {
       if (closed) this.unsettled.delete(path)
       else if (this.unsettled.has(path)) continue
-      if (depth === 'entry' && this.putsOff(path, now)) continue
-      this.add(path, depth)
+      const due = depth === 'entry' ? this.putsOffUntil(path, now) : undefined
+      this.dirty.add(path, depth, due)
+      if (due === undefined) this.firstDirty ??= now
     }
     this.lastDirty = now
     this.pump()
@@ -46,23 +47,14 @@ export class Scanning {
 
   /** Brings everything at and below the scopes up to date by a scan that starts after the call; answers the paths looked at. */
   scan(scopes: readonly RelPath[]): Promise<number> {
-    for (const scope of scopes)
-      for (const path of [...this.dirty.keys()]) if (isWithin(path, scope)) this.dirty.delete(path)
-    return this.queue(() =>
-      this.scanScopes(
-        scopes.map((path) => [path, 'subtree'] as const),
-        'bulk',
-        true,
-      ),
-    )
+    const whole = scopes.map((path): DirtyScope => ({ path, depth: 'subtree' }))
+    return this.queue(() => this.scanScopes(whole, 'bulk'))
   }
 
   /** Looks at all that is dirty at the call, whatever was put off included. */
   settle(): Promise<number> {
-    for (const path of this.delayed.keys()) this.add(path, 'entry')
-    for (const path of this.unsettled.keys()) this.add(path, 'entry')
-    this.delayed.clear()
-    return this.queue(() => this.takeDirty())
+    for (const path of this.unsettled.keys()) this.dirty.add(path, 'entry')
+    return this.queue(() => this.takeDirty(undefined))
   }
 
   /** Resolves when the scans under way are over. */
@@ -73,11 +65,6 @@ export class Scanning {
   close(): Promise<void> {
     this.closed = true
     return this.work
-  }
-
-  private add(path: RelPath, depth: 'entry' | 'subtree'): void {
-    if (this.dirty.get(path) !== 'subtree') this.dirty.set(path, depth)
-    this.firstDirty ??= this.host.clock.now()
   }
 
   /** One scan after the other: the next takes what became dirty meanwhile. */
@@ -100,11 +87,11 @@ export class Scanning {
     try {
       while (!this.closed) {
         const now = this.host.clock.now()
-        this.wakeDelayed(now)
+        for (const [path, due] of this.unsettled) if (due <= now) this.dirty.add(path, 'entry', due)
         const wait = this.waitMs(now)
         if (wait === undefined) return
         if (wait > 0) await this.host.clock.sleep(wait)
-        else await this.queue(() => this.takeDirty())
+        else await this.queue(() => this.takeDirty(this.host.clock.now()))
       }
     } finally {
       this.pumping = false
@@ -113,62 +100,46 @@ export class Scanning {
 
   /** How long until the next scan; undefined when nothing is to be done. */
   private waitMs(now: number): number | undefined {
-    if (this.dirty.size > 0) {
+    if (this.firstDirty !== undefined) {
       const quiet = this.lastDirty + quietMs - now
-      const latest = (this.firstDirty ?? now) + batchMs - now
+      const latest = this.firstDirty + batchMs - now
       return Math.max(0, Math.min(quiet, latest))
     }
-    let next: number | undefined
-    for (const due of [...this.delayed.values(), ...this.unsettled.values()])
-      if (next === undefined || due < next) next = due
-    return next === undefined ? undefined : Math.min(Math.max(1, next - now), pollMs)
+    let next = this.dirty.dueAt
+    for (const due of this.unsettled.values()) if (next === undefined || due < next) next = due
+    // What is marked meanwhile does not wake the sleeper: it sleeps for a short time only.
+    return next === undefined ? undefined : Math.max(0, Math.min(next - now, pollMs))
   }
 
-  private wakeDelayed(now: number): void {
-    for (const [path, due] of this.delayed) {
-      if (due > now) continue
-      this.delayed.delete(path)
-      this.add(path, 'entry')
-    }
-    for (const [path, due] of this.unsettled) if (due <= now) this.add(path, 'entry')
-  }
-
-  /** Whether `path` changed so often lately that it has to wait; it is then looked at later. */
-  private putsOff(path: RelPath, now: number): boolean {
-    if (this.delayed.has(path)) return true
+  /** Until when `path` has to wait, because it changed so often lately; undefined: not at all. */
+  private putsOffUntil(path: RelPath, now: number): number | undefined {
     const seen = this.restless.get(path)
     if (seen === undefined || now - seen.lastMs > calmMs) {
       if (this.restless.size > restlessMax) this.restless.clear()
       this.restless.set(path, { count: 1, lastMs: now })
-      return false
+      return undefined
     }
     seen.count++
     seen.lastMs = now
-    if (seen.count <= patience) return false
-    this.delayed.set(path, now + Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(10, seen.count - patience - 1)))
-    return true
+    if (seen.count <= patience) return undefined
+    return now + Math.min(backoffMaxMs, backoffMs * 2 ** Math.min(10, seen.count - patience - 1))
   }
 
-  private async takeDirty(): Promise<number> {
-    const taken = [...this.dirty]
-    this.dirty = new Map()
+  private async takeDirty(now: number | undefined): Promise<number> {
+    const taken = this.dirty.take(now)
     this.firstDirty = undefined
     if (taken.length === 0) return 0
-    return this.scanScopes(outermost(taken), taken.length <= editPathsMax ? 'edit' : 'small', false)
+    return this.scanScopes(taken, taken.length <= editPathsMax ? 'edit' : 'small')
   }
 
-  private async scanScopes(
-    scopes: readonly (readonly [RelPath, 'entry' | 'subtree'])[],
-    order: Order,
-    whole: boolean,
-  ): Promise<number> {
+  private async scanScopes(scopes: readonly DirtyScope[], order: Order): Promise<number> {
     const now = this.host.clock.now()
     const settled = (path: RelPath) => {
       const due = this.unsettled.get(path)
       return due !== undefined && due <= now
     }
     const names = new Map<RelPath, string[]>()
-    for (const [path] of scopes) {
+    for (const { path } of scopes) {
       const directory = parentOf(path)
       const list = names.get(directory)
       if (list === undefined) names.set(directory, [nameOf(path)])
@@ -185,8 +156,8 @@ export class Scanning {
     const placed = new Set<RelPath>()
     let looked = await this.run(entries, order, false, (path) => placed.add(path))
     const deep: ScanTarget[] = []
-    for (const [path, depth] of scopes) if (depth === 'subtree' && !placed.has(path)) deep.push(targetOf(path, false))
-    if (deep.length > 0) looked += await this.run(deep, whole ? 'bulk' : order, true, () => {})
+    for (const { path, depth } of scopes) if (depth === 'subtree' && !placed.has(path)) deep.push(targetOf(path, false))
+    if (deep.length > 0) looked += await this.run(deep, order, true, () => {})
     return looked
   }
 
@@ -248,7 +219,8 @@ export class Scanning {
     for (const target of batch) for (const name of target.settled) this.unsettled.delete(join(target.directory, name))
     for (const path of output.unsettled)
       if (!this.unsettled.has(path)) this.unsettled.set(path, this.host.clock.now() + settleMs)
-    for (const path of output.again) this.add(path, 'entry')
+    const now = this.host.clock.now()
+    for (const path of output.again) this.dirty.add(path, 'entry', now + againMs)
     if (output.unsettled.length > 0 || output.again.length > 0) this.pump()
   }
 }
@@ -270,8 +242,10 @@ const calmMs = 1_000
 const backoffMs = 50
 const backoffMaxMs = 2_000
 const restlessMax = 10_000
-/** Longest sleep with something put off: what comes meanwhile need not wake the sleeper. */
+/** Longest sleep with something put off. */
 const pollMs = 20
+/** A record that changed under a scan is looked at again after this long. */
+const againMs = 5
 /** Directories of one job: small enough that an edit does not wait long behind it. */
 const targetsMax = 64
 /** So few dirty paths are a user's edit, not a checkout. */
@@ -279,21 +253,4 @@ const editPathsMax = 64
 
 function targetOf(directory: RelPath, placed: boolean): ScanTarget {
   return { directory, names: undefined, placed, settled: [] }
-}
-
-/** Without what lies below a subtree that is in the list. */
-function outermost(
-  scopes: readonly (readonly [RelPath, 'entry' | 'subtree'])[],
-): readonly (readonly [RelPath, 'entry' | 'subtree'])[] {
-  const subtrees = new Set<RelPath>()
-  for (const [path, depth] of scopes) if (depth === 'subtree') subtrees.add(path)
-  if (subtrees.size === 0) return scopes
-  const covered = (path: RelPath): boolean => {
-    for (let above = path; above !== rootPath; ) {
-      above = parentOf(above)
-      if (subtrees.has(above)) return true
-    }
-    return false
-  }
-  return scopes.filter(([path]) => !covered(path))
 }

@@ -64,11 +64,7 @@ const bad: [string, (text: string) => string, RegExp][] = [
     (t) => t.replace('path = "~/notes"', 'path = "~/notes"\nreadonly = true'),
     /^:12: unknown key 'readonly' in serve/,
   ],
-  [
-    'a misspelt table',
-    (t) => t.replace('[[peers]]', '[[peer]]'),
-    /^:13: unknown key 'peer'; did you mean 'peers'\?/,
-  ],
+  ['a misspelt table', (t) => t.replace('[[peers]]', '[[peer]]'), /^:13: unknown key 'peer'; did you mean 'peers'\?/],
   ['a missing key', (t) => t.replace('name = "notes"\n', ''), /^:9: serve.name is missing/],
   ['a value of another type', (t) => t.replace('"/srv/photos"', '7'), /^:7: serve.path: .*string/],
   ['roots that are no list', (t) => t.replace('["photos", "notes"]', '"photos"'), /^:16: peers.roots: .*array/],

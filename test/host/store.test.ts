@@ -81,6 +81,13 @@ describe('store: files that are no stores', () => {
     expect(statSync(join(folder, 'absent'), { throwIfNoEntry: false })).toBeUndefined()
   })
 
+  test('a lock file that cannot be opened is a failure of the world, and the process lives', () => {
+    filled(path, 10)
+    rmSync(`${path}-lock`)
+    mkdirSync(`${path}-lock`)
+    expect(codeOfOpening(path)).toBe('io')
+  })
+
   test('a corrupt store can be moved aside and made anew', () => {
     writeFileSync(path, noise(50_000))
     expect(codeOfOpening(path)).toBe('corrupt')

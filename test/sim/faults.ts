@@ -6,7 +6,7 @@ import type { SimWorld } from './world.js'
 
 /** How often what goes wrong in the chaos phase. Numbers of events over the phase, or a probability per call. */
 export interface Faults {
-  /** Per call of a job: a user's step or a whole other job comes first. */
+  /** Per call of a job: a user's step or a whole other job comes first. More often where a root is changed. */
   readonly interleave: number
   /** Per call of a job: it fails with some code of the kernel. */
   readonly calls: number
@@ -76,10 +76,20 @@ const failures: Readonly<Record<string, readonly FileCode[]>> = {
 /** A crash comes at one of the next effects, so that it falls into the middle of work. */
 const effectsToCrashMax = 12
 const armedNs = 300e6
+/** Users' steps between calls, per second and at most at once: without a bound the first scan would use them all up. */
+const meetingsPerSecond = 12
+const meetingsMax = 8
+/** Jobs in which a step that comes between is worth most. */
+const changingJobs = new Set(['apply', 'recover', 'sweep'])
+/** Calls whose names a user's step may pick up. */
+const recentMax = 8
 
 /** Brings the faults about, each kind from a stream of its own. */
 export class Chaos {
   private on = false
+  private meetings = meetingsMax
+  private metNs = 0
+  private recent: string[] = []
   private readonly callDice: Dice
   private readonly meetDice: Dice
   private readonly restDice: Dice
@@ -141,7 +151,11 @@ export class Chaos {
     this.crashIfDue(call)
     const { process } = call
     if (process.dead || process.depth === 0) return undefined
-    if (process.transactions === 0 && this.meetDice.chance(this.faults.interleave)) this.meet(call)
+    this.recent.push(call.subject)
+    if (this.recent.length > recentMax) this.recent.shift()
+    const likely = changingJobs.has(process.job) ? 4 : 1
+    if (process.transactions === 0 && this.meetDice.chance(likely * this.faults.interleave)) this.meet(call)
+    if (process.dead) return undefined
     if (!this.callDice.chance(this.faults.calls)) return undefined
     const codes = failures[call.name]
     if (codes === undefined) return undefined
@@ -153,7 +167,13 @@ export class Chaos {
   private meet(call: Call): void {
     const agent = this.world.agentOf(call.process)
     if (this.meetDice.chance(0.35) && agent?.runNested() === true) return
-    this.meetDice.pick(this.world.users).act()
+    const { timeNs } = this.world.scheduler
+    this.meetings = Math.min(meetingsMax, this.meetings + ((timeNs - this.metNs) / 1e9) * meetingsPerSecond)
+    this.metNs = timeNs
+    if (this.meetings < 1) return
+    this.meetings -= 1
+    // A rename names two: 'from to to'.
+    this.meetDice.pick(this.world.users).meet(new Set(this.recent.flatMap((subject) => subject.split(' to '))))
   }
 
   private arm(powerLoss: boolean, rollback: boolean): void {

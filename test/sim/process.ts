@@ -28,6 +28,8 @@ export class Process {
   effects = 0
   /** Jobs on the stack: one, and those that run within its calls. */
   depth = 0
+  /** Of the job on top of the stack. */
+  job = ''
   /** Write transactions that are open: nothing else may run meanwhile. */
   transactions = 0
   private readonly endings = new Set<() => void>()

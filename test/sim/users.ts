@@ -1,4 +1,4 @@
-import { join, type RelPath, relPath, rootPath } from '../../src/core/path.js'
+import { join, nameOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import { FileFailure } from '../../src/host/files.js'
 import type { Inode } from './inode.js'
 import type { Dice } from './random.js'
@@ -39,6 +39,8 @@ type Work = Generator<void, void, undefined>
 export class User {
   /** Steps that are left in the chaos phase. */
   budget = 0
+  /** Names that an agent is at work on: a step that comes between its calls likes to meet it there. */
+  private near: ReadonlySet<string> = new Set()
   private readonly under: Work[] = []
   private tokens = 0
 
@@ -48,6 +50,14 @@ export class User {
     private readonly dice: Dice,
     private readonly scheduler: Scheduler,
   ) {}
+
+  /** A step between two calls of an agent, likely where the agent is. */
+  meet(names: ReadonlySet<string>): void {
+    this.near = names
+    this.budget += 1
+    this.act()
+    this.near = new Set()
+  }
 
   /** One step: goes on with what was begun, or begins something. A command that fails is a step too. */
   act(): void {
@@ -207,7 +217,13 @@ export class User {
 
   private pickFrom(suits: (inode: Inode) => boolean): RelPath {
     const paths: RelPath[] = []
-    for (const [path, inode] of this.files.paths()) if (path !== kept && suits(inode)) paths.push(path)
+    const near: RelPath[] = []
+    for (const [path, inode] of this.files.paths()) {
+      if (path === kept || !suits(inode)) continue
+      paths.push(path)
+      if (this.near.has(nameOf(path))) near.push(path)
+    }
+    if (near.length > 0 && this.dice.chance(0.7)) return this.dice.pick(near)
     return paths.length === 0 ? relPath('none') : this.dice.pick(paths)
   }
 

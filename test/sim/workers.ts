@@ -80,11 +80,14 @@ export class SimWorkers implements Workers {
     if (next === undefined) return false
     this.process.machine.scheduler.note(`${this.process.name} ${next.name}`)
     if (next.lane !== undefined) this.lanes.add(next.lane)
+    const below = this.process.job
+    this.process.job = next.name
     this.process.depth += 1
     try {
       next.run()
     } finally {
       this.process.depth -= 1
+      this.process.job = below
       if (next.lane !== undefined) this.lanes.delete(next.lane)
     }
     if (this.process.depth === 0) this.whenIdle?.()

@@ -6,10 +6,10 @@ import { type Index, type Located, openIndex } from '../../index/index.js'
 import { foundOf, type IndexRecord } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
-import type { RootPlace } from './place.js'
+import { openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
 import { readWhole } from './read.js'
-import { sameStamp } from './scan.js'
+import { isStampOf } from './stamp.js'
 
 /**
  * Reads files and notes their fingerprints, where the stamp is still the one the index holds. Answers an entry for each path
@@ -44,7 +44,7 @@ function identify(world: World, { place, paths }: IdentifyInput): IdentifyOutput
   const again: RelPath[] = []
   const reads: Read[] = []
   const answer = (path: RelPath, found: Found) => writeReport(reports, { kind: 'entry', path, found })
-  const root = world.files.openDirectory(place.root)
+  const root = openRoot(world.files, place.root)
   let open: { readonly path: RelPath; readonly directory: Directory } | undefined
   try {
     for (const path of paths) {
@@ -84,7 +84,7 @@ function read(world: World, directory: Directory, located: Located): IndexRecord
   const handle = directory.openFile(located.name)
   try {
     const file = readWhole(world, handle)
-    if (file === undefined || !sameStamp(located.record, file.stat)) return undefined
+    if (file === undefined || !isStampOf(located.record, file.stat)) return undefined
     return { ...located.record, fingerprint: file.fingerprint, racy: file.racy }
   } finally {
     handle.close()

@@ -6,9 +6,11 @@ import { type Index, type IndexEdit, openIndex } from '../../index/index.js'
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
-import type { RootPlace } from './place.js'
+import { checkRoot } from './marker.js'
+import { openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
 import { readWhole } from './read.js'
+import { fieldsOf, isStampOf } from './stamp.js'
 
 /**
  * Looks at directories and brings the index up to what is there. One job holds its directories: no apply may change them
@@ -63,9 +65,9 @@ export interface Deeper {
 
 function scan(world: World, input: ScanInput): ScanOutput {
   const index = openIndex(world, input.place.index)
-  const root = world.files.openDirectory(input.place.root)
+  const root = openRoot(world.files, input.place.root)
   try {
-    const scanner = new Scanner(world, index, root, input.full, input.reporting)
+    const scanner = new Scanner(world, input.place, index, root, input.full, input.reporting)
     for (const target of input.targets) scanner.target(target)
     return scanner.finish()
   } finally {
@@ -104,6 +106,7 @@ class Scanner {
 
   constructor(
     private readonly world: World,
+    private readonly place: RootPlace,
     private readonly index: Index,
     private readonly root: Directory,
     private readonly full: boolean,
@@ -142,6 +145,9 @@ class Scanner {
   }
 
   finish(): ScanOutput {
+    // A file system that was unmounted under the scan shows an empty directory: nothing is gone before the root has proved
+    // to be the one that was opened.
+    if (this.edits.some(({ fields }) => fields === undefined)) this.checkRoot()
     for (let at = 0; at < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax))
     if (this.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
     return {
@@ -156,12 +162,21 @@ class Scanner {
     }
   }
 
+  private checkRoot(): void {
+    const now = openRoot(this.world.files, this.place.root)
+    try {
+      checkRoot(now, this.place)
+    } finally {
+      now.close()
+    }
+  }
+
   /** The root's own record. It is made by the first scan and replaced when another directory stands in its place. */
   private rootItself(): void {
     const stat = this.root.stat()
     const old = this.index.at(0, '')
     this.looked++
-    const fields = fieldsOf(stat, undefined, undefined, false, false)
+    const fields = fieldsOf(stat, unread)
     if (old !== undefined && sameDirectory(old, stat) && old.problem === undefined && old.mode === stat.mode) return
     this.write([{ path: rootPath, directoryId: 0, name: '', old, fields, quiet: false }])
     if (old === undefined || !sameDirectory(old, stat)) this.deeper.push({ directory: rootPath, placed: true })
@@ -255,7 +270,7 @@ class Scanner {
       if (old?.problem?.code === 'name') return undefined
       const problem = { kind: 'problem', code: 'name', detail: 'the name is reserved for tandem' } as const
       return {
-        fields: { ...fieldsOf(stat, undefined, undefined, false, false), kind: 'unknown', problem },
+        fields: { ...fieldsOf(stat, unread), kind: 'unknown', problem },
         quiet: false,
       }
     }
@@ -263,15 +278,15 @@ class Scanner {
       case 'directory':
         return this.lookAtDirectory(stat, above, path, old)
       case 'symlink': {
-        if (old !== undefined && old.problem === undefined && sameStamp(old, stat)) return undefined
+        if (old !== undefined && old.problem === undefined && isStampOf(old, stat)) return undefined
         const target = directory.readSymlink(name)
-        const fields = fieldsOf(stat, undefined, target, false, false)
+        const fields = fieldsOf(stat, { ...unread, target })
         const quiet = old?.kind === 'symlink' && old.problem === undefined && old.target === target
         return { fields, quiet }
       }
       case 'special':
         if (old?.kind === 'special' && old.problem === undefined) return undefined
-        return { fields: fieldsOf(stat, undefined, undefined, false, false), quiet: false }
+        return { fields: fieldsOf(stat, unread), quiet: false }
       case 'file':
         return this.lookAtFile(directory, name, path, stat, old, settled)
     }
@@ -294,7 +309,7 @@ class Scanner {
     const same = old !== undefined && sameDirectory(old, stat)
     if (!same) {
       this.deeper.push({ directory: path, placed: true })
-      return { fields: fieldsOf(stat, undefined, undefined, false, boundary), quiet: false }
+      return { fields: { ...fieldsOf(stat, unread), boundary }, quiet: false }
     }
     if (this.full) this.deeper.push({ directory: path, placed: false })
     // A problem of listing it is over when it could be listed, which its own scan finds out.
@@ -304,7 +319,7 @@ class Scanner {
     }
     if (old.mode === stat.mode && old.problem === undefined) return undefined
     if (old.problem !== undefined && !this.full) this.deeper.push({ directory: path, placed: false })
-    return { fields: fieldsOf(stat, undefined, undefined, false, boundary), quiet: false }
+    return { fields: { ...fieldsOf(stat, unread), boundary }, quiet: false }
   }
 
   private lookAtFile(
@@ -316,11 +331,11 @@ class Scanner {
     settled: boolean,
   ): { fields: RecordFields; quiet: boolean } | undefined {
     const known = old?.kind === 'file' && old.problem === undefined ? old : undefined
-    if (known !== undefined && sameStamp(known, stat) && !(known.racy && known.fingerprint !== undefined))
+    if (known !== undefined && isStampOf(known, stat) && !(known.racy && known.fingerprint !== undefined))
       return undefined
     const recent = this.world.clock.wallNs() - stat.ctimeNs < unsettledNs
     const mustRead = known?.fingerprint !== undefined && known.sizeBytes === stat.sizeBytes
-    if (!mustRead && !recent) return { fields: fieldsOf(stat, undefined, undefined, false, false), quiet: false }
+    if (!mustRead && !recent) return { fields: fieldsOf(stat, unread), quiet: false }
 
     const handle = directory.openFile(name)
     try {
@@ -328,13 +343,13 @@ class Scanner {
         this.unsettled.push(path)
         return undefined
       }
-      if (!mustRead) return { fields: fieldsOf(stat, undefined, undefined, false, false), quiet: false }
+      if (!mustRead) return { fields: fieldsOf(stat, unread), quiet: false }
       const read = readWhole(this.world, handle)
       if (read === undefined) {
         this.again.push(path)
         return undefined
       }
-      const fields = fieldsOf(read.stat, read.fingerprint, undefined, read.racy, false)
+      const fields = fieldsOf(read.stat, { fingerprint: read.fingerprint, target: undefined, racy: read.racy })
       const same =
         read.fingerprint === known.fingerprint && known.mode === read.stat.mode && known.mtimeNs === read.stat.mtimeNs
       return { fields, quiet: same }
@@ -408,46 +423,13 @@ class Scanner {
 /** Records of directories that are gone, removed along with other writes. */
 const purgeMax = 500
 
-export function sameStamp(record: IndexRecord, stat: Stat): boolean {
-  return (
-    record.kind === stat.kind &&
-    record.inode === stat.inode &&
-    record.sizeBytes === stat.sizeBytes &&
-    record.mtimeNs === stat.mtimeNs &&
-    record.ctimeNs === stat.ctimeNs &&
-    record.birthNs === stat.birthNs &&
-    record.mode === stat.mode
-  )
-}
-
 /** The same directory, whatever happened to its properties and members. */
 function sameDirectory(record: IndexRecord, stat: Stat): boolean {
   return record.kind === 'directory' && record.inode === stat.inode && record.birthNs === stat.birthNs
 }
 
-export function fieldsOf(
-  stat: Stat,
-  fingerprint: RecordFields['fingerprint'],
-  target: string | undefined,
-  racy: boolean,
-  boundary: boolean,
-): RecordFields {
-  const { kind, mode, inode, birthNs, sizeBytes, mtimeNs, ctimeNs } = stat
-  return {
-    kind,
-    mode,
-    inode,
-    birthNs,
-    sizeBytes,
-    mtimeNs,
-    ctimeNs,
-    fingerprint,
-    target,
-    racy,
-    boundary,
-    problem: undefined,
-  }
-}
+/** What lstat does not tell. */
+const unread = { fingerprint: undefined, target: undefined, racy: false } as const
 
 /** A name of which nothing is known but the problem. */
 const unknownFields: RecordFields = {

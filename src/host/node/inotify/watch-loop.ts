@@ -30,7 +30,7 @@ export function watchLoop(shared: Shared): void {
   let handed = 0
   let retryAt = 0
 
-  while (Atomics.load(shared.cells, stopCell) === 0) {
+  while (!stopping()) {
     const timeoutMs = nextTimeoutMs()
     if (sleep(timeoutMs)) takeCommands()
     readAll()
@@ -38,7 +38,7 @@ export function watchLoop(shared: Shared): void {
     retryDue()
     handOver()
   }
-  for (const { root } of entries.values()) root.close()
+  for (const { root } of entries.values()) root.abandon()
   shared.port.close()
 
   /** Answers whether the main thread woke us. */
@@ -80,10 +80,15 @@ export function watchLoop(shared: Shared): void {
     for (const { root } of entries.values()) root.read()
   }
 
+  function stopping(): boolean {
+    return Atomics.load(shared.cells, stopCell) === 1
+  }
+
   /** While a crawl is under way, nobody's queue may fill, and what was read is handed over in time. */
   function between(): void {
     readAll()
     handOver()
+    if (stopping()) for (const { root } of entries.values()) root.abandon()
   }
 
   function takeCommands(): void {
@@ -103,7 +108,7 @@ export function watchLoop(shared: Shared): void {
         drain(command)
         break
       case 'unwatch':
-        entries.get(command.id)?.root.close()
+        entries.get(command.id)?.root.abandon()
         entries.delete(command.id)
         tell({ kind: 'unwatched', id: command.id })
         break
@@ -118,6 +123,7 @@ export function watchLoop(shared: Shared): void {
       const reading = (): void => {
         root.read()
         between()
+        if (stopping()) root.abandon()
       }
       root.start(reading)
       root.settle(reading)

@@ -67,9 +67,10 @@ export class WatchedRoot {
     }
   }
 
-  close(): void {
-    if (this.fd >= 0) close(this.fd)
-    this.fd = -1
+  /** Ends a crawl under way, and every watch. */
+  abandon(): void {
+    this.gone = true
+    this.close()
   }
 
   /** Whether there is anything that `settle` must do. */
@@ -131,6 +132,11 @@ export class WatchedRoot {
     }
   }
 
+  private close(): void {
+    if (this.fd >= 0) close(this.fd)
+    this.fd = -1
+  }
+
   /** The bytes read; 0 when there were none. */
   private readOnce(): number {
     if (this.gone || this.fd < 0) return 0
@@ -183,10 +189,9 @@ export class WatchedRoot {
   }
 
   private end(): void {
-    this.gone = true
+    this.abandon()
     this.pending.end()
     this.places.clear()
-    this.close()
   }
 
   private settlePlaces(between: () => void): void {
