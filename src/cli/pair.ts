@@ -86,7 +86,7 @@ function duringOnePass(event: AgentEvent): string | undefined {
 
 async function keepEqual(setting: PairSetting, openHouse: OpenHouse): Promise<ExitCode> {
   const log = await logTo(setting.logFile)
-  const { told, flush } = await residentVoice(log)
+  const { told, end } = await residentVoice(log)
   try {
     return await underSignals(
       log,
@@ -95,7 +95,7 @@ async function keepEqual(setting: PairSetting, openHouse: OpenHouse): Promise<Ex
       async (agent) => exitCodeOfPass(await agent.run()),
     )
   } finally {
-    flush()
+    await end()
   }
 }
 
@@ -103,7 +103,7 @@ async function keepEqual(setting: PairSetting, openHouse: OpenHouse): Promise<Ex
  * What a resident agent says: human lines where somebody sits at a terminal, lines of JSON on standard error where nobody does
  * and no file was named.
  */
-export async function residentVoice(log: Log | undefined): Promise<{ readonly told: Emit; flush(): void }> {
+export async function residentVoice(log: Log | undefined): Promise<{ readonly told: Emit; end(): Promise<void> }> {
   const onTerminal = process.stdout.isTTY === true
   const spoken = onTerminal || log !== undefined ? undefined : await logTo(undefined, true)
   return {
@@ -113,7 +113,7 @@ export async function residentVoice(log: Log | undefined): Promise<{ readonly to
       const text = onTerminal ? lineOf(event) : undefined
       if (text !== undefined) print(`${text}\n`)
     },
-    flush: () => spoken?.flush(),
+    end: async () => spoken?.close(),
   }
 }
 
@@ -166,6 +166,6 @@ export async function underSignals(
     }
   } finally {
     signals.release()
-    log?.flush()
+    await log?.close()
   }
 }

@@ -17,7 +17,7 @@ export async function runServe(line: ServeCommand, openHouse: OpenHouse): Promis
   const stateDir = stateDirectory(line.stateDir, around)
   makeStateDirectory(stateDir)
   const log = await logTo(logFileOf(line.preferences))
-  const { told, flush } = await residentVoice(log)
+  const { told, end } = await residentVoice(log)
   try {
     const config = { pairs: [], ...serving, stateDir }
     await underSignals(
@@ -31,6 +31,6 @@ export async function runServe(line: ServeCommand, openHouse: OpenHouse): Promis
     )
     return exitCodes.inSync
   } finally {
-    flush()
+    await end()
   }
 }

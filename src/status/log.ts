@@ -8,8 +8,10 @@ export interface Log {
   write(event: AgentEvent): void
   /** Closes the file and opens it again by its name: the old one was moved away. */
   reopen(): void
-  /** Everything is handed to the kernel when it returns. */
+  /** Hands everything to the kernel before it returns, perhaps not in order: for a process that is about to be ended. */
   flush(): void
+  /** Resolves when everything was handed to the kernel, or cannot be. What is written later is dropped. */
+  close(): Promise<void>
 }
 
 /**
@@ -42,8 +44,11 @@ export async function openLog(file: string | undefined): Promise<Log> {
     },
     destination,
   )
+  let closed = false
   return {
-    write: (event) => logger[levelOf(event)](event),
+    write: (event) => {
+      if (!closed) logger[levelOf(event)](event)
+    },
     reopen: () => {
       if (file !== undefined) destination.reopen()
     },
@@ -55,8 +60,25 @@ export async function openLog(file: string | undefined): Promise<Log> {
         if (!(error instanceof Error && 'code' in error)) throw error
       }
     },
+    close: async () => {
+      if (closed) return
+      closed = true
+      await new Promise<void>((resolve) => {
+        // A reader that reads no more must not hold up the end.
+        const late = setTimeout(resolve, closeMsMax)
+        const gone = () => {
+          clearTimeout(late)
+          resolve()
+        }
+        destination.once('close', gone).once('error', gone)
+        destination.end()
+      })
+    },
   }
 }
+
+/** How long the last lines may take to go out. */
+const closeMsMax = 1_000
 
 /** error needs a repair, warn a look, info is a change of state, debug the rest. */
 export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' {

@@ -213,6 +213,11 @@ describe('what is seen while it runs', () => {
     bench.timeNs = 2e9
     bench.disk.store(f, Buffer.from('c'), 1, user)
     expect([f.mtimeNs, bench.at('f')]).toEqual([1_000_000_000n, 'bcaa'])
+    bench.disk.sync(f)
+    bench.disk.setMode(f, 0o600, user)
+    bench.timeNs = 3e9
+    bench.disk.store(f, Buffer.from('d'), 2, user)
+    expect(f.mtimeNs).toBe(3_000_000_000n)
   })
 
   test('E11: a freed number goes to the next file, one that is still open does not', () => {

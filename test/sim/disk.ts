@@ -190,7 +190,7 @@ export class Disk {
 
   /** A store through a shared mapping. Only the first one into a clean page moves the times (E5); no event comes of any. */
   store(inode: Inode, bytes: Uint8Array, position: number, actor: Actor): void {
-    const clean = !this.dirty.has(inode)
+    const clean = !inode.dirtyPages
     this.setData(inode, spliced(inode.data, bytes, position).subarray(0, inode.data.length))
     if (clean) {
       inode.mtimeNs = this.stamp()
@@ -370,6 +370,7 @@ export class Disk {
     this.usedBytes += grown
     inode.data = data
     inode.stuck = false
+    inode.dirtyPages = true
     this.markDirty(inode)
   }
 
@@ -381,6 +382,7 @@ export class Disk {
 
   private save(inode: Inode): void {
     inode.saved = { data: inode.data, mode: inode.mode, mtimeNs: inode.mtimeNs, ctimeNs: inode.ctimeNs }
+    inode.dirtyPages = false
     this.dirty.delete(inode)
   }
 

@@ -76,19 +76,24 @@ const failures: Readonly<Record<string, readonly FileCode[]>> = {
 /** A crash comes at one of the next effects, so that it falls into the middle of work. */
 const effectsToCrashMax = 12
 const armedNs = 300e6
-/** Users' steps between calls, per second and at most at once: without a bound the first scan would use them all up. */
-const meetingsPerSecond = 12
-const meetingsMax = 8
+/** Users' steps between calls, per second and at most at once, of each kind of job: the first scan must not use them all up. */
+const meetingsPerSecond = 8
+const meetingsMax = 5
 /** Jobs in which a step that comes between is worth most. */
 const changingJobs = new Set(['apply', 'recover', 'sweep'])
 /** Calls whose names a user's step may pick up. */
 const recentMax = 8
 
+interface Allowance {
+  left: number
+  atNs: number
+}
+
 /** Brings the faults about, each kind from a stream of its own. */
 export class Chaos {
   private on = false
-  private meetings = meetingsMax
-  private metNs = 0
+  private readonly changing: Allowance = { left: meetingsMax, atNs: 0 }
+  private readonly looking: Allowance = { left: meetingsMax, atNs: 0 }
   private recent: string[] = []
   private readonly callDice: Dice
   private readonly meetDice: Dice
@@ -153,8 +158,9 @@ export class Chaos {
     if (process.dead || process.depth === 0) return undefined
     this.recent.push(call.subject)
     if (this.recent.length > recentMax) this.recent.shift()
-    const likely = changingJobs.has(process.job) ? 4 : 1
-    if (process.transactions === 0 && this.meetDice.chance(likely * this.faults.interleave)) this.meet(call)
+    const changing = changingJobs.has(process.job)
+    if (process.transactions === 0 && this.meetDice.chance((changing ? 4 : 1) * this.faults.interleave))
+      this.meet(call, changing ? this.changing : this.looking)
     if (process.dead) return undefined
     if (!this.callDice.chance(this.faults.calls)) return undefined
     const codes = failures[call.name]
@@ -164,14 +170,14 @@ export class Chaos {
     return code
   }
 
-  private meet(call: Call): void {
+  private meet(call: Call, allowance: Allowance): void {
     const agent = this.world.agentOf(call.process)
     if (this.meetDice.chance(0.35) && agent?.runNested() === true) return
     const { timeNs } = this.world.scheduler
-    this.meetings = Math.min(meetingsMax, this.meetings + ((timeNs - this.metNs) / 1e9) * meetingsPerSecond)
-    this.metNs = timeNs
-    if (this.meetings < 1) return
-    this.meetings -= 1
+    allowance.left = Math.min(meetingsMax, allowance.left + ((timeNs - allowance.atNs) / 1e9) * meetingsPerSecond)
+    allowance.atNs = timeNs
+    if (allowance.left < 1) return
+    allowance.left -= 1
     // A rename names two: 'from to to'.
     this.meetDice.pick(this.world.users).meet(new Set(this.recent.flatMap((subject) => subject.split(' to '))))
   }

@@ -20,7 +20,7 @@ test('one line of JSON per event, which holds the name exactly and shows nothing
   const log = await openLog(file)
   log.write(conflict)
   log.write({ event: 'pair-current', pair: 'p' })
-  log.flush()
+  await log.close()
   const lines = readFileSync(file, 'latin1').trimEnd().split('\n')
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     { level: 'warn', time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/), pid: process.pid, ...conflict },
@@ -34,13 +34,14 @@ test('a log that was moved away is opened again by its name', async () => {
   const file = join(directory, 'log')
   const log = await openLog(file)
   log.write(conflict)
-  log.flush()
+  await expect.poll(() => readIfThere(file)).toContain('conflict-found')
   renameSync(file, `${file}.1`)
   log.reopen()
   log.write({ event: 'pair-current', pair: 'p' })
   // Opening takes its time, and no event tells when it is done; a line that is written meanwhile waits for it.
   await expect.poll(() => readIfThere(file)).toContain('pair-current')
   expect(readFileSync(`${file}.1`, 'utf8')).not.toContain('pair-current')
+  await log.close()
 })
 
 test('a log that cannot be opened ends the run before anything begins', async () => {
