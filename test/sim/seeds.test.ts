@@ -54,7 +54,7 @@ describe('one edit on each side', () => {
   test('a crash at any effect loses nothing', async () => {
     const effects = await effectsOf(oneEditOnEachSide, 'solo')
     expect(effects.length).toBeGreaterThan(50)
-    // Every seventh, from another start with each run of the table above: the whole walk is for the long suite.
+    // Every seventh; all of them take seven times as long.
     for (const effect of effects.filter((at) => at % 7 === 0)) {
       const crashAt = { agent: 'solo', effect, powerLoss: effect % 2 === 0 }
       const { violations } = await simulate({ ...oneEditOnEachSide, crashAt })

@@ -29,6 +29,9 @@ const weights = {
   changeType: 3,
 }
 
+/** What hurts most at a path that an agent is about to change. */
+const meetings = ['save', 'overwrite', 'append', 'hold', 'remove'] as const
+
 /** What a program does in several calls: between two of them anything may happen. */
 type Work = Generator<void, void, undefined>
 
@@ -89,12 +92,14 @@ export class User {
   }
 
   private begin(): void {
-    const kind = this.dice.weighted(weights)
+    const meets = this.near.size > 0 && this.dice.chance(0.6)
+    const kind = meets ? this.dice.pick(meetings) : this.dice.weighted(weights)
     this.scheduler.note(`${this.name} ${kind}`)
     const work = tried(this.works[kind])
     if (work === undefined) return
     this.under.push(work)
     this.advance(work)
+    if (meets) while (this.under.includes(work) && this.dice.chance(0.6)) this.advance(work)
   }
 
   private advance(work: Work): void {

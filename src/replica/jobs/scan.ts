@@ -1,4 +1,4 @@
-import { isReservedName, join, privateName, type RelPath, rootPath } from '../../core/path.js'
+import { join, privateName, type RelPath, rootPath } from '../../core/path.js'
 import type { Report } from '../../core/report.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
@@ -6,11 +6,11 @@ import { type Index, type IndexEdit, openIndex } from '../../index/index.js'
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
+import { type Look, lookAt, sameDirectory, troubled, unread } from './look.js'
 import { checkRoot } from './marker.js'
-import { openRoot, type RootPlace } from './place.js'
+import { goneCodes, openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
-import { readWhole } from './read.js'
-import { fieldsOf, isStampOf } from './stamp.js'
+import { fieldsOf } from './stamp.js'
 
 /**
  * Looks at directories and brings the index up to what is there. One job holds its directories: no apply may change them
@@ -88,8 +88,6 @@ interface Edit {
 
 /** Most records of one index transaction. */
 const recordsMax = 5_000
-/** A file that changed less than this ago and is open for writing has not settled. */
-const unsettledNs = 1_000_000_000n
 
 class Scanner {
   private readonly edits: Edit[] = []
@@ -242,120 +240,33 @@ class Scanner {
     if (name === privateName) return
     this.looked++
     const path = join(target.directory, name)
-    let edit: Pick<Edit, 'fields' | 'quiet'> | undefined
+    let looked: Look
     try {
-      edit = this.look(directory, above, name, path, old, target.settled.includes(name))
+      looked = lookAt(this.world, directory, above, name, old, target.settled.includes(name))
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
-      const problem = problemOf(error)
-      if (old?.problem?.code === problem.code) return
-      const before = old ?? unknownFields
-      edit = { fields: { ...before, problem }, quiet: false }
+      // What is gone between two looks, or another thing by now, is looked at once more; it is no problem.
+      looked = goneCodes.has(error.code) ? { kind: 'restless' } : troubled(old, problemOf(error))
     }
-    if (edit !== undefined) this.edits.push({ path, directoryId: id, name, old, ...edit })
-  }
-
-  /** What the record of one member becomes, or undefined when it stays. */
-  private look(
-    directory: Directory,
-    above: Stat,
-    name: string,
-    path: RelPath,
-    old: IndexRecord | undefined,
-    settled: boolean,
-  ): { fields: RecordFields | undefined; quiet: boolean } | undefined {
-    const stat = directory.statAt(name)
-    if (stat === undefined) return old === undefined ? undefined : { fields: undefined, quiet: false }
-    if (isReservedName(name)) {
-      if (old?.problem?.code === 'name') return undefined
-      const problem = { kind: 'problem', code: 'name', detail: 'the name is reserved for tandem' } as const
-      return {
-        fields: { ...fieldsOf(stat, unread), kind: 'unknown', problem },
-        quiet: false,
-      }
-    }
-    switch (stat.kind) {
-      case 'directory':
-        return this.lookAtDirectory(stat, above, path, old)
-      case 'symlink': {
-        if (old !== undefined && old.problem === undefined && isStampOf(old, stat)) return undefined
-        const target = directory.readSymlink(name)
-        const fields = fieldsOf(stat, { ...unread, target })
-        const quiet = old?.kind === 'symlink' && old.problem === undefined && old.target === target
-        return { fields, quiet }
-      }
-      case 'special':
-        if (old?.kind === 'special' && old.problem === undefined) return undefined
-        return { fields: fieldsOf(stat, unread), quiet: false }
-      case 'file':
-        return this.lookAtFile(directory, name, path, stat, old, settled)
-    }
-  }
-
-  private lookAtDirectory(
-    stat: Stat,
-    above: Stat,
-    path: RelPath,
-    old: IndexRecord | undefined,
-  ): { fields: RecordFields; quiet: boolean } | undefined {
-    const boundary = stat.device !== above.device
-    if (old?.kind === 'directory' && old.boundary !== boundary) {
-      // A mount that came or went: all that was known below is kept until it is as it was.
-      if (old.problem?.code === 'boundary') return undefined
-      const detail = boundary ? 'another file system was mounted here' : 'the file system that was mounted here is gone'
-      const { sequence: _, directoryId: __, ...fields } = old
-      return { fields: { ...fields, problem: { kind: 'problem', code: 'boundary', detail } }, quiet: false }
-    }
-    const same = old !== undefined && sameDirectory(old, stat)
-    if (!same) {
-      this.deeper.push({ directory: path, placed: true })
-      return { fields: { ...fieldsOf(stat, unread), boundary }, quiet: false }
-    }
-    if (this.full) this.deeper.push({ directory: path, placed: false })
-    // A problem of listing it is over when it could be listed, which its own scan finds out.
-    if (old.problem !== undefined && old.problem.code !== 'boundary') {
-      if (!this.full) this.deeper.push({ directory: path, placed: false })
-      return undefined
-    }
-    if (old.mode === stat.mode && old.problem === undefined) return undefined
-    if (old.problem !== undefined && !this.full) this.deeper.push({ directory: path, placed: false })
-    return { fields: { ...fieldsOf(stat, unread), boundary }, quiet: false }
-  }
-
-  private lookAtFile(
-    directory: Directory,
-    name: string,
-    path: RelPath,
-    stat: Stat,
-    old: IndexRecord | undefined,
-    settled: boolean,
-  ): { fields: RecordFields; quiet: boolean } | undefined {
-    const known = old?.kind === 'file' && old.problem === undefined ? old : undefined
-    if (known !== undefined && isStampOf(known, stat) && !(known.racy && known.fingerprint !== undefined))
-      return undefined
-    const recent = this.world.clock.wallNs() - stat.ctimeNs < unsettledNs
-    const mustRead = known?.fingerprint !== undefined && known.sizeBytes === stat.sizeBytes
-    if (!mustRead && !recent) return { fields: fieldsOf(stat, unread), quiet: false }
-
-    const handle = directory.openFile(name)
-    try {
-      if (recent && !settled && handle.probe() === 'busy') {
+    switch (looked.kind) {
+      case 'same':
+        break
+      case 'gone':
+        this.edits.push({ path, directoryId: id, name, old, fields: undefined, quiet: false })
+        break
+      case 'changed':
+        this.edits.push({ path, directoryId: id, name, old, fields: looked.fields, quiet: looked.quiet })
+        break
+      case 'unsettled':
         this.unsettled.push(path)
-        return undefined
-      }
-      if (!mustRead) return { fields: fieldsOf(stat, unread), quiet: false }
-      const read = readWhole(this.world, handle)
-      if (read === undefined) {
+        return
+      case 'restless':
         this.again.push(path)
-        return undefined
-      }
-      const fields = fieldsOf(read.stat, { fingerprint: read.fingerprint, target: undefined, racy: read.racy })
-      const same =
-        read.fingerprint === known.fingerprint && known.mode === read.stat.mode && known.mtimeNs === read.stat.mtimeNs
-      return { fields, quiet: same }
-    } finally {
-      handle.close()
+        return
     }
+    if (looked.below === 'placed') this.deeper.push({ directory: path, placed: true })
+    else if (looked.below === 'unread' || (looked.below === 'known' && this.full))
+      this.deeper.push({ directory: path, placed: false })
   }
 
   /** A directory that cannot be opened or listed: a problem at its own entry, with all below kept; or it is another thing by now. */
@@ -422,27 +333,3 @@ class Scanner {
 
 /** Records of directories that are gone, removed along with other writes. */
 const purgeMax = 500
-
-/** The same directory, whatever happened to its properties and members. */
-function sameDirectory(record: IndexRecord, stat: Stat): boolean {
-  return record.kind === 'directory' && record.inode === stat.inode && record.birthNs === stat.birthNs
-}
-
-/** What lstat does not tell. */
-const unread = { fingerprint: undefined, target: undefined, racy: false } as const
-
-/** A name of which nothing is known but the problem. */
-const unknownFields: RecordFields = {
-  kind: 'unknown',
-  mode: 0,
-  inode: 0n,
-  birthNs: 0n,
-  sizeBytes: 0,
-  mtimeNs: 0n,
-  ctimeNs: 0n,
-  fingerprint: undefined,
-  target: undefined,
-  racy: false,
-  boundary: false,
-  problem: undefined,
-}

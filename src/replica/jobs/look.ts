@@ -1,0 +1,140 @@
+import { isReservedName } from '../../core/path.js'
+import type { Problem } from '../../core/report.js'
+import type { Directory, Stat } from '../../host/files.js'
+import type { World } from '../../host/workers.js'
+import type { IndexRecord, RecordFields } from '../../index/record.js'
+import { readWhole } from './read.js'
+import { fieldsOf, isStampOf } from './stamp.js'
+
+/**
+ * What becomes of the record of one member. `below` says whether the scan has to go on: a directory that was not known at
+ * this place ('placed'), one that could not be listed and perhaps can be now ('unread'), or one that is as it was ('known').
+ */
+export type Look =
+  | { readonly kind: 'same'; readonly below: Below }
+  | { readonly kind: 'gone'; readonly below: 'nothing' }
+  /** `quiet`: only stat facts that nobody outside sees. */
+  | { readonly kind: 'changed'; readonly fields: RecordFields; readonly quiet: boolean; readonly below: Below }
+  /** Somebody is writing it just now. */
+  | { readonly kind: 'unsettled' }
+  /** It changed each time it was read. */
+  | { readonly kind: 'restless' }
+
+export type Below = 'nothing' | 'placed' | 'unread' | 'known'
+
+/** `above`: the directory that is looked into. `settled`: taken as it is, open for writing or not. @throws FileFailure */
+export function lookAt(
+  world: World,
+  directory: Directory,
+  above: Stat,
+  name: string,
+  old: IndexRecord | undefined,
+  settled: boolean,
+): Look {
+  const stat = directory.statAt(name)
+  if (stat === undefined) return old === undefined ? same : { kind: 'gone', below: 'nothing' }
+  if (isReservedName(name)) {
+    const problem = { kind: 'problem', code: 'name', detail: 'the name is reserved for tandem' } as const
+    return old?.problem?.code === 'name' ? same : changed({ ...fieldsOf(stat, unread), kind: 'unknown', problem })
+  }
+  switch (stat.kind) {
+    case 'directory':
+      return lookAtDirectory(stat, above, old)
+    case 'symlink': {
+      if (old !== undefined && old.problem === undefined && isStampOf(old, stat)) return same
+      const target = directory.readSymlink(name)
+      const quiet = old?.kind === 'symlink' && old.problem === undefined && old.target === target
+      return { ...changed(fieldsOf(stat, { ...unread, target })), quiet }
+    }
+    case 'special':
+      return old?.kind === 'special' && old.problem === undefined ? same : changed(fieldsOf(stat, unread))
+    case 'file':
+      return lookAtFile(world, directory, name, stat, old, settled)
+  }
+}
+
+/** What is known stays, with the problem beside it; of a name that was never seen, nothing but the problem is known. */
+export function troubled(old: IndexRecord | undefined, problem: Problem): Look {
+  if (old?.problem?.code === problem.code) return same
+  return changed({ ...(old ?? unknown), problem })
+}
+
+/** The same directory, whatever happened to its properties and members. */
+export function sameDirectory(record: IndexRecord, stat: Stat): boolean {
+  return record.kind === 'directory' && record.inode === stat.inode && record.birthNs === stat.birthNs
+}
+
+function lookAtDirectory(stat: Stat, above: Stat, old: IndexRecord | undefined): Look {
+  const boundary = stat.device !== above.device
+  if (old?.kind === 'directory' && old.boundary !== boundary) {
+    // A mount that came or went: all that was known below is kept until it is as it was.
+    const detail = boundary ? 'another file system was mounted here' : 'the file system that was mounted here is gone'
+    return troubled(old, { kind: 'problem', code: 'boundary', detail })
+  }
+  const fields = { ...fieldsOf(stat, unread), boundary }
+  if (old === undefined || !sameDirectory(old, stat)) return { ...changed(fields), below: 'placed' }
+  if (old.problem === undefined) return old.mode === stat.mode ? known : { ...changed(fields), below: 'known' }
+  // That it could not be listed is over when it can be, which its own scan finds out.
+  if (old.problem.code !== 'boundary') return { kind: 'same', below: 'unread' }
+  return { ...changed(fields), below: 'unread' }
+}
+
+/** A file that changed less than this ago and is open for writing has not settled. */
+const unsettledNs = 1_000_000_000n
+
+function lookAtFile(
+  world: World,
+  directory: Directory,
+  name: string,
+  stat: Stat,
+  old: IndexRecord | undefined,
+  settled: boolean,
+): Look {
+  const before = old?.kind === 'file' && old.problem === undefined ? old : undefined
+  const isRead = before?.fingerprint !== undefined
+  if (before !== undefined && isStampOf(before, stat) && !(before.racy && isRead)) return same
+  const recent = world.clock.wallNs() - stat.ctimeNs < unsettledNs
+  // With another size the bytes are other ones: they are read when they are sent.
+  const mustRead = isRead && before.sizeBytes === stat.sizeBytes
+  if (!mustRead && !recent) return changed(fieldsOf(stat, unread))
+
+  const handle = directory.openFile(name)
+  try {
+    if (recent && !settled && handle.probe() === 'busy') return { kind: 'unsettled' }
+    if (!mustRead) return changed(fieldsOf(stat, unread))
+    const read = readWhole(world, handle)
+    if (read === undefined) return { kind: 'restless' }
+    const quiet =
+      read.fingerprint === before.fingerprint && before.mode === read.stat.mode && before.mtimeNs === read.stat.mtimeNs
+    const { fingerprint, racy } = read
+    return { ...changed(fieldsOf(read.stat, { fingerprint, racy, target: undefined })), quiet }
+  } finally {
+    handle.close()
+  }
+}
+
+const same: Look = { kind: 'same', below: 'nothing' }
+const known: Look = { kind: 'same', below: 'known' }
+
+function changed(fields: RecordFields): Look & { kind: 'changed' } {
+  return { kind: 'changed', fields, quiet: false, below: 'nothing' }
+}
+
+/** What lstat does not tell. */
+export const unread = { fingerprint: undefined, target: undefined, racy: false } as const
+
+/** A name of which nothing is known but the problem. */
+const unknown: RecordFields = {
+  kind: 'unknown',
+  mode: 0,
+  inode: 0n,
+  birthNs: 0n,
+  sizeBytes: 0,
+  mtimeNs: 0n,
+  ctimeNs: 0n,
+  fingerprint: undefined,
+  target: undefined,
+  racy: false,
+  boundary: false,
+  problem: undefined,
+}
