@@ -3,14 +3,15 @@ import type { Fingerprint } from '../../core/content.js'
 import { nameOf, parentOf, type RelPath } from '../../core/path.js'
 import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
-import { type Index, openIndex } from '../../index/index.js'
+import { type Index, type Located, openIndex } from '../../index/index.js'
 import { BytesWriter, fingerprintOf } from '../../wire/bytes.js'
 import { itemOverheadBytes, packBytesMax, writeItem } from '../../wire/pack.js'
 import type { Supplied, Want } from '../replica.js'
 import { digestOf } from './digest.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
-import { isRacy, isStampOf, sameStamp } from './stamp.js'
+import { recordsMax } from './record.js'
+import { isRacy, isStampOf, sameRecord, sameStamp } from './stamp.js'
 
 export interface OpenSupply {
   readonly place: RootPlace
@@ -47,6 +48,7 @@ export const supplyOpenJob: Job<OpenSupply, void> = {
       large: undefined,
       slice: Buffer.allocUnsafeSlow(packBytesMax),
       pack: new BytesWriter(packBytesMax),
+      readings: [],
     })
   },
 }
@@ -68,6 +70,7 @@ export const supplyNextJob: Job<SupplyStep, Supply> = {
       step.close()
     }
     const ended = state.large === undefined && state.next >= state.wants.length
+    step.record(ended)
     if (ended) streams.get(world)?.delete(stream)
     return { bytes: state.pack.finish(), finished: step.finished, ended, dirty: step.dirty }
   },
@@ -92,6 +95,8 @@ interface Stream {
   /** Buffers of this stream alone, used again by every step. */
   readonly slice: Buffer
   readonly pack: BytesWriter
+  /** What the index has not learnt yet. */
+  readings: Reading[]
 }
 
 interface Large {
@@ -99,6 +104,7 @@ interface Large {
   readonly file: FileHandle
   /** As it was opened. */
   readonly stat: Stat
+  readonly known: Located | undefined
   readonly digest: Hash
   position: number
 }
@@ -110,7 +116,8 @@ const sliceBytesMin = 64 * 1024
 
 /** What was learnt of a file by reading it. */
 interface Reading {
-  readonly path: RelPath
+  /** The record as it was before the file was read. */
+  readonly known: Located
   readonly stat: Stat
   readonly fingerprint: Fingerprint
   readonly racy: boolean
@@ -119,10 +126,11 @@ interface Reading {
 class Step {
   readonly finished: Supplied[] = []
   readonly dirty: RelPath[] = []
-  private readonly readings: Reading[] = []
   private readonly root: Directory
   private readonly index: Index
   private parent: { readonly path: RelPath; readonly directory: Directory; readonly id: number | undefined } | undefined
+  /** A file was read that is not what its record says: nobody waits for the end of the stream to hear of it. */
+  private contradicted = false
 
   constructor(
     private readonly world: World,
@@ -151,7 +159,17 @@ class Step {
       // Wants that are refused fill no pack: a step of very many is cut here, so that it ends.
       if (this.finished.length >= finishedMax) break
     }
-    this.record()
+  }
+
+  /**
+   * The index learns the fingerprints that were read. Once for many files, since each transaction waits for the disk: what
+   * is not written yet when a stream is cut off is only read again.
+   */
+  record(ended: boolean): void {
+    const { readings } = this.stream
+    if (!ended && !this.contradicted && readings.length < readingsMax) return
+    this.stream.readings = []
+    for (let at = 0; at < readings.length; at += recordsMax) this.recordPart(readings.slice(at, at + recordsMax))
   }
 
   close(): void {
@@ -181,15 +199,18 @@ class Step {
   }
 
   private supplyWhole(want: Want): void {
-    const file = this.parentOf(want.path).directory.openFile(nameOf(want.path))
+    const parent = this.parentOf(want.path)
+    const name = nameOf(want.path)
+    const file = parent.directory.openFile(name)
     try {
       const stat = file.stat()
-      const data = this.isWanted(want, stat) ? this.read(file, 0, want.sizeBytes) : undefined
+      const known = this.known(parent.id, name)
+      const data = isWanted(want, stat, known) ? this.read(file, 0, want.sizeBytes) : undefined
       if (data === undefined) {
         this.supersede(want)
         return
       }
-      const fingerprint = this.conclude(want, file, stat, () => digestOf(data))
+      const fingerprint = this.conclude({ want, file, stat, known }, () => digestOf(data))
       if (fingerprint === undefined) return
       writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
       this.finished.push({ want: want.want, kind: 'whole', fingerprint })
@@ -199,11 +220,14 @@ class Step {
   }
 
   private beginLarge(want: Want): void {
-    const file = this.parentOf(want.path).directory.openFile(nameOf(want.path))
+    const parent = this.parentOf(want.path)
+    const name = nameOf(want.path)
+    const file = parent.directory.openFile(name)
     // From here on it is closed with the large file of the stream, whatever fails.
     const stat = closedOnFailure(file, () => file.stat())
-    if (this.isWanted(want, stat)) {
-      this.stream.large = { want, file, stat, digest: createHash('sha256'), position: 0 }
+    const known = this.known(parent.id, name)
+    if (isWanted(want, stat, known)) {
+      this.stream.large = { want, file, stat, known, digest: createHash('sha256'), position: 0 }
       return
     }
     file.close()
@@ -230,7 +254,7 @@ class Step {
         writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
         return
       }
-      const fingerprint = this.conclude(want, large.file, large.stat, () => fingerprintOf(large.digest.digest()))
+      const fingerprint = this.conclude(large, () => fingerprintOf(large.digest.digest()))
       stream.large = undefined
       large.file.close()
       if (fingerprint === undefined) return
@@ -256,15 +280,18 @@ class Step {
    * All bytes were read. Stat again after reading: a writer may have been at work meanwhile. Only if nothing moved do the
    * bytes belong to the stamp; whether the stamp may be trusted from now on is told by the probe, which comes last.
    */
-  private conclude(want: Want, file: FileHandle, before: Stat, digest: () => Fingerprint): Fingerprint | undefined {
+  private conclude(
+    { want, file, stat, known }: Pick<Large, 'want' | 'file' | 'stat' | 'known'>,
+    digest: () => Fingerprint,
+  ): Fingerprint | undefined {
     const after = file.stat()
     const fingerprint = digest()
-    if (!sameStamp(before, after)) {
+    if (!sameStamp(stat, after)) {
       this.supersede(want)
       return undefined
     }
     const racy = isRacy(after, this.world.clock.wallNs(), file.probe())
-    this.readings.push({ path: want.path, stat: after, fingerprint, racy })
+    if (known !== undefined) this.note({ known, stat: after, fingerprint, racy })
     if (want.fingerprint !== undefined && want.fingerprint !== fingerprint) {
       this.supersede(want)
       return undefined
@@ -272,17 +299,23 @@ class Step {
     return fingerprint
   }
 
+  /** Kept for the index, where its record is of the very stamp that was read and does not know it yet. */
+  private note(reading: Reading): void {
+    const { record } = reading.known
+    if (record.problem !== undefined || !isStampOf(record, reading.stat)) return
+    if (record.fingerprint === reading.fingerprint && record.racy === reading.racy) return
+    if (record.fingerprint !== undefined && record.fingerprint !== reading.fingerprint) this.contradicted = true
+    this.stream.readings.push(reading)
+  }
+
   private supersede(want: Want): void {
     this.finished.push({ want: want.want, kind: 'superseded' })
     this.dirty.push(want.path)
   }
 
-  /** Whether this is the file that was reported: a regular one, of that size and time, and the inode of the index. */
-  private isWanted(want: Want, stat: Stat): boolean {
-    if (stat.kind !== 'file' || stat.sizeBytes !== want.sizeBytes || stat.mtimeNs !== want.mtimeNs) return false
-    const { id } = this.parentOf(want.path)
-    const record = id === undefined ? undefined : this.index.at(id, nameOf(want.path))
-    return record === undefined || record.kind !== 'file' || record.inode === stat.inode
+  private known(directoryId: number | undefined, name: string): Located | undefined {
+    const record = directoryId === undefined ? undefined : this.index.at(directoryId, name)
+    return directoryId === undefined || record === undefined ? undefined : { directoryId, name, record }
   }
 
   private parentOf(path: RelPath) {
@@ -296,27 +329,29 @@ class Step {
     return this.parent
   }
 
-  /** The index learns the fingerprints that were read, where its record is of the very stamp that was read. */
-  private record(): void {
-    const news = this.readings.filter(({ path, stat, fingerprint, racy }) => {
-      const record = this.index.find(path)?.record
-      if (record === undefined || record.problem !== undefined || !isStampOf(record, stat)) return false
-      return record.fingerprint !== fingerprint || record.racy !== racy
-    })
-    if (news.length === 0) return
+  private recordPart(readings: readonly Reading[]): void {
     this.index.write((edit) => {
-      for (const { path, stat, fingerprint, racy } of news) {
-        const found = edit.find(path)
+      for (const { known, fingerprint, racy } of readings) {
+        const { directoryId, name } = known
+        const record = edit.at(directoryId, name)
         // A scan or an apply may have come in between: what it recorded is newer than what was read here.
-        if (found === undefined || found.record.problem !== undefined || !isStampOf(found.record, stat)) continue
-        const { directoryId, name, record } = found
+        if (record === undefined || !sameRecord(record, known.record)) continue
         if (record.fingerprint !== undefined && record.fingerprint !== fingerprint)
-          edit.put(directoryId, name, { ...record, fingerprint, racy })
+          edit.put(directoryId, name, { ...record, fingerprint, racy }, record)
         else edit.amend(directoryId, name, { ...record, fingerprint, racy })
       }
     })
   }
 }
+
+/** Whether this is the file that was reported: a regular one, of that size and time, and the inode of the index. */
+function isWanted(want: Want, stat: Stat, known: Located | undefined): boolean {
+  if (stat.kind !== 'file' || stat.sizeBytes !== want.sizeBytes || stat.mtimeNs !== want.mtimeNs) return false
+  return known === undefined || known.record.kind !== 'file' || known.record.inode === stat.inode
+}
+
+/** Readings that are written before the end of their stream. */
+const readingsMax = 2_000
 
 /** Most wants that one step ends. */
 const finishedMax = 4_096
