@@ -45,6 +45,10 @@ export interface CycleContext {
 export interface CycleInput {
   readonly number: number
   readonly overlay: Overlay
+  /** Paths that this cycle reads afresh from both sides, whatever was reported of them. */
+  readonly recheck: readonly RelPath[]
+  /** Paths that the cycle changed itself, on one side, when they are visible; before the facts are asked for. */
+  changed(side: Side, paths: readonly RelPath[]): void
   /** The facts to commit at the end: the cursors are what `overlay`, and what was applied since, bring the lead to. */
   facts(): ArchiveFacts
   readonly options: PassOptions
@@ -61,7 +65,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const { host, emit, pair, opens } = context
   const started = host.clock.now()
   const examined = opens.touchedBy((path) => input.overlay.touches(path), started)
-  await readAfresh(context, input.overlay, examined)
+  await readAfresh(context, input.overlay, [...examined, ...input.recheck])
   const agreement = agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreement), beta: input.overlay.tree('beta', agreement) })
   let decisions = await decide(context, input.overlay, agreement, trees)
@@ -98,7 +102,11 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   )
   const operations = plan.alpha.length + plan.beta.length
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
-  await carryOut(context, plan, settles, settling)
+  try {
+    await carryOut(context, plan, settles, settling)
+  } finally {
+    for (const side of ['alpha', 'beta'] as const) input.changed(side, settling.changed[side])
+  }
 
   // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
   if (!context.stop.aborted) await conclude(context, input, decisions, held, examined, settling)

@@ -1,8 +1,8 @@
 import type { RootConfig } from '../config/config.js'
+import { Failure } from '../core/failure.js'
 import { LinkFailure } from '../host/sockets.js'
-import { ReplicaFailure } from '../replica/replica.js'
 import { backoffMs } from './backoff.js'
-import { HeldArchive, Pair, type PairOptions, StaleArchive, type Stops } from './pair.js'
+import { HeldArchive, Pair, PairBusy, type PairOptions, StaleArchive, type Stops } from './pair.js'
 import type { PassOptions, PassResult } from './pass.js'
 
 /**
@@ -49,7 +49,8 @@ export class PairLoop {
         })
       } catch (error) {
         if (stopping.aborted) break
-        if (!(error instanceof LinkFailure) && !(error instanceof ReplicaFailure)) throw error
+        // A bug ends the process. What the world did may pass, unless it never worked and waiting cannot help.
+        if (!(error instanceof Failure) || error instanceof PairBusy) throw error
         if (!worked && !error.transient) throw error
         const retryInMs = Math.round(backoffMs(attempt++, firstRetryMs, mostRetryMs, host.random))
         if (error instanceof LinkFailure) {

@@ -1,6 +1,6 @@
 import type { Agreement } from '../core/agreement.js'
 import { absent, type Content } from '../core/content.js'
-import { componentsOf, isWithin, type RelPath, rootPath } from '../core/path.js'
+import { componentsOf, isWithin, join, type RelPath, rootPath } from '../core/path.js'
 import type { AgreementTree, Touched, Tree } from '../core/reconcile.js'
 import type { Found, Report } from '../core/report.js'
 import type { Side } from '../core/side.js'
@@ -54,6 +54,24 @@ export class Overlay {
     }
     // Something below it was reported.
     return node.members !== undefined
+  }
+
+  /**
+   * The outermost path at or above `path` of which one side reported something that decides what is at `path`; undefined:
+   * nothing. Asked of paths that we changed ourselves meanwhile: the report may be of before.
+   */
+  decidedAt(side: Side, path: RelPath): RelPath | undefined {
+    let node: Node | undefined = this.root
+    let at = rootPath
+    for (const name of componentsOf(path)) {
+      const { found, listed }: Seen = node[side]
+      if (found !== undefined && found.kind !== 'directory') return at
+      at = join(at, name)
+      node = node.members?.get(name)
+      if (node === undefined) return listed === undefined ? undefined : at
+      if (listed !== undefined && node[side].found === undefined) return at
+    }
+    return node[side].found === undefined ? undefined : path
   }
 
   /** Where the roots may differ from the agreement; of a directory that was listed, every agreed member too. */

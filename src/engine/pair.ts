@@ -4,7 +4,7 @@ import { type ArchiveEdit, commitJob, encodeEdit, openArchive } from '../archive
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import type { PairConfig, RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
-import { type AbsPath, absPath, isWithin, rootPath } from '../core/path.js'
+import { type AbsPath, absPath, isWithin, type RelPath, rootPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
 import { ignorePredicate } from '../core/pattern.js'
 import type { Rules } from '../core/rules.js'
@@ -64,6 +64,7 @@ export class Pair {
   private failure: unknown
   private failed = false
   private wake: () => void = () => {}
+  private readonly recheck = new Set<RelPath>()
   private cycle = 0
 
   private constructor(
@@ -229,9 +230,13 @@ export class Pair {
     const overlay = this.overlay
     this.overlay = new Overlay()
     const taken = { ...this.reached }
+    const recheck = [...this.recheck]
+    this.recheck.clear()
     const result = await runCycle(this.context(), {
       number: ++this.cycle,
       overlay,
+      recheck,
+      changed: (side, paths) => this.doubt(side, paths),
       // Our own operations moved the sequences on; while nobody else's change came in, the cursors go along with them.
       facts: () => {
         this.facts = this.factsAt(this.overlay.isEmpty ? this.reached : taken)
@@ -242,6 +247,18 @@ export class Pair {
     })
     this.throwIfFailed()
     return result
+  }
+
+  /**
+   * A root tells us nothing of our own operations. A report of a path we changed that came while we did may be of before or
+   * of after: the path is read afresh before it is judged.
+   */
+  private doubt(side: Side, paths: readonly RelPath[]): void {
+    if (this.overlay.isEmpty) return
+    for (const path of paths) {
+      const decided = this.overlay.decidedAt(side, path)
+      if (decided !== undefined) this.recheck.add(decided)
+    }
   }
 
   private factsAt(reached: Readonly<Record<Side, number>>): ArchiveFacts {

@@ -20,6 +20,8 @@ import type { Settled } from './propagate.js'
  */
 export class Settling {
   readonly opened: { readonly open: OpenPath; readonly retries: boolean }[] = []
+  /** What we changed ourselves, by side. */
+  readonly changed: Record<Side, RelPath[]> = { alpha: [], beta: [] }
   applied = 0
   bytes = 0
   failed = 0
@@ -70,6 +72,7 @@ export class Settling {
       const source = pending[otherSide(side)]
       if (fingerprint !== undefined && source.kind === 'file') pending[otherSide(side)] = { ...source, fingerprint }
       written.push(operation.path)
+      this.changed[side].push(operation.path)
       if (operation.op !== 'set-props') supplied.push(operation.path)
       if (!isFirstMeeting(pending.settle)) this.count(side, operation)
       if (pending.left === 0 && !pending.broken) edits.push(this.editOf(pending.settle, pending.alpha, pending.beta))

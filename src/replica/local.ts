@@ -179,6 +179,9 @@ export class LocalReplica implements Replica {
       root.publish(this.others(outcomes), first, last, this.session)
       root.mark(dirty)
       if (operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
+      // What was seen before these operations must be told before their outcomes: the lead takes what it is told later
+      // for what happened later.
+      await this.session?.drained()
       return outcomes
     } finally {
       release()
@@ -290,6 +293,9 @@ class Session implements RootListener {
   private failure: { readonly error: unknown } | undefined
   private ended = false
   private wake: () => void = () => {}
+  /** The reader has taken everything and waits for more. */
+  private idle = false
+  private draining: (() => void)[] = []
   private readonly unlisten: () => void
   readonly seen: (reports: readonly Report[]) => readonly Report[]
 
@@ -320,13 +326,33 @@ class Session implements RootListener {
     this.wake()
   }
 
+  /** Resolves when the reader has been told all that is known by now, or reads no more. */
+  async drained(): Promise<void> {
+    if (!this.isListening || this.ended || (this.idle && this.queue.length === 0)) return
+    await new Promise<void>((resolve) => this.draining.push(resolve))
+  }
+
   end(): void {
     this.ended = true
     this.unlisten()
     this.wake()
+    this.releaseDrained()
+  }
+
+  private releaseDrained(): void {
+    for (const resolve of this.draining.splice(0)) resolve()
   }
 
   async *changes(signal: AbortSignal): AsyncIterable<Changes> {
+    try {
+      yield* this.told(signal)
+    } finally {
+      this.isListening = false
+      this.releaseDrained()
+    }
+  }
+
+  private async *told(signal: AbortSignal): AsyncIterable<Changes> {
     const over = () => this.ended || signal.aborted
     signal.addEventListener('abort', () => this.wake(), { once: true })
     // What was found by the scan that `open` made is in the index: the catch-up tells it.
@@ -358,10 +384,13 @@ class Session implements RootListener {
           yield { reports, sequence: reached, current: true }
           if (over()) return
         }
-        if (some.length === 0 && !this.overflowed)
-          await new Promise<void>((resolve) => {
-            this.wake = resolve
-          })
+        if (some.length > 0 || this.overflowed) continue
+        this.idle = true
+        this.releaseDrained()
+        await new Promise<void>((resolve) => {
+          this.wake = resolve
+        })
+        this.idle = false
       }
       cursor = { index: index.id, run: index.run, sequence: reached, view: this.request.cursor?.view ?? '' }
     }

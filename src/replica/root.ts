@@ -74,10 +74,21 @@ export class LocalRoot {
 
   /** @throws ReplicaFailure, StoreFailure */
   static async open(options: LocalRootOptions): Promise<LocalRoot> {
-    const { host, emit, path, stateDir, create } = options
+    const { host, path, create } = options
     const folder = `${host.machine.pid}-${Buffer.from(host.random.bytes(8)).toString('hex')}`
-    const { workers, machine } = host
+    const { workers } = host
     const facts = await workers.run(openRootJob, { root: path, folder, create }, 'edit', rootLane)
+    try {
+      return await LocalRoot.openOn(options, facts, folder)
+    } catch (error) {
+      await workers.run(closeRootJob, { root: path, folder }, 'edit', rootLane)
+      throw error
+    }
+  }
+
+  private static async openOn(options: LocalRootOptions, facts: RootFacts, folder: string): Promise<LocalRoot> {
+    const { host, emit, path, stateDir } = options
+    const { workers, machine } = host
     const indexDirectory = absPath(`${stateDir}/roots/${hashOf(path)}`)
     const index = await workers.run(openIndexJob, { directory: indexDirectory }, 'edit', rootLane)
     if (index.movedAside !== undefined) {
@@ -85,7 +96,12 @@ export class LocalRoot {
       emit({ event: 'store-moved-aside', path: index.index, movedTo: to, why })
     }
     const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId: facts.rootId }
-    await workers.run(recoverJob, { place }, 'edit', rootLane)
+    try {
+      await workers.run(recoverJob, { place }, 'edit', rootLane)
+    } catch (error) {
+      await workers.run(closeIndexJob, { directory: indexDirectory, index: index.index }, 'edit', rootLane)
+      throw error
+    }
     return new LocalRoot(options, facts, place, index, indexDirectory)
   }
 
@@ -111,6 +127,16 @@ export class LocalRoot {
    * With `watch` the watcher is started first, so that nothing falls between.
    */
   async ready(watch: boolean): Promise<void> {
+    try {
+      await this.upToDate(watch)
+    } catch (error) {
+      // A root that could not be looked at is opened anew by the next who needs it.
+      this.fail(error)
+      throw error
+    }
+  }
+
+  private async upToDate(watch: boolean): Promise<void> {
     if (watch) {
       this.watching ??= this.startWatching()
       await this.watching

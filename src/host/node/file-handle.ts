@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { Directory, FileHandle, Stat } from '../files.js'
 import { takeAttributes } from './attributes.js'
 import { cMember, Descriptor, descriptorOf, memberPath } from './descriptor.js'
@@ -21,7 +22,7 @@ import {
   pread,
   pwrite,
   setLease,
-  setSignal,
+  signal,
 } from './libc.js'
 import { statDescriptor, statMember } from './stat.js'
 import { timesOf } from './times.js'
@@ -50,8 +51,14 @@ const flagsOf = {
 } as const
 
 const leaveAlone = 0xffff_ffff
-/** SIGURG on Linux: ignored unless somebody asks for it. */
-const harmlessSignal = 23
+const { signals } = constants
+const ignore = 1
+
+/**
+ * Who opens a file in the instant of its lease breaks it, and SIGIO would end the process. Ignored once for the whole
+ * process; the other way, another signal by F_SETSIG, is one more call for each probe.
+ */
+const breaksIgnored = onLinux && signal(signals.SIGIO, ignore) !== -1
 
 class NodeFileHandle implements FileHandle {
   constructor(private readonly file: Descriptor) {}
@@ -122,10 +129,8 @@ class NodeFileHandle implements FileHandle {
   }
 
   probe(): 'free' | 'busy' | 'unknown' {
-    if (!onLinux) return 'unknown'
+    if (!breaksIgnored) return 'unknown'
     const fd = this.file.fd
-    // Who opens the file in the instant of the lease breaks it, and SIGIO would end the process.
-    if (fcntl(fd, setSignal, harmlessSignal) !== 0) return 'unknown'
     if (fcntl(fd, setLease, leaseRead) === 0) {
       fcntl(fd, setLease, leaseNone)
       return 'free'

@@ -86,6 +86,9 @@ export function openat(fd: number, path: CPath, flags: number, mode: number): nu
   return openatVariadic(fd, path, flags, 'int', mode)
 }
 
+/** `handler` 1: ignore. Answers what was there before. Of the whole process; a child of Node's begins with the defaults. */
+export const signal = bind<(number: number, handler: number) => number>('intptr_t signal(int number, intptr_t handler)')
+
 type Fcntl = (fd: number, command: number, type: 'int', value: number) => number
 const fcntlVariadic = bind<Fcntl>('int fcntl(int fd, int command, ...)')
 export function fcntl(fd: number, command: number, value: number): number {
@@ -290,7 +293,6 @@ export const llistxattr = linux<(path: CPath, into: Memory | null, size: number)
 /** fcntl: a lease is a promise to be told before somebody opens the file otherwise. */
 export const setLease = 1024
 export const getLease = 1025
-export const setSignal = 10
 export const leaseRead = 0
 export const leaseNone = 2
 

@@ -34,7 +34,7 @@ class LmdbStore implements Store {
   get(key: Uint8Array): Uint8Array | undefined {
     return this.failing(() => {
       try {
-        return fresh(this.records.get(key))
+        return copied(this.records.getBinaryFast(key))
       } finally {
         // lmdb keeps its snapshot for the rest of the event turn. Given back here, the next read takes the newest, and no
         // writer is kept from reusing pages.
@@ -114,7 +114,7 @@ class LmdbTransaction implements Transaction {
   ) {}
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.failing(() => fresh(this.records.get(key)))
+    return this.failing(() => copied(this.records.getBinaryFast(key)))
   }
 
   *range(from: Uint8Array, to: Uint8Array): Generator<StoreRecord, void, undefined> {
@@ -201,8 +201,25 @@ function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function fresh(bytes: Uint8Array | undefined): Uint8Array | undefined {
-  return bytes === undefined ? undefined : plain(bytes)
+/** Memory from which copies of small values are cut: an array of its own costs more than reading the value. */
+const slabBytes = 8_192
+const smallBytes = 512
+let slab = new ArrayBuffer(slabBytes)
+let slabUsed = 0
+
+/** lmdb reads every value into one buffer, which the next read overwrites and whose `length` alone tells where it ends. */
+function copied(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  if (bytes === undefined) return undefined
+  const { length } = bytes
+  if (length > smallBytes) return new Uint8Array(bytes.subarray(0, length))
+  if (slabUsed + length > slabBytes) {
+    slab = new ArrayBuffer(slabBytes)
+    slabUsed = 0
+  }
+  const copy = new Uint8Array(slab, slabUsed, length)
+  slabUsed += length
+  for (let at = 0; at < length; at++) copy[at] = bytes[at] ?? 0
+  return copy
 }
 
 /** MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_PANIC, MDB_VERSION_MISMATCH, MDB_INVALID and what reads like them. */

@@ -39,9 +39,7 @@ export const closeIndexJob: Job<{ readonly directory: AbsPath; readonly index: A
   name: 'close-index',
   run(world, { directory, index }) {
     closeIndex(world, index)
-    const own = locks.get(world)
-    own?.get(directory)?.release()
-    own?.delete(directory)
+    releaseLock(world, directory)
     const name = index.slice(directory.length + 1)
     if (name !== indexName) removeStore(world.files, directory, name)
     return null
@@ -76,6 +74,15 @@ function open(world: World, { directory }: OpenIndexInput): OpenIndexOutput {
   const files = world.files
   ensureDirectory(files, directory)
   const owned = takeLock(world, directory)
+  try {
+    return openOwned(world, directory, owned)
+  } catch (error) {
+    if (owned) releaseLock(world, directory)
+    throw error
+  }
+}
+
+function openOwned(world: World, directory: AbsPath, owned: boolean): OpenIndexOutput {
   const name = owned ? indexName : `private-${world.machine.pid}-${hex(world.random.bytes(4))}.mdb`
   const path = absPath(`${directory}/${name}`)
   let movedAside: OpenIndexOutput['movedAside']
@@ -163,6 +170,12 @@ function takeLock(world: World, directory: AbsPath): boolean {
   } finally {
     opened.close()
   }
+}
+
+function releaseLock(world: World, directory: AbsPath): void {
+  const own = locks.get(world)
+  own?.get(directory)?.release()
+  own?.delete(directory)
 }
 
 function removeStore(files: Files, directory: AbsPath, name: string): void {

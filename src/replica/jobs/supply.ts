@@ -331,11 +331,12 @@ class Step {
 
   private recordPart(readings: readonly Reading[]): void {
     this.index.write((edit) => {
-      for (const { known, fingerprint, racy } of readings) {
+      for (const { known, stat, fingerprint, racy } of readings) {
         const { directoryId, name } = known
         const record = edit.at(directoryId, name)
         // A scan or an apply may have come in between: what it recorded is newer than what was read here.
-        if (record === undefined || !sameRecord(record, known.record)) continue
+        if (record === undefined || !sameRecord(record, known.record) || record.racy !== known.record.racy) continue
+        if (!isStampOf(record, stat)) continue
         if (record.fingerprint !== undefined && record.fingerprint !== fingerprint)
           edit.put(directoryId, name, { ...record, fingerprint, racy }, record)
         else edit.amend(directoryId, name, { ...record, fingerprint, racy })
