@@ -49,16 +49,20 @@ export interface LastEdits {
   readonly closed: readonly RelPath[]
 }
 
-/** What becomes of one path: agreed, or (undefined) agreed to be absent, with everything below. */
+/**
+ * What becomes of one path: agreed, or (undefined) agreed to be absent, with everything below. `passing`: only so that
+ * there is something to hang members in; what is agreed there already stays.
+ */
 export interface ArchiveEdit {
   readonly path: RelPath
   readonly agreement: Agreement | undefined
+  readonly passing?: boolean
 }
 
-/** | path text | 0 u8 or 1 u8 and a record with directory id 0, length-prefixed | */
+/** | path text | 0 absent, 1 agreed, 2 in passing u8 | unless absent: length u32, a record with directory id 0 | */
 export function encodeEdit(to: BytesWriter, edit: ArchiveEdit): void {
   to.text(edit.path)
-  to.u8(edit.agreement === undefined ? 0 : 1)
+  to.u8(edit.agreement === undefined ? 0 : edit.passing === true ? 2 : 1)
   if (edit.agreement === undefined) return
   const record = encodeRecord({ agreement: edit.agreement, directoryId: 0 })
   to.u32(record.length)
@@ -69,7 +73,9 @@ function* decodeEdits(bytes: Uint8Array): Iterable<ArchiveEdit> {
   const from = new BytesReader(bytes)
   while (!from.atEnd()) {
     const path = relPath(from.text(pathBytesMax))
-    yield { path, agreement: from.u8() === 0 ? undefined : decodeRecord(from.raw(from.u32())).agreement }
+    const kind = from.u8()
+    const agreement = kind === 0 ? undefined : decodeRecord(from.raw(from.u32())).agreement
+    yield { path, agreement, passing: kind === 2 }
   }
 }
 
@@ -108,12 +114,13 @@ class EditWriter {
     this.next = nextId(transaction)
   }
 
-  edit({ path, agreement }: ArchiveEdit): void {
+  edit({ path, agreement, passing }: ArchiveEdit): void {
     const directoryId = path === '' ? 0 : this.idOf(parentOf(path))
     // Nothing is agreed below what is not an agreed directory: such an edit was overtaken, and its path is open.
     if (directoryId === undefined) return
     const name = nameOf(path)
     const old = recordAt(this.transaction, directoryId, name)
+    if (passing === true && old?.agreement.content.kind === 'directory') return
     const key = entryKey(directoryId, name)
     if (agreement === undefined || agreement.content.kind === 'absent') {
       if (old === undefined) return

@@ -87,6 +87,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   }
 
   const settles = decisions.filter((decision) => decision.kind === 'settle')
+  const torn = tornOf(decisions)
   const settling = new Settling(
     {
       pair,
@@ -97,13 +98,13 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
       emit,
     },
     settles,
-    tornOf(decisions),
+    torn,
     plan,
   )
   const operations = plan.alpha.length + plan.beta.length
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
   try {
-    await carryOut(context, plan, settles, settling)
+    await carryOut(context, plan, settles, torn, settling)
   } finally {
     for (const side of ['alpha', 'beta'] as const) input.changed(side, settling.changed[side])
   }
@@ -175,9 +176,14 @@ async function carryOut(
   context: CycleContext,
   plan: Plan,
   settles: readonly Settle[],
+  torn: ReadonlySet<RelPath>,
   settling: Settling,
 ): Promise<void> {
   const contents = new Map(settles.map((settle) => [settle.path, settle]))
+  const changing: Record<Side, ReadonlySet<RelPath>> = {
+    alpha: new Set(plan.alpha.map(({ path }) => path)),
+    beta: new Set(plan.beta.map(({ path }) => path)),
+  }
   const flow = (target: Side): Flow => {
     const source = otherSide(target)
     return {
@@ -185,6 +191,7 @@ async function carryOut(
       source: context.replicas[source],
       sourceBoot: context.boots[source],
       operations: plan[target],
+      isWhole: (path) => !changing[source].has(path) && !torn.has(path),
       wantOf: ({ path, sizeBytes }) => {
         const content = contents.get(path)?.[source]
         const known = content?.kind === 'file' ? content : undefined

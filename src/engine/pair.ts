@@ -3,8 +3,9 @@ import type { Archive, ArchiveFacts } from '../archive/archive.js'
 import { type ArchiveEdit, commitJob, encodeEdit, openArchive } from '../archive/commit.js'
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import type { PairConfig, RootConfig } from '../config/config.js'
+import type { Content } from '../core/content.js'
 import { Failure } from '../core/failure.js'
-import { type AbsPath, absPath, isWithin, type RelPath, rootPath } from '../core/path.js'
+import { type AbsPath, absPath, isWithin, parentOf, type RelPath, rootPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
 import { ignorePredicate } from '../core/pattern.js'
 import type { Rules } from '../core/rules.js'
@@ -469,20 +470,30 @@ function pastEdits(
   swapped: boolean,
 ): Uint8Array<ArrayBuffer> {
   const edits: ArchiveEdit[] = []
+  const above = new Set<RelPath>()
   for (const side of ['alpha', 'beta'] as const) {
     const supplier = sides[otherSide(side)].opened.boot
     for (const { outcome, supplier: then } of sides[side].opened.unacknowledged) {
       if (outcome.kind !== 'done' || then !== supplier) continue
-      const { content } = outcome
-      const agreement =
-        content.kind === 'absent'
-          ? undefined
-          : oriented({ content, alphaHolds: undefined, betaHolds: undefined }, swapped)
-      edits.push({ path: outcome.path, agreement })
+      const { path, content } = outcome
+      if (content.kind === 'absent') {
+        edits.push({ path, agreement: undefined })
+        continue
+      }
+      edits.push({ path, agreement: oriented({ content, alphaHolds: undefined, betaHolds: undefined }, swapped) })
+      // What leads to it is a directory on both sides, whether or not that had been written down.
+      for (let at = path; at !== rootPath; at = parentOf(at)) above.add(parentOf(at))
     }
   }
+  const directory: Content = { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } }
+  const passing = [...above].map((path) => ({
+    path,
+    agreement: { content: directory, alphaHolds: undefined, betaHolds: undefined },
+    passing: true,
+  }))
   const to = new BytesWriter()
-  for (const edit of edits.sort((one, other) => (one.path < other.path ? -1 : 1))) encodeEdit(to, edit)
+  // In the order of time, but for directories on the way, which come before all.
+  for (const edit of [...passing.sort((one, other) => (one.path < other.path ? -1 : 1)), ...edits]) encodeEdit(to, edit)
   return to.finish()
 }
 

@@ -11,6 +11,11 @@ export interface Flow {
   readonly sourceBoot: string
   /** In the order of planOf. */
   readonly operations: readonly Operation[]
+  /**
+   * Whether the operations on this root alone bring the path to what both then hold. If not, an outcome says nothing of an
+   * agreement: the other side's part may never be done.
+   */
+  isWhole(path: RelPath): boolean
   /** What is wanted of the source for a write-file operation. */
   wantOf(operation: Operation & { op: 'write-file' }): Omit<Want, 'want'>
 }
@@ -45,11 +50,27 @@ export async function propagate(
 ): Promise<void> {
   const under: Promise<void>[] = []
   const failures: unknown[] = []
-  for (const operations of batchesOf(flow.operations)) {
+  try {
+    await handOut(flow, options, settled, under, failures)
+  } finally {
+    // However it ends, nothing goes on behind the back of who asked.
+    await Promise.all(under)
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+async function handOut(
+  flow: Flow,
+  options: PropagateOptions,
+  settled: (batch: Settled) => Promise<void>,
+  under: Promise<void>[],
+  failures: unknown[],
+): Promise<void> {
+  for (const { operations, whole } of batchesOf(flow.operations, flow.isWhole)) {
     if (options.stop.aborted || failures.length > 0) break
     const batch = options.nextBatch()
     const transferred = await transfer(flow, batch, operations)
-    const applied = flow.target.apply(batch, transferred.ready, flow.sourceBoot)
+    const applied = flow.target.apply(batch, transferred.ready, whole ? flow.sourceBoot : noSupplier)
     const done = applied
       .then((outcomes) => settled({ batch, ...transferred.merge(outcomes) }))
       .catch((error: unknown) => {
@@ -58,9 +79,10 @@ export async function propagate(
     under.push(done)
     if (under.length >= options.batchesMax) await under.shift()
   }
-  await Promise.all(under)
-  if (failures.length > 0) throw failures[0]
 }
+
+/** No machine has this boot: what such a batch did is not told again as agreed. */
+export const noSupplier = ''
 
 interface Transferred {
   /** Operations whose content has been staged, and those that need none. */
@@ -123,20 +145,28 @@ const batchBytesMax = 32 * 1024 * 1024
 /** A single edit is one batch; a long plan begins with a short one, so that the pipeline fills early. */
 const firstBatchOperations = 200
 
-function* batchesOf(operations: readonly Operation[]): Iterable<readonly Operation[]> {
+interface Handed {
+  readonly operations: readonly Operation[]
+  readonly whole: boolean
+}
+
+function* batchesOf(operations: readonly Operation[], isWhole: (path: RelPath) => boolean): Iterable<Handed> {
   let most = firstBatchOperations
   let batch: Operation[] = []
   let bytes = 0
+  let whole = true
   for (const operation of operations) {
+    const isNext = isWhole(operation.path)
     const size = operation.op === 'write-file' ? operation.sizeBytes : 0
-    if (batch.length > 0 && (batch.length >= most || bytes + size > batchBytesMax)) {
-      yield batch
+    if (batch.length > 0 && (batch.length >= most || bytes + size > batchBytesMax || isNext !== whole)) {
+      yield { operations: batch, whole }
       batch = []
       bytes = 0
       most = batchOperationsMax
     }
     batch.push(operation)
     bytes += size
+    whole = isNext
   }
-  if (batch.length > 0) yield batch
+  if (batch.length > 0) yield { operations: batch, whole }
 }

@@ -41,13 +41,19 @@ export class Settling {
     const counts = new Map<RelPath, number>()
     for (const { path } of [...plan.alpha, ...plan.beta]) counts.set(path, (counts.get(path) ?? 0) + 1)
     const agreed: Settle[] = []
+    const early: ArchiveEdit[] = []
     for (const settle of decisions) {
       const left = counts.get(settle.path)
       if (left === undefined) agreed.push(settle)
-      else this.pending.set(settle.path, { settle, left, alpha: settle.alpha, beta: settle.beta, broken: false })
+      else {
+        this.pending.set(settle.path, { settle, left, alpha: settle.alpha, beta: settle.beta, broken: false })
+        const { path, alpha, beta } = settle
+        if (alpha.kind === 'directory' && beta.kind === 'directory')
+          early.push(passing(path, changedSide(plan, path) === 'alpha' ? alpha : beta))
+      }
     }
-    if (agreed.length === 0) return
-    const edits = agreed.map((settle) => this.editOf(settle, settle.alpha, settle.beta))
+    if (agreed.length === 0 && early.length === 0) return
+    const edits = [...early, ...agreed.map((settle) => this.editOf(settle, settle.alpha, settle.beta))]
     const paths = agreed.map(({ path }) => path)
     this.queue.push({ edits, sync: { alpha: paths, beta: paths }, acknowledge: undefined })
   }
@@ -75,6 +81,8 @@ export class Settling {
       this.changed[side].push(operation.path)
       if (operation.op !== 'set-props') supplied.push(operation.path)
       if (!isFirstMeeting(pending.settle)) this.count(side, operation)
+      // Its last properties come after all its members, perhaps in another batch: these need a directory to hang in.
+      if (operation.op === 'create-directory' && pending.left > 0) edits.push(passing(operation.path, outcome.content))
       if (pending.left === 0 && !pending.broken) edits.push(this.editOf(pending.settle, pending.alpha, pending.beta))
     })
     const sync = side === 'alpha' ? { alpha: written, beta: supplied } : { alpha: supplied, beta: written }
@@ -85,7 +93,8 @@ export class Settling {
   /** Resolves when all that was taken is in the archive. @throws what went wrong on the way */
   async finish(): Promise<void> {
     this.start()
-    await this.draining
+    // A batch that came as the last draining ended begins another.
+    while (this.draining !== undefined) await this.draining
     if (this.failure !== undefined) throw this.failure
   }
 
@@ -203,6 +212,18 @@ const syncedAloneMax = 8
 function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 'all' {
   const paths = lists.flat()
   return paths.length > syncedAloneMax ? 'all' : paths
+}
+
+/**
+ * A directory that both sides have, before its mode is settled: as the side has it that is to be changed, so that after a
+ * crash the other one's mode is still the news.
+ */
+function passing(path: RelPath, content: Content): ArchiveEdit {
+  return { path, agreement: { content, alphaHolds: undefined, betaHolds: undefined }, passing: true }
+}
+
+function changedSide(plan: Plan, path: RelPath): Side {
+  return plan.alpha.some((operation) => operation.path === path) ? 'alpha' : 'beta'
 }
 
 function byPath(one: ArchiveEdit, other: ArchiveEdit): number {

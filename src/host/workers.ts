@@ -33,7 +33,7 @@ export type Order = 'edit' | 'small' | 'bulk'
 export interface Workers {
   readonly count: number
   /** Jobs of one lane run on one worker, in the order given. Others run on any worker that is free. */
-  run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output>
+  run<Input, Output>(job: Job<Input, Output>, input: NoInfer<Input>, order: Order, lane?: number): Promise<Output>
   /** Ends the workers when the jobs in hand are done; waiting jobs are refused with a WorkersClosed failure. */
   close(): Promise<void>
 }

@@ -3,7 +3,7 @@ import { componentsOf, decodeName, encodeName, join, type RelPath, rootPath } fr
 import type { Store, Transaction } from '../host/store.js'
 import type { World } from '../host/workers.js'
 import { BytesReader, BytesWriter, Malformed } from '../wire/bytes.js'
-import { decodeRecord, encodeRecord, type IndexRecord, type RecordFields } from './record.js'
+import { decodeRecord, encodeRecord, type IndexRecord, type RecordFields, recordOf } from './record.js'
 
 /**
  * What one root holds, as last seen, in an ordered store. It belongs to the root: no preference of a pair is in it, and a
@@ -145,14 +145,14 @@ export class IndexEdit {
 
   /**
    * A content that was not known: gets the next sequence. A directory that is not the one that was there (inode or birth)
-   * gets a new id, and all that was known below the old one is forgotten. `old` is what this transaction holds there.
+   * gets a new id, and all that was known below the old one is forgotten.
    */
-  put(
-    directoryId: number,
-    name: string,
-    fields: RecordFields,
-    old: IndexRecord | undefined = this.at(directoryId, name),
-  ): IndexRecord {
+  put(directoryId: number, name: string, fields: RecordFields): IndexRecord {
+    return this.putOver(directoryId, name, fields, this.at(directoryId, name))
+  }
+
+  /** The same for a caller who has read `old`, what this transaction holds there. */
+  putOver(directoryId: number, name: string, fields: RecordFields, old: IndexRecord | undefined): IndexRecord {
     const sequence = ++this.sequence
     let id = 0
     if (fields.kind === 'directory') {
@@ -161,7 +161,7 @@ export class IndexEdit {
       if (!same) this.place(id, { parentId: directoryId, name, placed: sequence, changed: sequence })
     }
     if (old !== undefined && old.directoryId !== 0 && old.directoryId !== id) this.forget(old.directoryId)
-    const record: IndexRecord = { ...fields, directoryId: id, sequence }
+    const record = recordOf(fields, id, sequence)
     this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
     this.changed.set(directoryId, sequence)
     return record

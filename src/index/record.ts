@@ -34,6 +34,28 @@ export interface IndexRecord extends RecordFields {
   readonly sequence: number
 }
 
+/** Field by field: of so many fields, that is several times faster than spreading them. */
+export function recordOf(fields: RecordFields, directoryId: number, sequence: number): IndexRecord {
+  const { kind, mode, inode, birthNs, sizeBytes, mtimeNs, ctimeNs, fingerprint, target, racy, boundary, problem } =
+    fields
+  return {
+    kind,
+    mode,
+    inode,
+    birthNs,
+    sizeBytes,
+    mtimeNs,
+    ctimeNs,
+    fingerprint,
+    target,
+    racy,
+    boundary,
+    problem,
+    directoryId,
+    sequence,
+  }
+}
+
 /** What the record tells the outside. */
 export function foundOf(record: IndexRecord | undefined): Found {
   if (record === undefined) return absent

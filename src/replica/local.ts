@@ -45,6 +45,11 @@ export class LocalReplica implements Replica {
 
   async open(request: OpenRequest): Promise<Opened> {
     const root = await this.acquire(request.create)
+    if (this.closed) {
+      // Closed while the root was being opened: nobody will give it back but us.
+      await this.release(root)
+      throw this.notOpen()
+    }
     this.root = root
     this.pair = request.pair
     this.session = new Session(root, request)
@@ -227,9 +232,12 @@ export class LocalReplica implements Replica {
   }
 
   private opened(): LocalRoot {
-    if (this.root === undefined || this.closed)
-      throw new ReplicaFailure('missing', this.canonical, 'it is not open (any more)')
+    if (this.root === undefined || this.closed) throw this.notOpen()
     return this.root
+  }
+
+  private notOpen(): ReplicaFailure {
+    return new ReplicaFailure('missing', this.canonical, 'it is not open (any more)')
   }
 }
 

@@ -16,6 +16,8 @@ export class Scanning {
   /** Files somebody is writing: looked at when they are closed, or at the time given, as they are then. */
   private readonly unsettled = new Map<RelPath, number>()
   private readonly restless = new Map<RelPath, Restless>()
+  /** Paths that could not be looked at, or changed while they were. */
+  private readonly troubles = new Map<RelPath, Trouble>()
   private work: Promise<void> = Promise.resolve()
   private pumping = false
   private firstDirty: number | undefined
@@ -219,10 +221,26 @@ export class Scanning {
     for (const target of batch) for (const name of target.settled) this.unsettled.delete(join(target.directory, name))
     for (const path of output.unsettled)
       if (!this.unsettled.has(path)) this.unsettled.set(path, this.host.clock.now() + settleMs)
-    const now = this.host.clock.now()
-    for (const path of output.again) this.dirty.add(path, 'entry', now + againMs)
-    if (output.unsettled.length > 0 || output.again.length > 0) this.pump()
+    for (const path of output.again) this.later(path, againMs)
+    for (const path of output.troubled) this.later(path, troubledMs)
+    if (output.unsettled.length + output.again.length + output.troubled.length > 0) this.pump()
   }
+
+  /** Looks at the path once more, the later the oftener it had to. */
+  private later(path: RelPath, firstMs: number): void {
+    const now = this.host.clock.now()
+    const before = this.troubles.get(path)
+    const goesOn = before !== undefined && now < before.dueMs + before.delayMs + calmMs
+    const delayMs = goesOn ? Math.min(troubledMaxMs, before.delayMs * 2) : firstMs
+    if (this.troubles.size > restlessMax) this.troubles.clear()
+    this.troubles.set(path, { delayMs, dueMs: now + delayMs })
+    this.dirty.add(path, 'entry', now + delayMs)
+  }
+}
+
+interface Trouble {
+  readonly delayMs: number
+  readonly dueMs: number
 }
 
 interface Restless {
@@ -244,8 +262,10 @@ const backoffMaxMs = 2_000
 const restlessMax = 10_000
 /** Longest sleep with something put off. */
 const pollMs = 20
-/** A record that changed under a scan is looked at again after this long. */
+/** A path that changed under a scan is looked at again after this long, one that could not be looked at after longer. */
 const againMs = 5
+const troubledMs = 500
+const troubledMaxMs = 60_000
 /** Directories of one job: small enough that an edit does not wait long behind it. */
 const targetsMax = 64
 /** So few dirty paths are a user's edit, not a checkout. */

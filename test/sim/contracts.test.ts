@@ -1,7 +1,9 @@
 import { absPath } from '../../src/core/path.js'
+import { describeArchive } from '../archive/archive.suite.js'
 import { describeFiles } from '../host/files.suite.js'
 import { describeSockets } from '../host/sockets.suite.js'
 import { describeStore } from '../host/store.suite.js'
+import { describeIndex } from '../index/index.suite.js'
 import { driven } from './driven.js'
 import { SimFiles } from './files.js'
 import { simHost } from './host.js'
@@ -40,6 +42,22 @@ describeStore('simulated', () => {
   const one = machine()
   const { host } = hostOn(one, new Network(one.scheduler, dice))
   return { stores: host.stores, path: absPath('/records'), release: () => {} }
+})
+
+describeIndex('the simulated store', () => {
+  const one = machine()
+  const { host } = hostOn(one, new Network(one.scheduler, dice))
+  return { stores: host.stores, path: absPath('/index') }
+})
+
+describeArchive('the simulated store', () => {
+  const one = machine()
+  const { host } = hostOn(one, new Network(one.scheduler, dice))
+  const { stores, clock, random, machine: facts } = host
+  return {
+    world: { files: new SimFiles(one.start('agent')), stores, clock, random, machine: facts },
+    path: absPath('/archive'),
+  }
 })
 
 describeSockets('simulated', () => {

@@ -61,8 +61,9 @@ export function checkAgain(
   before: Checked & { kind: 'expected' },
   what: 'content' | 'properties',
 ): Checked | 'busy' {
+  // A new name needs no second look: rename and mkdir refuse one that is taken, in the step that would take it.
+  if (before.stat === undefined) return before
   const stat = parent.statAt(name)
-  if (before.stat === undefined) return stat === undefined ? before : superseded('something is there')
   if (stat === undefined) return superseded('nothing is there any more')
   if (before.stat.kind === 'directory') return stat.inode === before.stat.inode ? before : superseded('it was replaced')
   if (!sameStamp(stat, before.stat)) return superseded('it was changed meanwhile')

@@ -1,4 +1,4 @@
-import type { Content, Fingerprint } from '../../core/content.js'
+import type { Content, Fingerprint, Props } from '../../core/content.js'
 import type { Outcome } from '../../core/operation.js'
 import { BadPath, type RelPath, relPath } from '../../core/path.js'
 import type { Form } from './form.js'
@@ -76,14 +76,58 @@ export const isBesideIntent = (name: string) => /b\d+x\d+$/.test(name)
 export const acknowledgedEnding = '.acknowledged'
 
 export const headerLine = (header: IntentHeader) => line({ version: intentVersion, ...header })
-export const stepLine = (step: Step) => line(['step', step])
+export const stepLine = ({ op, path, staged, expect, goal, racy }: Step) =>
+  `["step",{"op":"${op}","path":${quoted(path)},"staged":${quoted(staged)},"expect":${formText(expect)},"goal":${formText(goal)},"racy":${racy}}]\n`
 export const chmodLine = ({ path, mode, temporary }: Chmod) => line(['chmod', path, mode, temporary])
 export const restoredLine = (path: RelPath) => line(['restored', path])
-export const outcomeLine = (step: number, outcome: Outcome | undefined) => line(['outcome', step, outcome ?? null])
+export const outcomeLine = (step: number, outcome: Outcome | undefined) =>
+  outcome?.kind === 'done'
+    ? `["outcome",${step},{"kind":"done","path":${quoted(outcome.path)},"content":${contentText(outcome.content)}}]\n`
+    : line(['outcome', step, outcome ?? null])
 export const completeLine = () => line(['complete'])
 
 function line(value: unknown): string {
   return `${JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? `${field}` : field))}\n`
+}
+
+// Steps and outcomes are put together by hand: a batch has thousands of them, and JSON.stringify with a replacer for its
+// bigints takes several times as long.
+
+const quoted = (text: string) => JSON.stringify(text)
+const fingerprintText = (fingerprint: Fingerprint | undefined) =>
+  fingerprint === undefined ? '' : `,"fingerprint":"${fingerprint}"`
+
+function formText(form: Form): string {
+  switch (form.kind) {
+    case 'absent':
+      return '{"kind":"absent"}'
+    case 'directory':
+      return `{"kind":"directory","mode":${form.mode},"mtimeNs":"${form.mtimeNs}"}`
+    case 'symlink':
+      return `{"kind":"symlink","inode":"${form.inode}","target":${quoted(form.target)}}`
+    case 'file':
+      return `{"kind":"file","inode":"${form.inode}","sizeBytes":${form.sizeBytes},"mtimeNs":"${form.mtimeNs}","mode":${form.mode}${fingerprintText(form.fingerprint)}}`
+  }
+}
+
+function contentText(content: Content): string {
+  switch (content.kind) {
+    case 'absent':
+      return '{"kind":"absent"}'
+    case 'directory':
+      return `{"kind":"directory","props":${propsText(content.props)}}`
+    case 'symlink':
+      return `{"kind":"symlink","target":${quoted(content.target)}}`
+    case 'file':
+      return `{"kind":"file"${fingerprintText(content.fingerprint)},"sizeBytes":${content.sizeBytes},"props":${propsText(content.props)}}`
+  }
+}
+
+function propsText({ mode, mtimeNs }: Props): string {
+  const parts: string[] = []
+  if (mode !== undefined) parts.push(`"mode":${mode}`)
+  if (mtimeNs !== undefined) parts.push(`"mtimeNs":"${mtimeNs}"`)
+  return `{${parts.join(',')}}`
 }
 
 /**

@@ -50,7 +50,7 @@ export function prepare(preparation: Preparation, operation: Operation, index: n
     if (checked.kind === 'superseded') return { kind: 'refused', outcome: { ...checked, path } }
     switch (operation.op) {
       case 'write-file':
-        return prepareFile(preparation, operation, index, checked, record)
+        return prepareFile(preparation, operation, checked, record)
       case 'write-symlink': {
         const staged = slotName(preparation.intent, index)
         preparation.stage.in.makeSymlink(staged, operation.target)
@@ -108,7 +108,6 @@ function look(preparation: Preparation, operation: Operation, record: IndexRecor
 function prepareFile(
   preparation: Preparation,
   operation: Operation & { op: 'write-file' },
-  index: number,
   checked: Checked & { kind: 'expected' },
   record: IndexRecord | undefined,
 ): Prepared {
@@ -118,10 +117,8 @@ function prepareFile(
   if (slot?.fingerprint === undefined) return refused(path, 'changing', 'its bytes were not received', true)
   if (slot.sizeBytes !== operation.sizeBytes)
     return refused(path, 'changing', `${slot.sizeBytes} bytes were received, not ${operation.sizeBytes}`, true)
-  const staged = slotName(preparation.intent, index)
+  const staged = slot.name
   const { in: received } = preparation.stage
-  // A name of this batch's own: a later batch may receive under the same number.
-  received.rename(slot.name, received, staged, 'no-replace')
   preparation.received?.slots.delete(operation.want)
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
   const file = received.reopenFile(staged)

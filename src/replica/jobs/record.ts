@@ -64,7 +64,7 @@ function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
       continue
     }
     if (fields === undefined) edit.remove(id, name)
-    else edit.put(id, name, fields)
+    else edit.putOver(id, name, fields, known)
     // Ids below may have changed with it.
     if (fields?.kind === 'directory' || known?.kind === 'directory') ids.clear()
   }

@@ -54,6 +54,8 @@ export interface ScanOutput {
   readonly unsettled: readonly RelPath[]
   /** Records that changed under the scan: dirty again. */
   readonly again: readonly RelPath[]
+  /** Paths with a problem that waiting can help: to be looked at again after a while. */
+  readonly troubled: readonly RelPath[]
   /** How many paths were looked at. */
   readonly looked: number
 }
@@ -96,6 +98,7 @@ class Scanner {
   private readonly stray: RelPath[] = []
   private readonly unsettled: RelPath[] = []
   private readonly again: RelPath[] = []
+  private readonly troubled: RelPath[] = []
   private readonly reports = new BytesWriter(16 * 1024)
   private readonly silent = new Set<number>()
   private first = 1
@@ -156,6 +159,7 @@ class Scanner {
       stray: this.stray,
       unsettled: this.unsettled,
       again: this.again,
+      troubled: this.troubled,
       looked: this.looked,
     }
   }
@@ -246,6 +250,7 @@ class Scanner {
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
       // What is gone between two looks, or another thing by now, is looked at once more; it is no problem.
+      if (error.transient && !goneCodes.has(error.code)) this.troubled.push(path)
       looked = goneCodes.has(error.code) ? { kind: 'restless' } : troubled(old, problemOf(error))
     }
     switch (looked.kind) {
@@ -275,6 +280,7 @@ class Scanner {
       this.lost(path)
       return
     }
+    if (error.transient) this.troubled.push(path)
     const problem = problemOf(error)
     if (old.problem?.code === problem.code) return
     const { sequence: _, directoryId: __, ...fields } = old
@@ -315,7 +321,7 @@ class Scanner {
       if (edit.fields === undefined) tx.remove(directoryId, name)
       else if (edit.quiet && old !== undefined)
         tx.amend(directoryId, name, { ...edit.fields, directoryId: old.directoryId, sequence: old.sequence })
-      else tx.put(directoryId, name, edit.fields, now)
+      else tx.putOver(directoryId, name, edit.fields, now)
       if (edit.quiet || this.silent.has(directoryId) || !this.reporting) continue
       const record = edit.fields === undefined ? undefined : { ...edit.fields, directoryId: 0, sequence: 0 }
       reports.push({ kind: 'entry', path, found: foundOf(record) })

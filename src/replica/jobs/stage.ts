@@ -34,7 +34,7 @@ export const stageJob: Job<StagePack, void> = {
       const received = batchOf(world, place, pair, batch, root)
       const stage = openStage(root, place)
       try {
-        for (const item of readItems(pack)) take(stage, received, `${pair}-${batch}-${item.want}`, item)
+        for (const item of readItems(pack)) take(stage, received, item)
       } finally {
         stage.close()
       }
@@ -70,6 +70,11 @@ export const dropBatchJob: Job<Omit<StagePack, 'pack'>, void> = {
 export interface Received {
   /** For syncfs: open since before the first byte was written. */
   readonly filesystem: Directory
+  /**
+   * Random, in the names of its slots: what is received later under the same numbers takes none that an intent tells of.
+   * Short, for the kernel keeps names of up to 31 bytes without memory of their own.
+   */
+  readonly mark: string
   readonly slots: Map<number, Slot>
 }
 
@@ -112,17 +117,24 @@ function batchOf(world: World, place: RootPlace, pair: string, batch: number, ro
   const key = batchKey(place, pair, batch)
   let received = known.get(key)
   if (received === undefined) {
-    received = { filesystem: root.openDirectory(rootPath), slots: new Map() }
+    const mark = Buffer.from(world.random.bytes(8)).toString('hex')
+    received = { filesystem: root.openDirectory(rootPath), mark, slots: new Map() }
     known.set(key, received)
   }
   return received
 }
 
-function take(stage: StageFolder, received: Received, name: string, item: Item): void {
+function take(stage: StageFolder, received: Received, item: Item): void {
   let slot = received.slots.get(item.want)
   if (slot === undefined || item.position === 0) {
     // The beginning of a file, perhaps once more after the link was cut: what was there is worth nothing.
-    slot = { name, sizeBytes: 0, digest: undefined, fingerprint: undefined, failure: undefined }
+    slot = {
+      name: `${received.mark}-${item.want}`,
+      sizeBytes: 0,
+      digest: undefined,
+      fingerprint: undefined,
+      failure: undefined,
+    }
     received.slots.set(item.want, slot)
   }
   if (slot.failure !== undefined) return

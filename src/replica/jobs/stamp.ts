@@ -50,7 +50,10 @@ export function isStampOf(record: RecordFields, stat: Stat): boolean {
 }
 
 /** The fields of a record that lstat gives. */
-export function fieldsOf(stat: Stat, more: Pick<RecordFields, 'fingerprint' | 'target' | 'racy'>): RecordFields {
+export function fieldsOf(
+  stat: Stat,
+  { fingerprint, target, racy }: Pick<RecordFields, 'fingerprint' | 'target' | 'racy'>,
+): RecordFields {
   return {
     kind: stat.kind,
     mode: stat.mode,
@@ -61,7 +64,9 @@ export function fieldsOf(stat: Stat, more: Pick<RecordFields, 'fingerprint' | 't
     ctimeNs: stat.ctimeNs,
     boundary: false,
     problem: undefined,
-    ...more,
+    fingerprint,
+    target,
+    racy,
   }
 }
 

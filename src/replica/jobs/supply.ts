@@ -338,7 +338,7 @@ class Step {
         if (record === undefined || !sameRecord(record, known.record) || record.racy !== known.record.racy) continue
         if (!isStampOf(record, stat)) continue
         if (record.fingerprint !== undefined && record.fingerprint !== fingerprint)
-          edit.put(directoryId, name, { ...record, fingerprint, racy }, record)
+          edit.putOver(directoryId, name, { ...record, fingerprint, racy }, record)
         else edit.amend(directoryId, name, { ...record, fingerprint, racy })
       }
     })

@@ -9,7 +9,8 @@ const fewPaths = 8
 
 export interface Sync {
   readonly place: RootPlace
-  readonly paths: readonly RelPath[]
+  /** 'all': everything in the root's file system. */
+  readonly paths: readonly RelPath[] | 'all'
 }
 
 /**
@@ -25,7 +26,8 @@ export const syncJob: Job<Sync, void> = {
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)
-      if (paths.length > fewPaths) syncMany(root, paths)
+      if (paths === 'all') root.syncFilesystem()
+      else if (paths.length > fewPaths) syncMany(root, paths)
       else syncFew(root, paths)
     } finally {
       root.close()

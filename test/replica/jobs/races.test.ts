@@ -155,7 +155,7 @@ test('the user makes the file between check and publication of a new one', () =>
   const root = freshRoot()
   root.scan([''])
   root.stage(['new'], 7)
-  root.trap.before('rename:no-replace', 2, () => fs.writeFileSync(root.abs('a'), 'user'))
+  root.trap.before('rename:no-replace', 1, () => fs.writeFileSync(root.abs('a'), 'user'))
   expect(root.apply([writeFile('a', absent, 0, 'new')], [], 7).outcomes).toMatchObject([{ kind: 'superseded' }])
   expect(root.tree()).toEqual({ a: 'user' })
 })
@@ -274,13 +274,13 @@ const withoutExchange: [history: string, user: (race: Race) => void, outcome: st
     ['nobody comes in between', () => {}, 'done', { 'a.txt': 'new' }],
     [
       'he saves atomically before it is taken out',
-      ({ root, saveAtomically }) => root.trap.before('rename:no-replace', 3, () => saveAtomically('user')),
+      ({ root, saveAtomically }) => root.trap.before('rename:no-replace', 2, () => saveAtomically('user')),
       'superseded',
       { 'a.txt': 'user' },
     ],
     [
       'he saves while the path is absent',
-      ({ root }) => root.trap.before('rename:no-replace', 4, () => fs.writeFileSync(root.abs('a.txt'), 'user')),
+      ({ root }) => root.trap.before('rename:no-replace', 3, () => fs.writeFileSync(root.abs('a.txt'), 'user')),
       'superseded',
       { 'a.txt': 'user' },
     ],

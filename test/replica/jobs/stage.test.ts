@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { absent } from '../../../src/core/content.js'
 import { digestOf } from '../../../src/replica/jobs/digest.js'
-import { dropBatchJob, stageJob } from '../../../src/replica/jobs/stage.js'
+import { dropBatchJob, forgetReceived, stageJob } from '../../../src/replica/jobs/stage.js'
 import { BytesWriter, Malformed } from '../../../src/wire/bytes.js'
 import { type Item, writeItem } from '../../../src/wire/pack.js'
 import { type Fixture, freshRoot, pair, writeFile } from './fixture.js'
@@ -50,12 +50,24 @@ test.each(rows)('T6: a file that comes %s', (_, items, outcome) => {
   expect(root.slots('in')).toEqual([])
 })
 
-test('slots are private, and named by pair and batch', () => {
+test('slots are private, and named by a mark of the batch and the want', () => {
   const root = freshRoot()
   stage(root, cut(3).slice(0, 1))
   const [slot] = root.slots('in')
-  expect(slot).toBe(`${pair}-5-0`)
+  expect(slot).toMatch(/^[0-9a-f]{16}-0$/)
   expect(root.stat(`.tandem/stage/${root.place.folder}/in/${slot}`).mode).toBe(0o600)
+})
+
+test('what is received under the same numbers in another life takes no slot that may be in an intent', () => {
+  const root = freshRoot()
+  const names = new Set<string>()
+  for (let life = 0; life < 3; life++) {
+    stage(root, cut())
+    for (const slot of root.slots('in')) names.add(slot)
+    forgetReceived(root.world, root.place, pair, 5)
+  }
+  expect(names.size).toBe(3)
+  expect(root.slots('in').sort()).toEqual([...names].sort())
 })
 
 test('a batch that is dropped leaves nothing', () => {

@@ -25,6 +25,16 @@ test('many paths: one syncfs', () => {
   expect(syncs(root, paths)).toEqual(['syncFilesystem '])
 })
 
+test("S1-1: 'all' is one syncfs, not the paths a, l and l", () => {
+  const root = freshRoot()
+  root.write('a', 'a')
+  root.trap.calls.length = 0
+  syncJob.run(root.world, { place: root.place, paths: 'all' })
+  expect(root.trap.calls.filter(({ call }) => call.startsWith('sync')).map(({ call }) => call)).toEqual([
+    'syncFilesystem',
+  ])
+})
+
 test('S2-15: a sync that failed is told as a failure, once', () => {
   const root = freshRoot()
   root.write('a', 'a')
