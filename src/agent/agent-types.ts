@@ -1,7 +1,12 @@
+import type { OpenPath } from '../archive/archive.js'
+import type { Config } from '../config/config.js'
 import type { PassOptions, PassResult } from '../engine/pass.js'
+import type { PairState } from '../engine/state.js'
 import type { Endpoint } from '../host/sockets.js'
 
+export type { OpenPath } from '../archive/archive.js'
 export type { Choice, Item, PassOptions, PassResult, SideState } from '../engine/pass.js'
+export { NotReady, type PairState, type StateWord } from '../engine/state.js'
 
 /**
  * The house, built from a Config and a Host by openAgent. The order of its life: open; any number of `pass`, or one `run`;
@@ -13,7 +18,10 @@ export interface Agent {
    * every item takes its default. With `dryRun` nothing is changed and `decide` is not asked.
    */
   pass(options: PassOptions): Promise<PassResult>
-  /** Keeps the pairs equal and serves the roots until stopped. Resolves with the result of the last pass. */
+  /**
+   * Keeps the pairs equal and serves the roots until stopped. Resolves with the result of the last pass. A resident agent keeps
+   * each pair for itself: none of them ends it.
+   */
   run(): Promise<PassResult>
   /** finish: the cycle in progress is completed. now: operations in hand are finished and committed, nothing new begins. */
   stop(how: 'finish' | 'now'): void
@@ -21,4 +29,46 @@ export interface Agent {
   close(): Promise<void>
   /** Where it listens, once it does; with port 0 in the configuration this is the port that was found. */
   readonly listening: Endpoint | undefined
+  /** The pairs that are kept, in the order of the configuration. */
+  readonly pairs: readonly SteeredPair[]
+  readonly served: readonly ServedRoot[]
+  /**
+   * Goes over to another configuration while it runs: what is new starts, what is gone stops, what changed is started again, and
+   * the rest goes on undisturbed. The state directory stays.
+   * @throws Failure when it cannot; then nothing has changed
+   */
+  reread(config: Config): Promise<Reread>
+}
+
+/** A pair as it is seen and steered from outside while it is kept. */
+export interface SteeredPair {
+  readonly name: string
+  /** As configured. */
+  readonly roots: { readonly alpha: string; readonly beta: string }
+  state(): PairState
+  /** Paths that were reported and are not equal. */
+  open(): readonly OpenPath[]
+  /** Paused, it completes the cycle in progress and begins no other, until it is resumed or the agent ends. */
+  pause(on: boolean): void
+  /** Looks at both roots as a whole. @throws NotReady */
+  rescan(): Promise<void>
+  /**
+   * Resolves when everything that was written to either root before the call has been tried once; the paths that stayed open.
+   * @throws NotReady 'timed-out' or 'disconnected' when the signal aborts
+   */
+  flush(signal: AbortSignal): Promise<readonly OpenPath[]>
+}
+
+export interface ServedRoot {
+  readonly name: string
+  readonly path: string
+  /** The peers that use it now. */
+  readonly peers: readonly string[]
+}
+
+/** What became of pairs and served roots, by name. */
+export interface Reread {
+  readonly started: readonly string[]
+  readonly stopped: readonly string[]
+  readonly restarted: readonly string[]
 }

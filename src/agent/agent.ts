@@ -1,30 +1,23 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Config, PairConfig, RootConfig } from '../config/config.js'
-import { Failure } from '../core/failure.js'
-import { type AbsPath, absPath } from '../core/path.js'
-import { PairLoop } from '../engine/loop.js'
-import { isNested, type PairOptions } from '../engine/pair.js'
-import type { PassOptions, PassResult } from '../engine/pass.js'
+import type { AbsPath } from '../core/path.js'
+import type { PairOptions } from '../engine/pair.js'
+import { nothing, type PassOptions, type PassResult } from '../engine/pass.js'
 import { FileFailure } from '../host/files.js'
 import type { Host } from '../host/host.js'
-import type { Listener } from '../host/sockets.js'
 import type { Self } from '../replica/greeting.js'
 import { canonicalOf, openRemote } from '../replica/remote.js'
 import type { Emit } from '../status/event.js'
-import type { Agent } from './agent-types.js'
-import { Roots, resolveJob, stateJob } from './roots.js'
-import { listen } from './serve.js'
+import type { Agent, Reread, ServedRoot } from './agent-types.js'
+import { BadRoots, refuseNested, refuseState } from './bad-roots.js'
+import { KeptPair } from './kept-pair.js'
+import { Roots, resolve, stateJob } from './roots.js'
+import { Serving } from './serve.js'
 import { programVersion } from './version.js'
 
-/** Roots that cannot be a pair, or a place for state. */
-export class BadRoots extends Failure {
-  override readonly name = 'BadRoots'
-  constructor(
-    readonly code: 'same-root' | 'nested-roots' | 'state-inside' | 'state-directory',
-    detail: string,
-    cause?: unknown,
-  ) {
-    super(detail, cause === undefined ? undefined : { cause })
-  }
+/** How the agent lives: a resident one keeps each pair for itself, and none of them ends it. */
+export interface Life {
+  readonly resident: boolean
 }
 
 /**
@@ -32,7 +25,12 @@ export class BadRoots extends Failure {
  * port fails at once.
  * @throws BadRoots, LinkFailure
  */
-export async function openAgent(config: Config, host: Host, emit: Emit): Promise<Agent> {
+export async function openAgent(
+  config: Config,
+  host: Host,
+  emit: Emit,
+  life: Life = { resident: false },
+): Promise<Agent> {
   const stateDir = await resolve(host, config.stateDir)
   try {
     // On every worker: the threads are started now, side by side, and not by the first edit that needs a second one.
@@ -42,65 +40,177 @@ export async function openAgent(config: Config, host: Host, emit: Emit): Promise
     if (!(error instanceof FileFailure)) throw error
     throw new BadRoots('state-directory', `the state directory ${stateDir} cannot be used: ${error.message}`, error)
   }
-  const roots = new Roots(host, emit, stateDir)
-  const self: Self = {
-    agent: 'tandem',
-    version: programVersion(),
-    run: Buffer.from(host.random.bytes(16)).toString('hex'),
-  }
-  const loops: PairLoop[] = []
-  for (const pair of config.pairs) loops.push(new PairLoop(await pairOptions(pair, host, self, emit, stateDir, roots)))
-  const serves = new Map<string, AbsPath>()
-  for (const { name, path } of config.serves) {
-    const real = await resolve(host, path)
-    refuseState(real, stateDir)
-    serves.set(name, real)
-  }
-  const listener =
-    config.listen === undefined ? undefined : await listen(config, config.listen, host, self, emit, roots, serves)
-  return new House(loops, listener, roots)
+  const house = new House(host, emit, new Roots(host, emit, stateDir), stateDir, life)
+  await house.furnish(config)
+  return house
 }
 
 class House implements Agent {
   private readonly finish = new AbortController()
   private readonly now = new AbortController()
+  private readonly self: Self
+  private readonly serving: Serving
+  private kept: readonly KeptPair[] = []
+  private isRunning = false
+  private readonly results = new Map<string, PassResult>()
+  /** A bug in a pair that runs by itself ends the agent. */
+  private broken: { readonly error: unknown } | undefined
+  private wake: () => void = () => {}
 
   constructor(
-    private readonly loops: readonly PairLoop[],
-    private readonly listener: Listener | undefined,
+    private readonly host: Host,
+    private readonly emit: Emit,
     private readonly roots: Roots,
-  ) {}
+    private readonly stateDir: AbsPath,
+    private readonly life: Life,
+  ) {
+    this.self = {
+      agent: 'tandem',
+      version: programVersion(),
+      run: Buffer.from(host.random.bytes(16)).toString('hex'),
+    }
+    this.serving = new Serving({ host, self: this.self, emit, roots, stateDir })
+  }
+
+  /** @throws BadRoots, LinkFailure */
+  async furnish(config: Config): Promise<void> {
+    this.kept = config.pairs.map((pair) => this.keptPair(pair))
+    if (!this.life.resident) for (const pair of this.kept) await pair.prepare()
+    await this.serving.follow(config)
+  }
 
   get listening(): Agent['listening'] {
-    return this.listener?.endpoint
+    return this.serving.listening
+  }
+
+  get pairs(): readonly KeptPair[] {
+    return this.kept
+  }
+
+  get served(): readonly ServedRoot[] {
+    return this.serving.roots()
   }
 
   async pass(options: PassOptions): Promise<PassResult> {
     let sum: PassResult = nothing
-    for (const loop of this.loops) sum = added(sum, await loop.pass(options, this.now.signal))
+    for (const pair of this.kept) sum = added(sum, await pair.pass(options))
     return sum
   }
 
   async run(): Promise<PassResult> {
-    const results = await Promise.all(this.loops.map((loop) => loop.run(this.finish.signal, this.now.signal)))
-    if (this.loops.length === 0) await stopped(this.finish.signal)
+    if (!this.life.resident && this.kept.length > 0) {
+      const results = await Promise.all(this.kept.map((pair) => pair.run()))
+      return results.reduce(added, nothing)
+    }
+    this.isRunning = true
+    for (const pair of this.kept) this.keep(pair)
+    while (!this.finish.signal.aborted && this.broken === undefined) await this.woken()
+    const results = await Promise.all(this.kept.map((pair) => pair.keep()))
+    if (this.broken !== undefined) throw this.broken.error
     return results.reduce(added, nothing)
   }
 
+  async reread(config: Config): Promise<Reread> {
+    const before = new Map(this.kept.map((pair) => [pair.name, pair]))
+    const wanted = new Map(config.pairs.map((pair) => [pair.name, pair]))
+    const servedBefore = new Map(this.served.map((root) => [root.name, root]))
+    // What can fail comes first.
+    await this.serving.follow(config)
+    const isSame = (pair: KeptPair) => isDeepStrictEqual(pair.config, wanted.get(pair.name))
+    const leaving = this.kept.filter((pair) => !isSame(pair))
+    await Promise.all(leaving.map((pair) => pair.close()))
+    const isLeaving = new Set(leaving)
+    this.kept = config.pairs.map((pair) => {
+      const old = before.get(pair.name)
+      return old !== undefined && !isLeaving.has(old) ? old : this.keptPair(pair)
+    })
+    await this.roots.closeUnused([...this.served.map(({ path }) => path), ...localPaths(config)])
+    for (const pair of this.kept) if (before.get(pair.name) !== pair) this.begin(pair)
+    const servedNow = new Map(this.served.map((root) => [root.name, root]))
+    return {
+      started: [...newIn(before, wanted), ...newIn(servedBefore, servedNow)],
+      stopped: [...newIn(wanted, before), ...newIn(servedNow, servedBefore)],
+      restarted: [
+        ...leaving.map(({ name }) => name).filter((name) => wanted.has(name)),
+        ...[...servedNow.values()]
+          .filter(({ name, path }) => servedBefore.has(name) && servedBefore.get(name)?.path !== path)
+          .map(({ name }) => name),
+      ],
+    }
+  }
+
   stop(how: 'finish' | 'now'): void {
+    for (const pair of this.kept) pair.stop(how)
     this.finish.abort(new Error('told to stop'))
     if (how === 'now') this.now.abort(new Error('told to stop'))
+    this.wake()
   }
 
   async close(): Promise<void> {
     this.stop('now')
-    await this.listener?.close()
-    await Promise.all(this.loops.map((loop) => loop.close()))
+    await this.serving.close()
+    await Promise.all(this.kept.map((pair) => pair.close()))
     await this.roots.close()
+  }
+
+  private begin(pair: KeptPair): void {
+    if (this.now.signal.aborted) pair.stop('now')
+    else if (this.finish.signal.aborted) pair.stop('finish')
+    if (this.isRunning) this.keep(pair)
+  }
+
+  private keep(pair: KeptPair): void {
+    pair.keep().catch((error: unknown) => {
+      this.broken ??= { error }
+      this.stop('now')
+    })
+  }
+
+  private woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve
+    })
+  }
+
+  private keptPair(config: PairConfig): KeptPair {
+    return new KeptPair(config, this.host, this.emit, (pair, emit) => this.optionsOf(pair, emit))
+  }
+
+  /** @throws BadRoots, FileFailure */
+  private async optionsOf(config: PairConfig, emit: Emit): Promise<PairOptions> {
+    const { host, roots, self, stateDir } = this
+    const local: AbsPath[] = []
+    const resolved = async (root: RootConfig): Promise<RootConfig> => {
+      if (root.kind !== 'local') return root
+      const path = await roots.resolve(root.path)
+      refuseState(path, stateDir)
+      local.push(path)
+      return { kind: 'local', path }
+    }
+    const pair: PairConfig = { ...config, alpha: await resolved(config.alpha), beta: await resolved(config.beta) }
+    const [one, other] = local
+    if (one !== undefined && other !== undefined) refuseNested(one, other)
+    return {
+      config: pair,
+      host,
+      emit,
+      stateDir,
+      canonicalOf: (root) => (root.kind === 'local' ? roots.canonicalOf(root.path) : canonicalOf(root)),
+      connect: async (root, signal) =>
+        root.kind === 'local'
+          ? roots.replica(root.path, config.preferences.watcher)
+          : await openRemote(host, root, self, signal),
+    }
   }
 }
 
-const nothing: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
+function localPaths({ pairs }: Config): AbsPath[] {
+  return pairs.flatMap(({ alpha, beta }) => [alpha, beta].flatMap((root) => (root.kind === 'local' ? [root.path] : [])))
+}
+
+function newIn(before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): string[] {
+  return [...now.keys()].filter((name) => !before.has(name))
+}
 
 function added(one: PassResult, other: PassResult): PassResult {
   return {
@@ -111,56 +221,4 @@ function added(one: PassResult, other: PassResult): PassResult {
     items: [...one.items, ...other.items],
     halted: one.halted ?? other.halted,
   }
-}
-
-function stopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
-
-async function pairOptions(
-  config: PairConfig,
-  host: Host,
-  self: Self,
-  emit: Emit,
-  stateDir: AbsPath,
-  roots: Roots,
-): Promise<PairOptions> {
-  const local: AbsPath[] = []
-  const resolved = async (root: RootConfig): Promise<RootConfig> => {
-    if (root.kind !== 'local') return root
-    const path = await resolve(host, root.path)
-    refuseState(path, stateDir)
-    local.push(path)
-    return { kind: 'local', path }
-  }
-  const pair: PairConfig = { ...config, alpha: await resolved(config.alpha), beta: await resolved(config.beta) }
-  const [one, other] = local
-  if (one !== undefined && one === other)
-    throw new BadRoots('same-root', `both roots are the same directory, ${one}: name two different ones`)
-  if (one !== undefined && other !== undefined && (isNested(one, other) || isNested(other, one)))
-    throw new BadRoots('nested-roots', `one root lies inside the other: ${one} and ${other}`)
-  return {
-    config: pair,
-    host,
-    emit,
-    stateDir,
-    canonicalOf: (root) => (root.kind === 'local' ? roots.canonicalOf(root.path) : canonicalOf(root)),
-    connect: async (root, signal) =>
-      root.kind === 'local' ? roots.replica(root.path) : await openRemote(host, root, self, signal),
-  }
-}
-
-function refuseState(root: AbsPath, stateDir: AbsPath): void {
-  if (!isNested(stateDir, root)) return
-  throw new BadRoots(
-    'state-inside',
-    `the state directory ${stateDir} lies inside the root ${root}: choose another with --state-dir`,
-  )
-}
-
-function resolve(host: Host, path: AbsPath): Promise<AbsPath> {
-  return host.workers.run(resolveJob, absPath(path), 'edit')
 }

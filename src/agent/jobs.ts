@@ -2,6 +2,7 @@ import { commitJob } from '../archive/commit.js'
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import { acknowledgeJob } from '../replica/jobs/acknowledge.js'
 import { applyJob } from '../replica/jobs/apply.js'
+import { generationJob } from '../replica/jobs/generation.js'
 import { identifyJob } from '../replica/jobs/identify.js'
 import { catchUpJob, listJob } from '../replica/jobs/list.js'
 import { setGenerationJob } from '../replica/jobs/marker.js'
@@ -9,6 +10,7 @@ import { closeIndexJob, noteScannedJob, noteSyncedJob, openIndexJob } from '../r
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
 import { unacknowledgedJob } from '../replica/jobs/past.js'
 import { recoverJob } from '../replica/jobs/recover.js'
+import { rootIdentityJob } from '../replica/jobs/root-identity.js'
 import { scanJob } from '../replica/jobs/scan.js'
 import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from '../replica/jobs/supply.js'
@@ -26,6 +28,7 @@ export const jobs = [
   closeRootJob,
   commitJob,
   dropBatchJob,
+  generationJob,
   identifyJob,
   listJob,
   noteScannedJob,
@@ -35,6 +38,7 @@ export const jobs = [
   openRootJob,
   recoverJob,
   resolveJob,
+  rootIdentityJob,
   scanJob,
   setGenerationJob,
   stageJob,

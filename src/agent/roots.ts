@@ -1,6 +1,7 @@
 import { type AbsPath, absPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
 import { ensureDirectory } from '../host/private.js'
+import type { WatcherChoice } from '../host/watcher.js'
 import type { Job } from '../host/workers.js'
 import { LocalReplica } from '../replica/local.js'
 import { LocalRoot } from '../replica/root.js'
@@ -21,16 +22,30 @@ export class Roots {
   ) {}
 
   /** A replica of the root at `path`, which is canonical. */
-  replica(path: AbsPath): LocalReplica {
+  replica(path: AbsPath, watcher: WatcherChoice | undefined): LocalReplica {
     return new LocalReplica(
       this.canonicalOf(path),
-      (create) => this.acquire(path, create),
+      (create) => this.acquire(path, create, watcher),
       (root) => this.release(path, root),
     )
   }
 
   canonicalOf(path: AbsPath): string {
     return `//${this.host.machine.hostName}/${path}`
+  }
+
+  /** @throws FileFailure */
+  resolve(path: AbsPath): Promise<AbsPath> {
+    return resolve(this.host, path)
+  }
+
+  /** Closes the roots that nobody uses, but for those at `wanted`, where somebody will come again. */
+  async closeUnused(wanted: readonly AbsPath[]): Promise<void> {
+    for (const [path, shared] of [...this.open]) {
+      if (shared.users > 0 || wanted.includes(path)) continue
+      this.open.delete(path)
+      await (await shared.root.catch(() => undefined))?.close()
+    }
   }
 
   /** Closes every root. Nobody uses one any more. */
@@ -40,33 +55,39 @@ export class Roots {
     await Promise.all(all.map(async ({ root }) => (await root.catch(() => undefined))?.close()))
   }
 
-  private async acquire(path: AbsPath, create: boolean): Promise<LocalRoot> {
+  private async acquire(path: AbsPath, create: boolean, watcher: WatcherChoice | undefined): Promise<LocalRoot> {
     const shared = this.open.get(path)
-    if (shared !== undefined) {
-      const root = await shared.root
-      if (!root.hasFailed) {
-        shared.users++
-        return root
-      }
-      if (shared.users === 0) {
-        this.open.delete(path)
-        await root.close()
-      }
+    const known = await shared?.root
+    if (shared !== undefined && known?.hasFailed === false) {
+      shared.users++
+      return known
     }
-    const { host, emit, stateDir } = this
-    const root = LocalRoot.open({ host, emit, path, stateDir, create })
+    // Several may have waited; the first of them opens it for all.
+    if (this.open.get(path) !== shared) return this.acquire(path, create, watcher)
+    const root = this.openAfter(shared?.users === 0 ? known : undefined, path, create, watcher)
     this.open.set(path, { root, users: 1 })
     try {
       return await root
     } catch (error) {
-      this.open.delete(path)
+      if (this.open.get(path)?.root === root) this.open.delete(path)
       throw error
     }
   }
 
+  private async openAfter(
+    failed: LocalRoot | undefined,
+    path: AbsPath,
+    create: boolean,
+    watcher: WatcherChoice | undefined,
+  ): Promise<LocalRoot> {
+    await failed?.close()
+    const { host, emit, stateDir } = this
+    return LocalRoot.open({ host, emit, path, stateDir, create, watcher })
+  }
+
   private async release(path: AbsPath, root: LocalRoot): Promise<void> {
     const shared = this.open.get(path)
-    if (shared === undefined || (await shared.root) !== root) {
+    if (shared === undefined || (await shared.root.catch(() => undefined)) !== root) {
       // It failed and was opened anew while somebody still used it.
       await root.close()
       return
@@ -81,6 +102,11 @@ export class Roots {
 interface Shared {
   readonly root: Promise<LocalRoot>
   users: number
+}
+
+/** @throws FileFailure */
+export function resolve(host: Host, path: AbsPath): Promise<AbsPath> {
+  return host.workers.run(resolveJob, absPath(path), 'edit')
 }
 
 /** The path without links, '.' and '..': two ways of naming a root are one root. */

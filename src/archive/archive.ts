@@ -64,6 +64,8 @@ export interface ArchiveFacts {
   readonly betaCursor: Cursor | undefined
   /** A cycle was committed: the roots are known, and a missing one is not to be created. */
   readonly met: boolean
+  /** Outcomes of batches before this number have been taken in, or are to be left alone. */
+  readonly batches: number
 }
 
 export type OpenWhy = 'conflict' | 'problem' | 'superseded' | 'failed' | 'held' | 'skipped'
@@ -161,6 +163,7 @@ export function encodeFacts(facts: ArchiveFacts): Uint8Array {
   to.u8(facts.met ? 1 : 0)
   for (const text of [facts.alpha, facts.beta, facts.alphaRoot, facts.betaRoot]) to.text(text)
   to.u48(facts.generation)
+  to.text(String(facts.batches))
   for (const cursor of [facts.alphaCursor, facts.betaCursor]) {
     to.u8(cursor === undefined ? 0 : 1)
     if (cursor === undefined) continue
@@ -185,9 +188,10 @@ export function decodeFacts(bytes: Uint8Array): ArchiveFacts {
   const alphaRoot = text()
   const betaRoot = text()
   const generation = from.u48()
+  const batches = Number(text())
   const cursor = (): Cursor | undefined =>
     from.u8() === 0 ? undefined : { index: text(), run: text(), sequence: from.u48(), view: text() }
-  return { alpha, beta, alphaRoot, betaRoot, generation, alphaCursor: cursor(), betaCursor: cursor(), met }
+  return { alpha, beta, alphaRoot, betaRoot, generation, alphaCursor: cursor(), betaCursor: cursor(), met, batches }
 }
 
 const whys: readonly OpenWhy[] = ['conflict', 'problem', 'superseded', 'failed', 'held', 'skipped']

@@ -13,6 +13,8 @@ const ownOptions: Readonly<Record<string, boolean>> = {
   config: true,
   out: true,
   'dry-run': false,
+  json: false,
+  mirror: false,
   help: false,
   version: false,
 }

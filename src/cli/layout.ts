@@ -1,8 +1,10 @@
 import type { Choice, Item, PassResult } from '../agent/agent-types.js'
 import { unreachable } from '../core/assert.js'
 import type { Found } from '../core/report.js'
-import { bytesText, modeText, stampText } from '../status/amounts.js'
+import { bytesText, countOf, durationText, modeText, stampText } from '../status/amounts.js'
 import { escapeName, escapeText } from '../status/escape.js'
+import type { Tally } from '../status/tally.js'
+import { hardLinkText } from '../status/terminal.js'
 
 /** What the two roots are called in front of the user. Not escaped. */
 export interface RootNames {
@@ -86,14 +88,42 @@ export function planLines(items: readonly Item[], names: RootNames): string[] {
 export const nothingToDo = 'Nothing to do: replicas have been fully synchronized; all files are equal.'
 
 /** The last lines of a pass that was not halted. */
-export function summaryLines(result: PassResult): string[] {
-  if (result.items.length === 0 && result.applied + result.skipped + result.failed === 0) return [nothingToDo]
+export function summaryLines(result: PassResult, tally: Tally, durationMs: number): string[] {
+  const notes = noteLines(tally)
+  if (result.items.length === 0 && result.applied + result.skipped + result.failed === 0) return [...notes, nothingToDo]
   const waiting = result.items.filter((item) => item.kind !== 'change')
   const incomplete = result.skipped + result.failed > 0
   return [
+    ...notes,
     ...waiting.map((item) => `  skipped: ${shownPath(item)} (${escapeText(whyNot(item))})`),
-    `Synchronization ${incomplete ? 'incomplete' : 'complete'}  (${countText(result.applied, 'item')} transferred, ${result.skipped} skipped, ${result.failed} failed; ${bytesText(result.bytes)})`,
+    `Synchronization ${incomplete ? 'incomplete' : 'complete'}  (${countText(result.applied, 'item')} transferred, ${result.skipped} skipped, ${result.failed} failed)`,
+    tallyLine(tally, waitingOf(result), durationMs),
   ]
+}
+
+/** The last lines of a resident pair at a terminal. */
+export function residentSummaryLines(result: PassResult, tally: Tally, durationMs: number): string[] {
+  const left =
+    result.skipped + result.failed === 0 ? [] : [`left as it is: ${result.skipped} skipped, ${result.failed} failed`]
+  return [...noteLines(tally), ...left, tallyLine(tally, undefined, durationMs)]
+}
+
+/** What is left for somebody to look at after a pass. */
+export function waitingOf({ items, skipped, failed }: PassResult): { conflicts: number; problems: number } {
+  const conflicts = items.filter(({ kind }) => kind === 'conflict').length
+  return { conflicts, problems: Math.max(0, skipped + failed - conflicts) }
+}
+
+function tallyLine(tally: Tally, waiting: ReturnType<typeof waitingOf> | undefined, durationMs: number): string {
+  const counts = [`${countOf(tally.copied)} copied`, `${countOf(tally.deleted)} deleted`]
+  if (tally.properties > 0) counts.push(`${countOf(tally.properties)} with new properties`)
+  if (waiting !== undefined)
+    counts.push(countText(waiting.conflicts, 'conflict'), countText(waiting.problems, 'problem'))
+  return `  ${counts.join(', ')}; ${bytesText(tally.bytes)} in ${durationText(durationMs)}`
+}
+
+function noteLines({ hardLinks }: Tally): string[] {
+  return [...hardLinks].map(([root, path]) => hardLinkText(root, path))
 }
 
 function whyNot(item: Item): string {
@@ -102,5 +132,5 @@ function whyNot(item: Item): string {
 }
 
 export function countText(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${countOf(count)} ${noun}${count === 1 ? '' : 's'}`
 }

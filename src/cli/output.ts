@@ -41,7 +41,8 @@ const nextStep: Readonly<Record<string, string>> = {
   'LinkFailure version': 'one of the two versions of tandem is too old for the other: update it',
   'LinkFailure timed-out': 'check that the address is that of tandem serve, and the network',
   'ReplicaFailure missing': 'is it unmounted? nothing was changed on the other side',
-  'ReplicaFailure in-doubt': 'is another disk mounted there? nothing was changed on either side',
+  'ReplicaFailure in-doubt':
+    'nothing was changed on either side; bring the root back, or start as if for the first time with -ignorearchives',
   'StoreFailure disk-full': 'free some space where the state directory is, or name another with --state-dir',
 }
 

@@ -1,6 +1,7 @@
 import type { Assignment } from '../config/assignment.js'
 import { type Config, ConfigFailure, type RootConfig } from '../config/config.js'
-import { flagOf, fullScanSecondsDefault, type NamedRoot, parsePreferences } from '../config/parse-preferences.js'
+import { keptEqual } from '../config/kept-equal.js'
+import { flagOf, type NamedRoot, parsePreferences } from '../config/parse-preferences.js'
 import type { Preferences } from '../config/preferences.js'
 import { readProfile } from '../config/profile.js'
 import { realPlace } from '../config/real-place.js'
@@ -27,7 +28,7 @@ export interface PairSetting {
 export function pairSetting(line: PairCommand, around: Surroundings): PairSetting {
   const given = [...(line.profile === undefined ? [] : readProfile(line.profile)), ...line.preferences]
   const [alpha, beta] = rootsOf(line, given, around)
-  const stated = parsePreferences(given, alpha, beta)
+  const stated = mirrored(line, given, parsePreferences(given, alpha, beta))
   const preferences = line.command === 'watch' || stated.repeat.kind !== 'once' ? keptEqual(stated) : stated
   if (line.dryRun && preferences.repeat.kind !== 'once')
     throw new UsageFailure('--dry-run is one pass; leave out --repeat')
@@ -78,13 +79,13 @@ function refuseWithin(stateDir: AbsPath, root: NamedRoot): void {
     )
 }
 
-/** Unless it says otherwise, `watch` acts on events; and nobody is asked while it does. */
-function keptEqual(stated: Preferences): Preferences {
-  const repeat =
-    stated.repeat.kind === 'once'
-      ? ({ kind: 'watch', fullScanSeconds: fullScanSecondsDefault } as const)
-      : stated.repeat
-  return { ...stated, repeat, batch: true }
+/** `--mirror` is `force` with the first root, and cannot stand beside another one. */
+function mirrored({ mirror }: PairCommand, given: readonly Assignment[], stated: Preferences): Preferences {
+  if (!mirror) return stated
+  const other = given.findLast((one) => one.name === 'force')
+  if (other !== undefined && stated.force !== 'alpha')
+    throw new UsageFailure(`--mirror forces the first root; ${other.from} forces ${other.value}: leave one of them out`)
+  return { ...stated, force: 'alpha' }
 }
 
 function rootsOf(line: PairCommand, given: readonly Assignment[], around: Surroundings): [NamedRoot, NamedRoot] {

@@ -1,17 +1,20 @@
 import { homedir } from 'node:os'
 import type { Agent, Item, PassResult } from '../agent/agent-types.js'
 import { escapeText } from '../status/escape.js'
-import type { AgentEvent, Emit } from '../status/event.js'
-import { lineOf } from '../status/terminal.js'
+import type { Emit } from '../status/event.js'
 import { ask } from './ask.js'
 import { type ExitCode, exitCodeOfPass, exitCodes } from './exit-codes.js'
 import { exitAtOnce, type House, type OpenHouse } from './house.js'
-import { planLines, type RootNames, summaryLines } from './layout.js'
+import { nothingToDo, planLines, type RootNames, residentSummaryLines, summaryLines, waitingOf } from './layout.js'
 import { print, printLines, warn } from './output.js'
 import { type PairSetting, pairSetting } from './pair-config.js'
 import type { PairCommand } from './program.js'
 import { catchSignals } from './signals.js'
 import type { Decided } from './text-ui.js'
+import { finishedEvent, itemEvents } from './told.js'
+import { type Log, logTo, openVoice, residentVoice } from './voice.js'
+
+export { logTo, residentVoice } from './voice.js'
 
 /** `sync` and `watch`: a pair of roots, once or until stopped. @throws Failure before or instead of the work */
 export async function runPair(line: PairCommand, openHouse: OpenHouse): Promise<ExitCode> {
@@ -20,52 +23,63 @@ export async function runPair(line: PairCommand, openHouse: OpenHouse): Promise<
     homeDirectory: homedir(),
     workingDirectory: process.cwd(),
   })
-  return setting.preferences.repeat.kind === 'once' ? syncOnce(line, setting, openHouse) : keepEqual(setting, openHouse)
+  return setting.preferences.repeat.kind === 'once'
+    ? syncOnce(line, setting, openHouse)
+    : keepEqual(line, setting, openHouse)
 }
 
 async function syncOnce(line: PairCommand, setting: PairSetting, openHouse: OpenHouse): Promise<ExitCode> {
   const log = await logTo(setting.logFile)
-  const told = (event: AgentEvent) => {
-    log?.write(event)
-    const text = duringOnePass(event)
-    if (text !== undefined) warn(text)
+  const voice = openVoice(log, line.json ? 'json' : 'summary')
+  const startedMs = performance.now()
+  try {
+    return await underSignals(
+      log,
+      (emit) => openHouse(setting.config, emit),
+      voice.told,
+      async (agent, interrupted) => {
+        const onTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true && !line.json
+        const interactive = onTerminal && !setting.preferences.batch && !line.dryRun
+        if (onTerminal) print('Looking for changes\n')
+        voice.wait()
+        let quit = false
+        const decide = async (items: readonly Item[]): Promise<Decided> => {
+          if (items.length === 0) return []
+          voice.pause(true)
+          const decided = await ask(items, setting, process.stdin, print, interrupted)
+          voice.pause(false)
+          quit = decided === 'quit'
+          if (!quit) print('Propagating updates\n')
+          return decided
+        }
+        const result = await agent.pass(interactive ? { dryRun: false, decide } : { dryRun: line.dryRun })
+        voice.end()
+        const code = quit || result.halted !== undefined ? exitCodes.fatal : exitCodeOfPass(result)
+        if (result.halted !== undefined) warn(`nothing was done: ${escapeText(result.halted)}`)
+        // What is told once as an event may still stand: who reads along hears of it each time.
+        if (line.json)
+          for (const event of itemEvents(result.items, setting, line.dryRun, voice.tally)) voice.told(event)
+        const durationMs = performance.now() - startedMs
+        voice.told(finishedEvent(setting, voice.tally, waitingOf(result), durationMs, code))
+        if (line.json || result.halted !== undefined) return code
+        if (quit) {
+          print('Nothing was changed.\n')
+          return code
+        }
+        // Interactively every item has been seen already.
+        if (!interactive) printLines(planLines(result.items, setting))
+        if (line.dryRun) printLines(dryRunSummary(result, setting))
+        else printLines(summaryLines(result, voice.tally, durationMs))
+        return code
+      },
+    )
+  } finally {
+    voice.end()
   }
-  return underSignals(
-    log,
-    (emit) => openHouse(setting.config, emit),
-    told,
-    async (agent, interrupted) => {
-      const onTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true
-      const interactive = onTerminal && !setting.preferences.batch && !line.dryRun
-      if (onTerminal) print('Looking for changes\n')
-      let quit = false
-      const decide = async (items: readonly Item[]): Promise<Decided> => {
-        if (items.length === 0) return []
-        const decided = await ask(items, setting, process.stdin, print, interrupted)
-        quit = decided === 'quit'
-        if (!quit) print('Propagating updates\n')
-        return decided
-      }
-      const result = await agent.pass(interactive ? { dryRun: false, decide } : { dryRun: line.dryRun })
-      if (quit) {
-        print('Nothing was changed.\n')
-        return exitCodes.fatal
-      }
-      if (result.halted !== undefined) {
-        warn(`nothing was done: ${escapeText(result.halted)}`)
-        return exitCodes.fatal
-      }
-      // Interactively every item has been seen already.
-      if (!interactive) printLines(planLines(result.items, setting))
-      if (line.dryRun) printLines(dryRunSummary(result, setting))
-      else printLines(summaryLines(result))
-      return exitCodeOfPass(result)
-    },
-  )
 }
 
 function dryRunSummary(result: PassResult, names: RootNames): string[] {
-  if (result.items.length === 0) return summaryLines(result)
+  if (result.items.length === 0) return [nothingToDo]
   const changes = result.items.filter((item) => item.kind === 'change').length
   const waiting = result.items.length - changes
   return [
@@ -73,57 +87,29 @@ function dryRunSummary(result: PassResult, names: RootNames): string[] {
   ]
 }
 
-/** What a person must hear during one pass; the rest comes in the summary. */
-function duringOnePass(event: AgentEvent): string | undefined {
-  switch (event.event) {
-    case 'link-lost':
-    case 'store-moved-aside':
-      return lineOf(event)
-    default:
-      return undefined
-  }
-}
-
-async function keepEqual(setting: PairSetting, openHouse: OpenHouse): Promise<ExitCode> {
+async function keepEqual(line: PairCommand, setting: PairSetting, openHouse: OpenHouse): Promise<ExitCode> {
   const log = await logTo(setting.logFile)
-  const { told, end } = await residentVoice(log)
+  const voice = await residentVoice(log, line.json)
+  const startedMs = performance.now()
   try {
     return await underSignals(
       log,
       (emit) => openHouse(setting.config, emit),
-      told,
-      async (agent) => exitCodeOfPass(await agent.run()),
+      voice.told,
+      async (agent) => {
+        const result = await agent.run()
+        const code = exitCodeOfPass(result)
+        const durationMs = performance.now() - startedMs
+        // A resident pair counts what waits, and no longer tells conflicts from problems.
+        const waiting = { conflicts: result.skipped, problems: result.failed }
+        voice.told(finishedEvent(setting, voice.tally, waiting, durationMs, code))
+        if (voice.onTerminal) printLines(residentSummaryLines(result, voice.tally, durationMs))
+        return code
+      },
     )
   } finally {
-    await end()
+    await voice.end()
   }
-}
-
-/**
- * What a resident agent says: human lines where somebody sits at a terminal, lines of JSON on standard error where nobody does
- * and no file was named.
- */
-export async function residentVoice(log: Log | undefined): Promise<{ readonly told: Emit; end(): Promise<void> }> {
-  const onTerminal = process.stdout.isTTY === true
-  const spoken = onTerminal || log !== undefined ? undefined : await logTo(undefined, true)
-  return {
-    told: (event) => {
-      log?.write(event)
-      spoken?.write(event)
-      const text = onTerminal ? lineOf(event) : undefined
-      if (text !== undefined) print(`${text}\n`)
-    },
-    end: async () => spoken?.close(),
-  }
-}
-
-type Log = Awaited<ReturnType<typeof import('../status/log.js').openLog>>
-
-/** pino takes 20 ms to load: only who logs pays for it. */
-export async function logTo(file: string | undefined, always = false): Promise<Log | undefined> {
-  if (file === undefined && !always) return undefined
-  const { openLog } = await import('../status/log.js')
-  return openLog(file)
 }
 
 /**

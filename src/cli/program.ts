@@ -23,6 +23,10 @@ export interface PairCommand {
   readonly profile: string | undefined
   readonly secretFile: string | undefined
   readonly dryRun: boolean
+  /** Events on standard output, one object a line, and nothing else. */
+  readonly json: boolean
+  /** Force the first root. */
+  readonly mirror: boolean
 }
 
 export interface ServeCommand {
@@ -89,6 +93,8 @@ interface PairOptions {
   readonly profile?: string
   readonly secretFile?: string
   readonly dryRun?: boolean
+  readonly json?: boolean
+  readonly mirror?: boolean
 }
 
 function programWith(preferences: readonly Assignment[], found: (line: CommandLine) => void): Command {
@@ -108,6 +114,8 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       profile: options.profile,
       secretFile: options.secretFile,
       dryRun: options.dryRun === true,
+      json: options.json === true,
+      mirror: options.mirror === true,
     })
   const withPairOptions = (command: Command) =>
     command
@@ -117,6 +125,8 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       .option('--state-dir <DIR>', 'where archives are kept (default ~/.local/state/tandem)')
       .option('--profile <FILE>', "preferences from a file, one 'name = value' a line")
       .option('--secret-file <FILE>', 'the key for a wss:// root, as tandem keygen made it')
+      .option('--json', 'print events as JSON, one object a line (docs/events.md); asks nothing')
+      .option('--mirror', 'make the second root like the first, whatever changed there: -force ROOT1')
 
   withPairOptions(program.command('sync', { isDefault: true }))
     .description('one pass, then exit; also plain: tandem ROOT1 ROOT2')

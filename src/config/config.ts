@@ -1,6 +1,7 @@
 import { Failure } from '../core/failure.js'
 import type { AbsPath } from '../core/path.js'
 import type { Endpoint, Secret } from '../host/sockets.js'
+import type { WatcherChoice } from '../host/watcher.js'
 import type { Preferences } from './preferences.js'
 
 /** Everything that openAgent needs to know, checked. */
@@ -32,6 +33,8 @@ export type RootConfig =
 export interface ServeConfig {
   readonly name: string
   readonly path: AbsPath
+  /** auto if not given. */
+  readonly watcher?: WatcherChoice | undefined
 }
 
 export interface PeerConfig {

@@ -1,20 +1,26 @@
 import { dirname, join, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
-import type { z } from 'zod'
-import { type AbsPath, absPath } from '../core/path.js'
+import { absPath } from '../core/path.js'
 import type { Endpoint } from '../host/sockets.js'
+import type { Assignment } from './assignment.js'
 import { closest } from './closest.js'
-import { ConfigFailure, type PeerConfig, type ServeConfig } from './config.js'
+import { ConfigFailure, type PairConfig, type PeerConfig, type ServeConfig } from './config.js'
+import { type FileTables, readShape } from './file-shape.js'
+import { agentAssignments, type InFile, pairsOf } from './pair-tables.js'
 import { readPrivateFile } from './private-file.js'
 import { defaultPort, parseEndpoint } from './root.js'
 import { peerNamePattern, peerNameRule, readSecret } from './secret.js'
-import { lineOf, type TomlPath } from './toml-lines.js'
+import { lineOf, numberAt, type TomlPath } from './toml-lines.js'
 
-/** What the configuration file says about serving. */
-export interface ServingConfig {
-  readonly listen: Endpoint
+/** What the configuration file says. */
+export interface FileConfig {
+  readonly pairs: readonly PairConfig[]
+  /** undefined: nothing is served. */
+  readonly listen: Endpoint | undefined
   readonly serves: readonly ServeConfig[]
   readonly peers: readonly PeerConfig[]
+  /** `log` and `logfile`, which belong to the agent; a file's name is absolute. */
+  readonly log: readonly Assignment[]
 }
 
 /**
@@ -23,55 +29,97 @@ export interface ServingConfig {
  *
  * @throws ConfigFailure with file and line
  */
-export async function readServingConfig(file: string, homeDirectory: string): Promise<ServingConfig> {
-  return parseServingConfig(readPrivateFile(file), file, homeDirectory)
+export async function readConfigFile(file: string, homeDirectory: string): Promise<FileConfig> {
+  return parseConfigFile(readPrivateFile(file), file, homeDirectory)
 }
 
-export async function parseServingConfig(toml: string, file: string, homeDirectory: string): Promise<ServingConfig> {
-  const shape = await servingShape()
-  const read = shape.safeParse(parseToml(toml, file))
-  const fail = (path: TomlPath, why: string): ConfigFailure =>
-    new ConfigFailure('bad-config', `${file}:${lineOf(toml, path)}: ${why}`)
-  if (!read.success) throw shapeFailure(read.error, fail)
-  const place = (text: string): AbsPath =>
-    absPath(text.startsWith('~/') ? join(homeDirectory, text.slice(2)) : resolve(dirname(resolve(file)), text))
-  const { listen, serve, peers } = read.data
+export async function parseConfigFile(toml: string, file: string, homeDirectory: string): Promise<FileConfig> {
+  const document = parseToml(toml, file)
+  const inFile = inFileOf(toml, file, homeDirectory)
+  const tables = await readShape(document)
+  if ('why' in tables) throw inFile.fail(tables.path, tables.why)
+  if (tables.serve.length + tables.pair.length === 0)
+    throw inFile.fail([], 'there is nothing to do: name a [[pair]] to keep equal, or a root to [[serve]]')
+  return {
+    pairs: pairsOf(tables, inFile),
+    ...servingOf(tables, inFile),
+    log: agentAssignments(tables, inFile).map((one) =>
+      one.name === 'logfile' && one.value !== '' ? { ...one, value: inFile.place(one.value) } : one,
+    ),
+  }
+}
 
+function servingOf(tables: FileTables, file: InFile): Pick<FileConfig, 'listen' | 'serves' | 'peers'> {
+  const { listen, serve, peers } = tables
+  if (serve.length === 0) {
+    // Whoever wrote one of these expects that somebody can connect.
+    if (listen !== undefined)
+      throw file.fail(['listen'], 'serve is missing: [listen] without a [[serve]] has nothing to offer')
+    if (peers.length > 0)
+      throw file.fail(['peers', 0], 'serve is missing: [[peers]] without a [[serve]] have nothing to use')
+    return { listen: undefined, serves: [], peers: [] }
+  }
+  if (peers.length === 0)
+    throw file.fail(['serve', 0], 'peers is missing: without [[peers]] nobody can use what is served')
   const endpoint =
     listen?.address === undefined ? { host: '127.0.0.1', port: defaultPort } : parseEndpoint(listen.address, 0)
-  if (typeof endpoint === 'string') throw fail(['listen', 'address'], `address: ${endpoint}`)
+  if (typeof endpoint === 'string') throw file.fail(['listen', 'address'], `address: ${endpoint}`)
   const names = new Set<string>()
   for (const [at, one] of serve.entries()) {
     if (!peerNamePattern.test(one.name))
-      throw fail(['serve', at, 'name'], `name: a served root's name is ${peerNameRule}`)
-    if (names.has(one.name)) throw fail(['serve', at, 'name'], `two served roots are named '${one.name}'`)
+      throw file.fail(['serve', at, 'name'], `name: a served root's name is ${peerNameRule}`)
+    if (names.has(one.name)) throw file.fail(['serve', at, 'name'], `two served roots are named '${one.name}'`)
     names.add(one.name)
   }
+  return {
+    listen: endpoint,
+    serves: serve.map(({ name, path, watcher }) => ({ name, path: absPath(file.place(path)), watcher })),
+    peers: peersOf(tables, names, file),
+  }
+}
+
+function peersOf({ peers }: FileTables, served: ReadonlySet<string>, file: InFile): PeerConfig[] {
   const identities = new Set<string>()
-  const checkedPeers = peers.map((one, at): PeerConfig => {
-    if (!peerNamePattern.test(one.name)) throw fail(['peers', at, 'name'], `name: a peer's name is ${peerNameRule}`)
-    if (identities.has(one.name)) throw fail(['peers', at, 'name'], `two peers are named '${one.name}'`)
+  const owners = new Map<string, string>()
+  return peers.map((one, at): PeerConfig => {
+    if (!peerNamePattern.test(one.name))
+      throw file.fail(['peers', at, 'name'], `name: a peer's name is ${peerNameRule}`)
+    if (identities.has(one.name)) throw file.fail(['peers', at, 'name'], `two peers are named '${one.name}'`)
     identities.add(one.name)
-    for (const root of one.roots)
-      if (!names.has(root)) {
-        const near = closest(root, names)
-        throw fail(
-          ['peers', at, 'roots'],
-          `no served root is named '${root}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
-        )
-      }
-    const secret = readSecret(place(one.key_file))
+    for (const root of one.roots) {
+      if (served.has(root)) continue
+      const near = closest(root, served)
+      throw file.fail(
+        ['peers', at, 'roots'],
+        `no served root is named '${root}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
+      )
+    }
+    const secret = readSecret(file.place(one.key_file))
     if (secret.identity !== one.name)
-      throw fail(
+      throw file.fail(
         ['peers', at, 'key_file'],
         `the key in ${one.key_file} is that of '${secret.identity}', not of '${one.name}'`,
       )
+    const key = Buffer.from(secret.key).toString('hex')
+    const owner = owners.get(key)
+    if (owner !== undefined)
+      throw file.fail(
+        ['peers', at, 'key_file'],
+        `the peers '${owner}' and '${one.name}' have one key: make another with tandem keygen`,
+      )
+    owners.set(key, one.name)
     return { name: one.name, key: secret.key, roots: one.roots }
   })
+}
+
+function inFileOf(toml: string, file: string, homeDirectory: string): InFile {
+  const from = (path: TomlPath) => `${file}:${lineOf(toml, path)}`
   return {
-    listen: endpoint,
-    serves: serve.map((one) => ({ name: one.name, path: place(one.path) })),
-    peers: checkedPeers,
+    from,
+    written: (path) => numberAt(toml, path),
+    fail: (path, why) => new ConfigFailure('bad-config', `${from(path)}: ${why}`),
+    place: (text) =>
+      text.startsWith('~/') ? join(homeDirectory, text.slice(2)) : resolve(dirname(resolve(file)), text),
   }
 }
 
@@ -83,37 +131,4 @@ function parseToml(toml: string, file: string): unknown {
     const why = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '') ?? ''
     throw new ConfigFailure('bad-config', `${file}:${error.line}: ${why} (column ${error.column})`)
   }
-}
-
-/** zod takes 55 ms to load: only who reads a configuration file pays for it. */
-async function servingShape() {
-  const { z } = await import('zod')
-  const text = z.string().min(1)
-  return z.strictObject({
-    listen: z.strictObject({ address: text.optional() }).optional(),
-    serve: z.array(z.strictObject({ name: text, path: text })).min(1),
-    peers: z.array(z.strictObject({ name: text, key_file: text, roots: z.array(text) })).min(1),
-  })
-}
-
-/** Names of every key, to guess which one was meant. */
-const knownKeys = ['listen', 'address', 'serve', 'name', 'path', 'peers', 'key_file', 'roots']
-
-function shapeFailure(error: z.ZodError, fail: (path: TomlPath, why: string) => ConfigFailure): ConfigFailure {
-  // A misspelt table is both an unknown key and a missing one: the former says more.
-  const issue = error.issues.find((one) => one.code === 'unrecognized_keys') ?? error.issues[0]
-  if (issue === undefined) return fail([], 'not a configuration')
-  const path = issue.path.filter((part) => typeof part !== 'symbol')
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0] ?? ''
-    const near = closest(key, knownKeys)
-    const where = path.filter((part) => typeof part === 'string').join('.')
-    return fail(
-      [...path, key],
-      `unknown key '${key}'${where === '' ? '' : ` in ${where}`}${near === undefined ? '' : `; did you mean '${near}'?`}`,
-    )
-  }
-  const name = path.filter((part) => typeof part === 'string').join('.')
-  const missing = issue.code === 'invalid_type' && issue.input === undefined && issue.message.includes('undefined')
-  return fail(path, missing ? `${name} is missing` : `${name}: ${issue.message}`)
 }

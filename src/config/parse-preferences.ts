@@ -1,13 +1,17 @@
-import { BadPath, isWithin, type RelPath, relPath, rootPath } from '../core/path.js'
-import { BadPattern, parsePattern } from '../core/pattern.js'
+import { BadPath, isWithin, parentOf, type RelPath, relPath, rootPath } from '../core/path.js'
+import { scopeOf } from '../core/paths.js'
+import { BadPattern, ignorePredicate, parsePattern } from '../core/pattern.js'
+import type { Prefer } from '../core/rules.js'
+import type { Side } from '../core/side.js'
+import { type WatcherChoice, watcherChoices } from '../host/watcher.js'
 import type { Assignment } from './assignment.js'
 import { ConfigFailure } from './config.js'
-import type { Preferences, Repeat } from './preferences.js'
+import type { ForPaths, Preferences, Repeat } from './preferences.js'
 import { realPlace } from './real-place.js'
 import { endpointText, type RootSpec } from './root.js'
 
 /** Between full scans while watching, when `repeat` does not say. They find what no event told. */
-export const fullScanSecondsDefault = 600
+export const fullScanSecondsDefault = 3_600
 
 /** The mode bits that `perms = -1` stands for. */
 const allModeBits = 0o7777
@@ -25,11 +29,27 @@ export interface NamedRoot {
 export function parsePreferences(given: readonly Assignment[], alpha: NamedRoot, beta: NamedRoot): Preferences {
   const last = new Map(given.map((one) => [one.name, one]))
   const listed = (name: string) => given.filter((one) => one.name === name)
+  const winner = (one: Assignment, value: string) => preferOf(one, value, alpha, beta)
+  const side = (one: Assignment, value: string) => sideOf(one, value, alpha, beta)
+  const sides = (name: string) => [...new Set(listed(name).map((one) => side(one, one.value)))]
   return {
     ignore: listed('ignore').map(checkedPattern),
     ignorenot: listed('ignorenot').map(checkedPattern),
     path: outermost(listed('path').map(checkedPath)),
-    prefer: preferOf(last.get('prefer'), alpha, beta),
+    prefer: generalOf(last.get('prefer'), winner),
+    force: generalOf(last.get('force'), winner),
+    preferpartial: listed('preferpartial').map((one) => partialOf(one, winner)),
+    forcepartial: listed('forcepartial').map((one) => partialOf(one, winner)),
+    nocreation: sides('nocreation'),
+    noupdate: sides('noupdate'),
+    nodeletion: sides('nodeletion'),
+    nocreationpartial: listed('nocreationpartial').map((one) => partialOf(one, side)),
+    noupdatepartial: listed('noupdatepartial').map((one) => partialOf(one, side)),
+    nodeletionpartial: listed('nodeletionpartial').map((one) => partialOf(one, side)),
+    mountpoint: listed('mountpoint').map((one) => seenPath(one, given)),
+    links: linksOf(last.get('links')),
+    maxsizethreshold: integerOf(last.get('maxsizethreshold'), Number.NEGATIVE_INFINITY, -1),
+    retry: integerOf(last.get('retry'), 0, 0),
     batch: flagOf(last.get('batch'), false),
     times: flagOf(last.get('times'), true),
     perms: permsOf(last.get('perms')),
@@ -37,6 +57,7 @@ export function parsePreferences(given: readonly Assignment[], alpha: NamedRoot,
     maxthreads: integerOf(last.get('maxthreads'), 0, 0),
     ignorelocks: flagOf(last.get('ignorelocks'), false),
     repeat: repeatOf(last.get('repeat')),
+    watcher: watcherOf(last.get('watcher')),
   }
 }
 
@@ -57,7 +78,8 @@ export function flagOf(one: Assignment | undefined, otherwise: boolean): boolean
 function integerOf(one: Assignment | undefined, least: number, otherwise: number): number {
   if (one === undefined) return otherwise
   const value = /^-?\d{1,9}$/.test(one.value) ? Number(one.value) : Number.NaN
-  if (!(value >= least)) throw bad(one, `is a whole number of at least ${least}`)
+  if (!(value >= least))
+    throw bad(one, Number.isFinite(least) ? `is a whole number of at least ${least}` : 'is a whole number')
   return value
 }
 
@@ -79,6 +101,18 @@ function checkedPath(one: Assignment): RelPath {
     if (!(error instanceof BadPath)) throw error
     throw new ConfigFailure('bad-preference', `${one.from}: ${one.name}: ${error.message}`, error)
   }
+}
+
+/** A path that is looked at: whether another one exists nobody could tell. */
+function seenPath(one: Assignment, given: readonly Assignment[]): RelPath {
+  const path = checkedPath(one)
+  const valuesOf = (name: string) => given.filter((other) => other.name === name)
+  const isIgnored = ignorePredicate(valuesOf('ignore').map(checkedPattern), valuesOf('ignorenot').map(checkedPattern))
+  const scope = scopeOf(valuesOf('path').map(checkedPath))
+  const isLookedAt = path === rootPath || scope.inScope(path) || scope.leadsToScope(path)
+  for (let at = path; at !== rootPath; at = parentOf(at))
+    if (isIgnored(at) || !isLookedAt) throw bad(one, 'names a path that is neither ignored nor left out by path')
+  return path
 }
 
 /** Without those that another one holds. The root holds everything, so with it nothing is left out. */
@@ -114,6 +148,13 @@ function permsOf(one: Assignment | undefined): number {
   )
 }
 
+function watcherOf(one: Assignment | undefined): WatcherChoice {
+  if (one === undefined) return 'auto'
+  const choice = watcherChoices.find((word) => word === one.value)
+  if (choice !== undefined) return choice
+  throw bad(one, `is one of: ${watcherChoices.join(', ')}`)
+}
+
 function repeatOf(one: Assignment | undefined): Repeat {
   if (one === undefined) return { kind: 'once' }
   const parts = /^(?:(watch)(?:\+(\d{1,9}))?|(\d{1,9}))$/.exec(one.value)
@@ -123,15 +164,45 @@ function repeatOf(one: Assignment | undefined): Repeat {
   return parts[1] === undefined ? { kind: 'every', seconds } : { kind: 'watch', fullScanSeconds: seconds }
 }
 
-function preferOf(one: Assignment | undefined, alpha: NamedRoot, beta: NamedRoot): Preferences['prefer'] {
-  if (one === undefined) return 'nobody'
-  if (one.value === 'newer' || one.value === 'older') return one.value
+/** Unison's third word, default, is true where links can be made: everywhere that tandem runs. */
+function linksOf(one: Assignment | undefined): boolean {
+  return one?.value.toLowerCase() === 'default' ? true : flagOf(one, true)
+}
+
+type Read<T> = (one: Assignment, value: string) => T
+
+function generalOf(one: Assignment | undefined, read: Read<Prefer>): Prefer {
+  return one === undefined ? 'nobody' : read(one, one.value)
+}
+
+/** `PATHSPEC -> value` */
+function partialOf<T>(one: Assignment, read: Read<T>): ForPaths<T> {
+  const pattern = checkedPattern(one)
+  const { associated } = parsePattern(pattern)
+  if (associated === undefined || associated === '') throw bad(one, 'is PATHSPEC -> root, as: Path a/b -> root')
+  return { pattern, value: read(one, associated) }
+}
+
+function preferOf(one: Assignment, value: string, alpha: NamedRoot, beta: NamedRoot): Prefer {
+  if (value === 'newer' || value === 'older') return value
+  const side = sideNamed(value, alpha, beta)
+  if (side === undefined) throw bad(one, `is newer, older, or one of the roots: ${alpha.given} or ${beta.given}`)
+  return side
+}
+
+function sideOf(one: Assignment, value: string, alpha: NamedRoot, beta: NamedRoot): Side {
+  const side = sideNamed(value, alpha, beta)
+  if (side === undefined) throw bad(one, `is one of the roots: ${alpha.given} or ${beta.given}`)
+  return side
+}
+
+function sideNamed(value: string, alpha: NamedRoot, beta: NamedRoot): Side | undefined {
   // As it was given, then its full name, then a part of it that only one of them has: the first of these that tells them apart.
   for (const ask of [isGivenAs, isNamed, isPartlyNamed]) {
-    const isAlpha = ask(alpha, one.value)
-    if (isAlpha !== ask(beta, one.value)) return isAlpha ? 'alpha' : 'beta'
+    const isAlpha = ask(alpha, value)
+    if (isAlpha !== ask(beta, value)) return isAlpha ? 'alpha' : 'beta'
   }
-  throw bad(one, `is newer, older, or one of the roots: ${alpha.given} or ${beta.given}`)
+  return undefined
 }
 
 function isGivenAs(root: NamedRoot, name: string): boolean {

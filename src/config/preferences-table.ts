@@ -20,12 +20,26 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
   ['ignorenot', 'list', 'exceptions to ignore'],
   ['path', 'list', 'only this path and what is below; a final /* stands for all members'],
   ['prefer', 'string', 'who wins a conflict: one of the roots, newer or older'],
+  ['preferpartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
+  ['force', 'string', 'who wins every difference: one of the roots, newer or older'],
+  ['forcepartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
+  ['nocreation', 'list', 'a root on which nothing is created'],
+  ['nocreationpartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
+  ['noupdate', 'list', 'a root on which nothing is changed or deleted'],
+  ['noupdatepartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
+  ['nodeletion', 'list', 'a root on which nothing is deleted'],
+  ['nodeletionpartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
+  ['links', 'string', 'synchronize symbolic links (default true); false leaves them alone'],
+  ['maxsizethreshold', 'integer', 'files of so many times 1,000 bytes or more are left where they are'],
+  ['mountpoint', 'list', 'do nothing unless this path exists on both sides'],
   ['times', 'flag', 'keep modification times equal (default true)'],
   ['perms', 'integer', 'mode bits kept equal: 0o1777 by default, 0 for none, -1 for all'],
   ['confirmbigdel', 'flag', 'hold the removal of a whole root or path (default true)'],
   ['maxthreads', 'integer', 'operations under way at once; 0 lets tandem choose'],
   ['ignorelocks', 'flag', 'go on although another process holds the pair'],
   ['repeat', 'string', 'a number of seconds between passes, watch, or watch+SECONDS'],
+  ['watcher', 'string', 'how local roots are watched: auto (default), inotify, parcel or poll'],
+  ['retry', 'integer', 'how often one pass tries again what failed (default 0)'],
   ['ignorearchives', 'flag', 'start as if the roots had never met'],
   ['log', 'flag', 'write events to the log (default true)'],
   ['logfile', 'string', 'where the log goes; one line of JSON per event'],
@@ -35,10 +49,10 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
 const flagsToCome =
   'group owner auto silent terse i acl fat ignoreinodenumbers xattrs backups confirmmerge copyonconflict dontchmod numericids sortbysize sortnewfirst dumbtty addversionno halfduplex killserver rsync stream testserver xferbycopying contactquietly showarchive watch dumparchives fastercheckUNSAFE selftest'
 const listsToCome =
-  'nocreation nodeletion noupdate atomic follow forcepartial immutable immutablenot merge nocreationpartial nodeletionpartial noupdatepartial preferpartial xattrignore xattrignorenot backup backupcurr backupcurrnot backupnot sortfirst sortlast listen include source mountpoint rootalias debug'
+  'atomic follow immutable immutablenot merge xattrignore xattrignorenot backup backupcurr backupcurrnot backupnot sortfirst sortlast listen include source rootalias debug'
 const stringsToCome =
-  'doc force ignorecase links rsrc backupdir backuploc backupprefix backupsuffix fastcheck color clientHostName servercmd socket sshargs sshcmd addprefsto copyprog copyprogrest diff key label ui unicode'
-const integersToCome = 'maxbackups retry height copymax copythreshold maxerrors maxsizethreshold'
+  'doc ignorecase rsrc backupdir backuploc backupprefix backupsuffix fastcheck color clientHostName servercmd socket sshargs sshcmd addprefsto copyprog copyprogrest diff key label ui unicode'
+const integersToCome = 'maxbackups height copymax copythreshold maxerrors'
 
 /** Other names of the manual for the same thing. */
 const aliases: Readonly<Record<string, string>> = {

@@ -1,4 +1,7 @@
 import type { RelPath } from '../core/path.js'
+import type { Prefer } from '../core/rules.js'
+import type { Side } from '../core/side.js'
+import type { WatcherChoice } from '../host/watcher.js'
 
 /** Checked preferences of one pair, as the engine uses them. Semantics: Unison's manual, where DESIGN does not say otherwise. */
 export interface Preferences {
@@ -8,7 +11,27 @@ export interface Preferences {
   /** Only these paths; empty means the whole root. Literal, nested ones reduced to the outermost; a final `/*` stays. */
   readonly path: readonly RelPath[]
   /** Who wins a conflict. */
-  readonly prefer: 'nobody' | 'newer' | 'older' | 'alpha' | 'beta'
+  readonly prefer: Prefer
+  /** Who wins every difference; goes before `prefer`. */
+  readonly force: Prefer
+  /** The same for single paths. They go before the general ones, `forcepartial` first; of several the last one given. */
+  readonly preferpartial: readonly ForPaths<Prefer>[]
+  readonly forcepartial: readonly ForPaths<Prefer>[]
+  /** Sides on which nothing is created, changed or removed, or removed. */
+  readonly nocreation: readonly Side[]
+  readonly noupdate: readonly Side[]
+  readonly nodeletion: readonly Side[]
+  readonly nocreationpartial: readonly ForPaths<Side>[]
+  readonly noupdatepartial: readonly ForPaths<Side>[]
+  readonly nodeletionpartial: readonly ForPaths<Side>[]
+  /** Paths without which nothing is done: each must exist on both sides. */
+  readonly mountpoint: readonly RelPath[]
+  /** Synchronize symbolic links; else they are left alone. Default true. */
+  readonly links: boolean
+  /** Files of so many times 1,000 bytes or more do not travel; negative: all do. Default -1. */
+  readonly maxsizethreshold: number
+  /** How often a pass tries a path again that failed. Default 0. */
+  readonly retry: number
   readonly batch: boolean
   /** Compare and set modification times of files. Default true. */
   readonly times: boolean
@@ -21,6 +44,14 @@ export interface Preferences {
   readonly ignorelocks: boolean
   /** How often a pass is made: once, every n seconds, or on events with a full scan every n seconds. */
   readonly repeat: Repeat
+  /** How the local roots are watched. Default auto. The first who uses a root decides for all. */
+  readonly watcher: WatcherChoice
+}
+
+/** What holds for the paths that a path specification matches; an arrow at its end does not count. */
+export interface ForPaths<T> {
+  readonly pattern: string
+  readonly value: T
 }
 
 export type Repeat =

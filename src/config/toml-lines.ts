@@ -19,6 +19,16 @@ export function lineOf(toml: string, path: TomlPath): number {
   return best
 }
 
+/** The number that stands at `path`, as it is written there; undefined when it is no number or shares its line with others. */
+export function numberAt(toml: string, path: TomlPath): string | undefined {
+  for (const place of places(toml)) {
+    if (place.path.length !== path.length || commonLength(place.path, path) !== path.length) continue
+    const line = toml.split('\n')[place.line - 1] ?? ''
+    return /=\s*([-+]?[0-9][0-9A-Za-z_]*)\s*(?:#.*)?$/.exec(line.replace(/\r$/, ''))?.[1]
+  }
+  return undefined
+}
+
 /** Every header and key with its line, in order. */
 function* places(toml: string): Generator<{ readonly line: number; readonly path: TomlPath }> {
   const counts = new Map<string, number>()

@@ -20,9 +20,14 @@ export interface Settle {
   readonly alpha: Content
   readonly beta: Content
   readonly agreement: Content
+  /** A property goes back to what was agreed: it is set although the agreement has it already. */
+  readonly resets?: true
 }
 
-/** Both sides changed, differently. About content: nothing is decided at the path and below. */
+/**
+ * Both sides changed, differently; or, with `why`, what was decided must not be done. About content: nothing is decided at
+ * the path and below.
+ */
 export interface Conflict {
   readonly kind: 'conflict'
   readonly path: RelPath
@@ -30,6 +35,8 @@ export interface Conflict {
   readonly agreement: Content
   readonly alpha: Content
   readonly beta: Content
+  /** The preference that forbids it, in words for a person; none where both sides changed. */
+  readonly why?: string
 }
 
 /** The path cannot be told, or could not be changed without losing what cannot be told. Nothing is decided at it and below. */

@@ -10,7 +10,8 @@ export type Verdict =
   | { readonly kind: 'unchanged' }
   /**
    * Both sides shall hold `goal`. `source` has its content; 'both' where the contents are equal already.
-   * `torn`: the modes are in conflict. `news`: the agreement or a side is not yet like `goal`.
+   * `torn`: the modes are in conflict. `news`: the agreement or a side is not yet like `goal`. `resets`: a property goes
+   * back to what was agreed.
    */
   | {
       readonly kind: 'settle'
@@ -18,6 +19,7 @@ export type Verdict =
       readonly source: Side | 'both'
       readonly torn: boolean
       readonly news: boolean
+      readonly resets: boolean
     }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'unread'; readonly sides: readonly Side[] }
@@ -28,23 +30,25 @@ const conflict: Verdict = { kind: 'conflict' }
 /**
  * What should become of one path. Swapping alpha and beta swaps only the direction. The question is asked once for the
  * content and once for each property: one that a side changed alone goes to the other side, whatever became of the rest.
+ * Where a side is forced to win, it is asked of nobody: what that side has is the goal.
  *
  * Directories are judged as such, not by their members: that a side is as agreed everywhere below is for the caller to see.
  */
 export function judge(agreement: Agreement | undefined, alpha: Content, beta: Content, rules: Rules): Verdict {
   const archive = agreement?.content ?? absent
-  const source = judgeContent(archive, alpha, beta)
+  const forced = preferredContent(rules.force, alpha, beta)
+  const source = judgeContent(archive, alpha, beta, forced)
   switch (source) {
     case 'conflict':
       return conflict
     case 'unread':
       return { kind: 'unread', sides: unreadSides(archive, alpha, beta) }
     case 'alpha':
-      return settle(agreement, alpha, alpha, beta, source, rules, true)
+      return settle(agreement, alpha, alpha, beta, source, rules, forced, true)
     case 'beta':
-      return settle(agreement, beta, alpha, beta, source, rules, true)
+      return settle(agreement, beta, alpha, beta, source, rules, forced, true)
     case 'both':
-      return settle(agreement, alpha, alpha, beta, source, rules, compareWithArchive(archive, alpha) !== 'same')
+      return settle(agreement, alpha, alpha, beta, source, rules, forced, compareWithArchive(archive, alpha) !== 'same')
   }
 }
 
@@ -81,10 +85,16 @@ function masked(mode: number | undefined, rules: Rules): number | undefined {
   return mode === undefined || rules.perms === 0 ? undefined : mode & rules.perms
 }
 
-function judgeContent(archive: Content, alpha: Content, beta: Content): Side | 'both' | 'conflict' | 'unread' {
+function judgeContent(
+  archive: Content,
+  alpha: Content,
+  beta: Content,
+  forced: Side | undefined,
+): Side | 'both' | 'conflict' | 'unread' {
   const between = compareContents(alpha, beta)
   if (between === 'same') return 'both'
   if (between === 'unread') return 'unread'
+  if (forced !== undefined) return forced
   const alphaToArchive = compareWithArchive(archive, alpha)
   const betaToArchive = compareWithArchive(archive, beta)
   if (alphaToArchive === 'same') return 'beta'
@@ -111,16 +121,19 @@ function settle(
   beta: Content,
   source: Side | 'both',
   rules: Rules,
+  forced: Side | undefined,
   contentNews: boolean,
 ): Verdict {
   // Properties can only be compared between two files or two directories.
   if (alpha.kind !== beta.kind || propsOf(content) === undefined)
-    return contentNews ? { kind: 'settle', goal: goalOf(content, rules), source, torn: false, news: true } : unchanged
+    return contentNews
+      ? { kind: 'settle', goal: goalOf(content, rules), source, torn: false, news: true, resets: false }
+      : unchanged
 
   // What was agreed for another kind of thing says nothing about this one.
   const known = agreement?.content.kind === content.kind ? agreement : undefined
-  const mode = judgeMode(known, alpha, beta, rules)
-  const time = judgeTime(known, alpha, beta, rules)
+  const mode = judgeMode(known, alpha, beta, rules, forced)
+  const time = judgeTime(known, alpha, beta, rules, forced)
   if (!contentNews && !mode.news && !mode.torn && !time.news) return unchanged
   return {
     kind: 'settle',
@@ -128,12 +141,14 @@ function settle(
     source,
     torn: mode.torn,
     news: contentNews || mode.news || time.news,
+    resets: mode.resets || time.resets,
   }
 }
 
 interface PropertyVerdict<T> {
   readonly goal: T | undefined
   readonly news: boolean
+  readonly resets: boolean
 }
 
 function judgeMode(
@@ -141,31 +156,48 @@ function judgeMode(
   alpha: Content,
   beta: Content,
   rules: Rules,
+  forced: Side | undefined,
 ): PropertyVerdict<number> & { readonly torn: boolean } {
   const archive = propsOf(known?.content)?.mode
   const alphaMode = maskedMode(alpha, rules)
   const betaMode = maskedMode(beta, rules)
   const alphaHeld = masked(known?.alphaHolds?.mode ?? archive, rules)
   const betaHeld = masked(known?.betaHolds?.mode ?? archive, rules)
-  const verdict = judgeProperty(archive, alphaHeld, betaHeld, alphaMode, betaMode)
+  const verdict = judgeProperty(archive, alphaHeld, betaHeld, alphaMode, betaMode, forced)
   const chosen = verdict === 'undecided' ? preferredContent(rules.prefer, alpha, beta) : verdict
-  if (chosen === undefined) return { goal: archive, news: false, torn: true }
+  if (chosen === undefined) return { goal: archive, news: false, torn: true, resets: false }
   const goal = chosen === 'archive' ? masked(archive, rules) : chosen === 'alpha' ? alphaMode : betaMode
-  return { goal, news: goal !== archive || alphaMode !== alphaHeld || betaMode !== betaHeld, torn: false }
+  return {
+    goal,
+    news: goal !== archive || alphaMode !== alphaHeld || betaMode !== betaHeld,
+    torn: false,
+    resets: chosen === 'alpha' ? betaMode !== betaHeld : chosen === 'beta' && alphaMode !== alphaHeld,
+  }
 }
 
 /** Times never conflict: where the archive does not decide, the later one is set on both. */
-function judgeTime(known: Agreement | undefined, alpha: Content, beta: Content, rules: Rules): PropertyVerdict<bigint> {
+function judgeTime(
+  known: Agreement | undefined,
+  alpha: Content,
+  beta: Content,
+  rules: Rules,
+  forced: Side | undefined,
+): PropertyVerdict<bigint> {
   const archive = propsOf(known?.content)?.mtimeNs
   const alphaTime = timeOf(alpha, rules)
   const betaTime = timeOf(beta, rules)
-  if (alphaTime === undefined || betaTime === undefined) return { goal: undefined, news: archive !== undefined }
+  if (alphaTime === undefined || betaTime === undefined)
+    return { goal: undefined, news: archive !== undefined, resets: false }
   const alphaHeld = known?.alphaHolds?.mtimeNs ?? archive
   const betaHeld = known?.betaHolds?.mtimeNs ?? archive
-  const verdict = judgeProperty(archive, alphaHeld, betaHeld, alphaTime, betaTime)
+  const verdict = judgeProperty(archive, alphaHeld, betaHeld, alphaTime, betaTime, forced)
   const later = alphaTime > betaTime ? alphaTime : betaTime
   const goal = verdict === 'archive' ? archive : verdict === 'alpha' ? alphaTime : verdict === 'beta' ? betaTime : later
-  return { goal, news: goal !== archive || alphaTime !== alphaHeld || betaTime !== betaHeld }
+  return {
+    goal,
+    news: goal !== archive || alphaTime !== alphaHeld || betaTime !== betaHeld,
+    resets: verdict === 'alpha' ? betaTime !== betaHeld : verdict === 'beta' && alphaTime !== alphaHeld,
+  }
 }
 
 /** Whose value of one property both sides shall hold. Each side is compared with what it itself held. */
@@ -175,8 +207,10 @@ function judgeProperty<T extends number | bigint>(
   betaHeld: T | undefined,
   alpha: T | undefined,
   beta: T | undefined,
+  forced: Side | undefined,
 ): Side | 'archive' | 'undecided' {
   if (alpha === beta) return 'alpha'
+  if (forced !== undefined) return forced
   if (archive === undefined) return 'undecided'
   const alphaChanged = alpha !== alphaHeld
   const betaChanged = beta !== betaHeld

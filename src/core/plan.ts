@@ -122,12 +122,12 @@ class SidePlan {
 
   /**
    * Sets what differs from the goal. A property that is as it was agreed before is not set again: a side that has another
-   * could not hold it, or is in conflict.
+   * could not hold it, or is in conflict; unless the decision says that it goes back.
    */
   private setProps(decision: Settle, have: Content, goal: Props): void {
     if (have.kind !== 'file' && have.kind !== 'directory') return
     const { path, agreement } = decision
-    const agreed = agreement.kind === have.kind ? agreement.props : undefined
+    const agreed = agreement.kind === have.kind && decision.resets !== true ? agreement.props : undefined
     const setsMode =
       goal.mode !== undefined &&
       maskedMode(have, this.rules) !== maskedMode(decision.goal, this.rules) &&

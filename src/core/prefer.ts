@@ -19,6 +19,17 @@ export function preferredTree(rules: Rules, path: RelPath, alpha: Tree, beta: Tr
   return byTime(prefer, newestIn(alpha, path, rules), newestIn(beta, path, rules))
 }
 
+/**
+ * Who wins a difference between two trees by `force`, or undefined: it is decided as if nobody was forced to win. Where a
+ * side holds nothing there are no two times to compare: `newer` and `older` then say nothing, and a deletion travels.
+ */
+export function forcedTree(rules: Rules, path: RelPath, alpha: Tree, beta: Tree): Side | undefined {
+  const { force } = rules
+  const isTimed = force === 'newer' || force === 'older'
+  if (isTimed && (alpha.found.kind === 'absent' || beta.found.kind === 'absent')) return undefined
+  return preferredTree({ ...rules, prefer: force }, path, alpha, beta)
+}
+
 /** The same between two contents of one kind, for their properties. A directory's own time says nothing. */
 export function preferredContent(prefer: Prefer, alpha: Content, beta: Content): Side | undefined {
   if (prefer === 'nobody') return undefined

@@ -2,9 +2,10 @@ import { absent, type Content } from './content.js'
 import type { Decision } from './decision.js'
 import { compareWithArchive, goalOf, judge } from './judge.js'
 import { join, type RelPath, relativeTo, rootPath } from './path.js'
-import { preferredTree } from './prefer.js'
+import { forcedTree, preferredTree } from './prefer.js'
 import type { Problem } from './report.js'
-import type { Rules } from './rules.js'
+import { restrict } from './restrict.js'
+import { type Rules, rulesAt } from './rules.js'
 import { otherSide, type Side } from './side.js'
 import { type AgreementTree, absentTree, agreedContent, noAgreement, type Touched, type Tree } from './tree.js'
 
@@ -17,7 +18,7 @@ export type { AgreementTree, Touched, Tree } from './tree.js'
  *
  * At each path: A equals B: record it. Both are directories: their members. One side is as agreed, at the path and
  * everywhere below: it becomes what the other holds. Else: conflict, and nothing is decided below. `prefer` then decides
- * conflicts. Nothing unsure counts as a deletion: a path that cannot be told is a problem, and so is a directory that would
+ * conflicts, `force` whatever differs, and what must not be done to a side is taken out last. Nothing unsure counts as a deletion: a path that cannot be told is a problem, and so is a directory that would
  * have to go with such a path in it.
  *
  * Decisions come parents first. A directory that goes or comes is looked at wholly, whatever `touched` says.
@@ -33,7 +34,7 @@ export function reconcile(
 ): Decision[] {
   const reconciliation = new Reconciliation(rules)
   reconciliation.visit(rootPath, agreement, alpha, beta, touched)
-  return reconciliation.decisions
+  return restrict(reconciliation.decisions, rules)
 }
 
 /** What stands in the way of a replacement that must not take anything new with it. */
@@ -57,21 +58,26 @@ class Reconciliation {
       if (b.kind === 'problem') this.decisions.push({ kind: 'problem', path, side: 'beta', problem: b })
       return
     }
-    if ((a.kind === 'directory') !== (b.kind === 'directory')) {
-      this.directoryAgainstOther(path, archive, alpha, beta, a, b)
+    const before = agreedContent(archive)
+    if (!this.rules.links && (a.kind === 'symlink' || b.kind === 'symlink')) {
+      this.leaveLink(path, before, a, b)
       return
     }
-    const before = agreedContent(archive)
-    const verdict = judge(archive.agreement, a, b, this.rules)
+    const rules = rulesAt(this.rules, path)
+    if ((a.kind === 'directory') !== (b.kind === 'directory')) {
+      this.directoryAgainstOther(path, archive, alpha, beta, a, b, rules)
+      return
+    }
+    const verdict = judge(archive.agreement, a, b, rules)
     switch (verdict.kind) {
       case 'unread':
         this.decisions.push({ kind: 'unread', path, sides: verdict.sides })
         return
       case 'conflict':
-        this.conflict(path, archive, alpha, beta, a, b)
+        this.conflict(path, archive, alpha, beta, a, b, rules)
         return
       case 'settle':
-        if (verdict.news) this.settle(path, verdict.goal, a, b, before)
+        if (verdict.news) this.settle(path, verdict.goal, a, b, before, verdict.resets)
         if (verdict.torn)
           this.decisions.push({ kind: 'conflict', path, about: 'properties', agreement: before, alpha: a, beta: b })
         break
@@ -98,6 +104,13 @@ class Reconciliation {
     }
   }
 
+  /** Without `links` a link is as if it were ignored, but where it stands in the way of something else. */
+  private leaveLink(path: RelPath, before: Content, a: Content, b: Content): void {
+    if (a.kind === b.kind || a.kind === 'absent' || b.kind === 'absent') return
+    const why = 'a symbolic link, which is left alone (links = false), against something else'
+    this.decisions.push({ kind: 'conflict', path, about: 'content', agreement: before, alpha: a, beta: b, why })
+  }
+
   /** A directory on one side, something else or nothing on the other. */
   private directoryAgainstOther(
     path: RelPath,
@@ -106,7 +119,13 @@ class Reconciliation {
     beta: Tree,
     a: Content,
     b: Content,
+    rules: Rules,
   ): void {
+    const forced = forcedTree(rules, path, alpha, beta)
+    if (forced !== undefined) {
+      this.replaceBy(forced, path, archive, alpha, beta)
+      return
+    }
     const directory: Side = a.kind === 'directory' ? 'alpha' : 'beta'
     const [full, other, otherContent] = directory === 'alpha' ? [alpha, beta, b] : [beta, alpha, a]
     const before = agreedContent(archive)
@@ -114,7 +133,7 @@ class Reconciliation {
     if (likeness === 'same') this.replace(path, archive, full, other, directory)
     else if (likeness === 'unread') this.decisions.push({ kind: 'unread', path, sides: [otherSide(directory)] })
     else if (before.kind !== 'directory' || !this.replaceUnchanged(path, archive, other, full, otherSide(directory)))
-      this.conflict(path, archive, alpha, beta, a, b)
+      this.conflict(path, archive, alpha, beta, a, b, rules)
   }
 
   /**
@@ -138,6 +157,11 @@ class Reconciliation {
         this.decisions.push({ kind: 'unread', path: unread, sides: [otherSide(source)] })
     }
     return true
+  }
+
+  private replaceBy(source: Side, path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree): void {
+    if (source === 'alpha') this.replace(path, archive, alpha, beta, source)
+    else this.replace(path, archive, beta, alpha, source)
   }
 
   /** Replaces `loser` by `winner`, at the path and below, whatever was agreed; only what cannot be told stands in the way. */
@@ -170,6 +194,8 @@ class Reconciliation {
       obstacles.problem ??= { path, problem: lost }
       return
     }
+    // A directory that has to go stays with such a link in it, as with what is ignored.
+    if (!this.rules.links && (won.kind === 'symlink' || lost.kind === 'symlink')) return
     const before = agreedContent(archive)
     if (mustBeUnchanged) {
       const likeness = compareWithArchive(before, lost)
@@ -196,10 +222,17 @@ class Reconciliation {
     }
   }
 
-  private conflict(path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree, a: Content, b: Content): void {
-    const source = preferredTree(this.rules, path, alpha, beta)
-    if (source === 'alpha') this.replace(path, archive, alpha, beta, 'alpha')
-    else if (source === 'beta') this.replace(path, archive, beta, alpha, 'beta')
+  private conflict(
+    path: RelPath,
+    archive: AgreementTree,
+    alpha: Tree,
+    beta: Tree,
+    a: Content,
+    b: Content,
+    rules: Rules,
+  ): void {
+    const source = preferredTree(rules, path, alpha, beta)
+    if (source !== undefined) this.replaceBy(source, path, archive, alpha, beta)
     else
       this.decisions.push({
         kind: 'conflict',
@@ -211,8 +244,15 @@ class Reconciliation {
       })
   }
 
-  private settle(path: RelPath, goal: Content, alpha: Content, beta: Content, agreement: Content): void {
-    this.decisions.push({ kind: 'settle', path, goal, alpha, beta, agreement })
+  private settle(
+    path: RelPath,
+    goal: Content,
+    alpha: Content,
+    beta: Content,
+    agreement: Content,
+    resets = false,
+  ): void {
+    this.decisions.push({ kind: 'settle', path, goal, alpha, beta, agreement, ...(resets ? { resets } : {}) })
   }
 
   private pushInnerProblem(path: RelPath, side: Side, inner: { path: RelPath; problem: Problem }): void {

@@ -71,6 +71,6 @@ function holds(goal: Content, content: Content, torn: boolean): Props | undefine
   return (torn || agreed.mode === held.mode) && agreed.mtimeNs === held.mtimeNs ? undefined : held
 }
 
-function propsOf(content: Content): Props | undefined {
+export function propsOf(content: Content): Props | undefined {
   return content.kind === 'file' || content.kind === 'directory' ? content.props : undefined
 }

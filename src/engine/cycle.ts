@@ -12,14 +12,17 @@ import type { AgreementTree, Tree } from '../core/tree.js'
 import type { Host } from '../host/host.js'
 import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
+import { versionOf } from '../status/version.js'
 import { agreedTree } from './agreed.js'
 import { changeOf, itemsOf } from './items.js'
+import { checkMountpoints } from './mountpoints.js'
 import type { Opens } from './opens.js'
 import { type Overlay, outermostOf } from './overlay.js'
 import { overrule } from './overrule.js'
 import type { Item, PassOptions, PassResult } from './pass.js'
 import { type Flow, propagate } from './propagate.js'
 import { Settling } from './settling.js'
+import { transferred } from './transferred.js'
 
 /** What a cycle works on. */
 export interface CycleContext {
@@ -52,14 +55,17 @@ export interface CycleInput {
   /** The facts to commit at the end: the cursors are what `overlay`, and what was applied since, bring the lead to. */
   facts(): ArchiveFacts
   readonly options: PassOptions
-  /** An emptied root ends the cycle before anything is done; else its removals are held. */
-  readonly haltIfEmptied: boolean
+  /**
+   * One of many cycles of a resident pair: removals of an emptied root are held and the rest travels, and nobody reads the
+   * items. Else a pass: an emptied root ends it before anything is done.
+   */
+  readonly resident: boolean
 }
 
 /**
  * reconcile, plan, propagate, settle, commit: from reports to an archive that holds what became of them. What was not settled
  * is open afterwards. The cursors move only in the last transaction, and only when everything was handed out.
- * @throws LinkFailure, ReplicaFailure, StoreFailure: the archive then lags, and the next cycle looks again
+ * @throws LinkFailure, ReplicaFailure, StoreFailure, MountpointMissing: the archive then lags, and the next cycle looks again
  */
 export async function runCycle(context: CycleContext, input: CycleInput): Promise<PassResult> {
   const { host, emit, pair, opens } = context
@@ -69,15 +75,16 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const agreement = agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreement), beta: input.overlay.tree('beta', agreement) })
   let decisions = await decide(context, input.overlay, agreement, trees)
+  checkMountpoints(context.preferences.mountpoint, trees())
 
   const held: OpenPath[] = []
   const emptied = context.preferences.confirmbigdel ? emptiedOf(context, agreement, trees()) : []
   if (emptied.length > 0) {
-    if (input.haltIfEmptied) return haltedAt(emptied, decisions, context.rules)
+    if (!input.resident) return haltedAt(emptied, decisions, context.rules)
     decisions = holdRemovals(decisions, emptied, held)
   }
   let plan = planOf(decisions, context.rules)
-  const items = itemsOf(decisions, plan)
+  const items = input.resident ? [] : itemsOf(decisions, plan)
   if (input.options.dryRun) return resultOf(items, decisions, undefined)
   if (input.options.decide !== undefined) {
     const choices = items.length === 0 ? [] : await input.options.decide(items)
@@ -201,14 +208,19 @@ async function carryOut(
   }
   const { maxthreads } = context.preferences
   const batchesMax = maxthreads > 0 ? Math.min(maxthreads, batchesUnderWayMax) : batchesUnderWayMax
-  const options = { nextBatch: context.nextBatch, batchesMax, stop: context.stop }
   const sides: readonly Side[] = ['alpha', 'beta']
+  const { nextBatch, stop } = context
+  const sent = transferred(context.pair, context.emit, context.host.clock)
   try {
     const ended = await Promise.allSettled(
       sides.map((side) =>
-        propagate(flow(side), options, async (settled) => {
-          settling.take(side, settled)
-        }),
+        propagate(
+          flow(side),
+          { nextBatch, batchesMax, stop, sent: (bytes) => sent(side, bytes) },
+          async (settled) => {
+            settling.take(side, settled)
+          },
+        ),
       ),
     )
     for (const end of ended) if (end.status === 'rejected') throw end.reason
@@ -244,8 +256,8 @@ async function conclude(
   await settling.last({ facts: input.facts(), opened, closed })
 }
 
-function conflictDetail({ agreement, alpha, beta }: Conflict): string {
-  return `${changeOf(agreement, alpha) || 'changed'} <-?-> ${changeOf(agreement, beta) || 'changed'}`
+function conflictDetail({ agreement, alpha, beta, why }: Conflict): string {
+  return why ?? `${changeOf(agreement, alpha) || 'changed'} <-?-> ${changeOf(agreement, beta) || 'changed'}`
 }
 
 /** What is open for the first time, or for another reason, is an event. */
@@ -254,8 +266,12 @@ function tellNew({ pair, emit }: CycleContext, decisions: readonly Decision[], o
   for (const decision of decisions) {
     const open = fresh.get(decision.path)
     if (open === undefined) continue
-    if (decision.kind === 'conflict') emit({ event: 'conflict-found', pair, path: decision.path, detail: open.detail })
-    else if (decision.kind === 'problem') {
+    if (decision.kind === 'conflict') {
+      const { path, agreement, alpha, beta } = decision
+      const alphaVersion = versionOf(alpha, changeOf(agreement, alpha))
+      const betaVersion = versionOf(beta, changeOf(agreement, beta))
+      emit({ event: 'conflict-found', pair, path, detail: open.detail, alphaVersion, betaVersion })
+    } else if (decision.kind === 'problem') {
       const { path, side, problem } = decision
       emit({ event: 'problem-found', pair, path, side, code: problem.code, detail: problem.detail })
     }
@@ -270,7 +286,7 @@ function emptiedOf(
   { alpha, beta }: { readonly alpha: Tree; readonly beta: Tree },
 ): { path: RelPath; side: Side }[] {
   const scopes = context.preferences.path.length === 0 ? [rootPath] : context.preferences.path
-  return emptiedScopes(agreement, alpha, beta, scopes, context.rules.skips)
+  return emptiedScopes(agreement, alpha, beta, scopes, context.rules.skips, context.rules.force)
 }
 
 function haltedAt(
@@ -281,7 +297,7 @@ function haltedAt(
   const [first] = emptied
   const where = first === undefined || first.path === '' ? 'The root' : `The path ${first.path}`
   const halted =
-    `${where} is empty on one side (${first?.side ?? 'alpha'}) and was not when both last agreed. Nothing was done. ` +
+    `${where} is empty on one side (${first?.side ?? 'alpha'}): all that is on the other would be removed. Nothing was done. ` +
     'If it is meant to be empty, run again with -confirmbigdel=false; if not, bring its content (or its mount) back.'
   return { ...resultOf(itemsOf(decisions, planOf(decisions, rules)), [], undefined), halted }
 }
@@ -313,12 +329,15 @@ function chosen(
   held: OpenPath[],
 ): Decision[] {
   let left = [...decisions]
-  items.forEach(({ path, direction }, at) => {
+  items.forEach(({ path, direction, alphaContent, betaContent }, at) => {
     const choice = choices[at] ?? 'default'
     if (choice === 'default' || choice === direction) return
-    left = left.filter((decision) => !isWithin(decision.path, path))
+    // Of a directory that both have only the properties are one line: its members have lines of their own.
+    const isAlone = alphaContent.kind === 'directory' && betaContent.kind === 'directory'
+    const isMeant = (decision: Decision) => (isAlone ? decision.path === path : isWithin(decision.path, path))
+    left = left.filter((decision) => !isMeant(decision))
     if (choice === 'skip') held.push({ path, why: 'skipped', detail: 'skipped by choice' })
-    else left.push(...overrule(path, choice === 'to-beta' ? 'alpha' : 'beta', alpha, beta, rules))
+    else left.push(...overrule(path, choice === 'to-beta' ? 'alpha' : 'beta', alpha, beta, rules).filter(isMeant))
   })
   return left
 }

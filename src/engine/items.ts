@@ -61,14 +61,16 @@ function changeItem(settle: Settle, toAlpha: number | undefined, toBeta: number 
 }
 
 function conflictItem(conflict: Conflict): Item {
-  const { path, alpha, beta, agreement, about } = conflict
+  const { path, alpha, beta, agreement, about, why } = conflict
+  // What is only forbidden may be a change of one side.
+  const otherwise = why === undefined ? 'changed' : ''
   return {
     path,
     kind: 'conflict',
-    alpha: changeOf(agreement, alpha) || 'changed',
-    beta: changeOf(agreement, beta) || 'changed',
+    alpha: changeOf(agreement, alpha) || otherwise,
+    beta: changeOf(agreement, beta) || otherwise,
     direction: 'none',
-    detail: about === 'content' ? 'contents changed on both sides' : 'properties changed on both sides',
+    detail: why ?? (about === 'content' ? 'contents changed on both sides' : 'properties changed on both sides'),
     bytes: 0,
     alphaContent: alpha,
     betaContent: beta,

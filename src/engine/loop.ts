@@ -1,9 +1,11 @@
 import type { RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
 import { LinkFailure } from '../host/sockets.js'
+import { adviceOn } from './advice.js'
 import { backoffMs } from './backoff.js'
 import { HeldArchive, Pair, PairBusy, type PairOptions, StaleArchive, type Stops } from './pair.js'
 import type { PassOptions, PassResult } from './pass.js'
+import { Standing } from './state.js'
 
 /**
  * The life of a pair: holds its archive, opens its roots, and opens them again when a link dropped or a root was in doubt
@@ -12,8 +14,12 @@ import type { PassOptions, PassResult } from './pass.js'
 export class PairLoop {
   private held: HeldArchive | undefined
   private last: PassResult = nothing
+  /** What it is and was told from outside. */
+  readonly standing: Standing
 
-  constructor(private readonly options: PairOptions) {}
+  constructor(private readonly options: PairOptions) {
+    this.standing = new Standing(options.host.clock)
+  }
 
   /** One pass. @throws PairBusy, LinkFailure, ReplicaFailure, StoreFailure */
   async pass(options: PassOptions, stop: AbortSignal): Promise<PassResult> {
@@ -35,15 +41,19 @@ export class PairLoop {
     const stopping = AbortSignal.any([finish, now])
     let attempt = 0
     let worked = false
-    let halted = false
+    /** The code of the failure that it is halted by. */
+    let halted: string | undefined
     while (!stopping.aborted) {
       let pair: Pair | undefined
       try {
         pair = await this.open(config.preferences.repeat.kind === 'watch', { connecting: stopping, operations: now })
-        if (halted) emit({ event: 'pair-resumed', pair: config.name })
-        halted = false
+        this.standing.opened(pair)
         await pair.run(finish, (result) => {
+          // Not before a cycle came through: a missing mount point halts it after the roots were opened.
+          if (halted !== undefined) emit({ event: 'pair-resumed', pair: config.name })
+          halted = undefined
           this.last = result
+          this.standing.worked()
           worked = true
           attempt = 0
         })
@@ -52,13 +62,16 @@ export class PairLoop {
         // A bug ends the process. What the world did may pass, unless it never worked and waiting cannot help.
         if (!(error instanceof Failure) || error instanceof PairBusy) throw error
         if (!worked && !error.transient) throw error
-        const retryInMs = Math.round(backoffMs(attempt++, firstRetryMs, mostRetryMs, host.random))
+        this.standing.failed(error)
+        const mostMs = error instanceof LinkFailure ? mostRetryMs : mostRootRetryMs
+        const retryInMs = Math.round(backoffMs(attempt++, firstRetryMs, mostMs, host.random))
         if (error instanceof LinkFailure) {
           const peer = peerOf(config.alpha, config.beta)
           emit({ event: 'link-lost', peer, code: error.code, detail: error.message, retryInMs })
-        } else if (!halted) {
-          halted = true
-          emit({ event: 'pair-halted', pair: config.name, code: error.code, detail: error.message })
+        } else if (halted !== error.code) {
+          halted = error.code
+          const detail = `${error.message}. ${adviceOn(error.code)}`
+          emit({ event: 'pair-halted', pair: config.name, code: error.code, detail })
         }
         await pair?.close()
         pair = undefined
@@ -67,7 +80,8 @@ export class PairLoop {
         await pair?.close()
       }
     }
-    return halted ? { ...this.last, halted: 'a root is in doubt' } : this.last
+    this.standing.ended()
+    return halted !== undefined ? { ...this.last, halted: 'a root is in doubt' } : this.last
   }
 
   async close(): Promise<void> {
@@ -84,7 +98,9 @@ export class PairLoop {
       return await Pair.open(this.options, this.held, watch, stops)
     } catch (error) {
       if (!(error instanceof StaleArchive)) throw error
-      await this.held.close()
+      const { held } = this
+      this.held = undefined
+      await held.close()
       this.held = await HeldArchive.take(this.options, canonicals, error.message)
       return await Pair.open(this.options, this.held, watch, stops)
     }
@@ -96,6 +112,8 @@ const nothing: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items
 /** A cut link is tried again at once, a dead one every half minute, for ever. */
 const firstRetryMs = 200
 const mostRetryMs = 30_000
+/** A root that is away is looked for more often: somebody may have just mounted it. */
+const mostRootRetryMs = 5_000
 
 function peerOf(...roots: readonly RootConfig[]): string {
   for (const root of roots) if (root.kind === 'wss') return `${root.endpoint.host}:${root.endpoint.port}`

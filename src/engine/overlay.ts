@@ -1,9 +1,9 @@
 import type { Agreement } from '../core/agreement.js'
 import { absent, type Content } from '../core/content.js'
 import { componentsOf, isWithin, join, type RelPath, rootPath } from '../core/path.js'
-import type { AgreementTree, Touched, Tree } from '../core/reconcile.js'
-import type { Found, Report } from '../core/report.js'
+import type { Found, Member, Report } from '../core/report.js'
 import type { Side } from '../core/side.js'
+import { type AgreementTree, noAgreement, type Touched, type Tree } from '../core/tree.js'
 
 /**
  * What both roots reported since the last cycle, laid over the archive: where nothing was reported, a root holds what was
@@ -33,10 +33,10 @@ export class Overlay {
       const node = this.reach(report.path)
       if (report.kind === 'entry') this.noteFound(side, node, report.found)
       else {
-        if (node[side].listed === 'open') this.unfinished--
-        else forgetMembers(side, node)
-        node[side].listed = report.more ? 'open' : 'whole'
-        if (report.more) this.unfinished++
+        const goesOn = node[side].listed === 'open'
+        const before = goesOn ? undefined : node.members
+        this.setListed(side, node, report.more ? 'open' : 'whole')
+        if (before !== undefined) this.forgetMissing(side, before, report.members)
         for (const { name, found } of report.members) this.noteFound(side, node.reach(name), found)
         this.noted++
       }
@@ -88,8 +88,30 @@ export class Overlay {
     const seen = node[side]
     seen.found = found
     if (found.kind === 'directory' || found.kind === 'problem') return
-    seen.listed = undefined
-    forgetMembers(side, node)
+    this.forgetBelow(side, node)
+  }
+
+  /** What was reported below members that a new listing has no more. Below those that stay it is as true as before. */
+  private forgetMissing(side: Side, members: ReadonlyMap<string, Node>, listed: readonly Member[]): void {
+    const names = new Set(listed.map(({ name }) => name))
+    for (const [name, member] of members) {
+      member[side].found = undefined
+      if (!names.has(name)) this.forgetBelow(side, member)
+    }
+  }
+
+  private forgetBelow(side: Side, node: Node): void {
+    this.setListed(side, node, undefined)
+    for (const member of node.members?.values() ?? []) {
+      member[side].found = undefined
+      this.forgetBelow(side, member)
+    }
+  }
+
+  private setListed(side: Side, node: Node, listed: Seen['listed']): void {
+    if (node[side].listed === 'open') this.unfinished--
+    node[side].listed = listed
+    if (listed === 'open') this.unfinished++
   }
 
   private reach(path: RelPath): Node {
@@ -129,17 +151,6 @@ class Node {
   }
 }
 
-function forgetMembers(side: Side, node: Node): void {
-  if (node.members === undefined) return
-  for (const member of node.members.values()) {
-    member[side].found = undefined
-    // Its own members' reports stay true only if the directory is still the same one, which its listing or its entry
-    // will say: a directory that came new is always listed after.
-  }
-}
-
-const emptyAgreement: AgreementTree = { agreement: undefined, names: () => [], member: () => emptyAgreement }
-
 /** One side's tree: reports where there are some, the agreement elsewhere. */
 class SideTree implements Tree {
   readonly found: Found
@@ -175,7 +186,7 @@ class SideTree implements Tree {
     const below = node?.members?.get(name)
     const gone =
       this.found.kind !== 'directory' || (node?.[side].listed === 'whole' && below?.[side].found === undefined)
-    return new SideTree(side, below, gone ? emptyAgreement : this.agreement.member(name), gone)
+    return new SideTree(side, below, gone ? noAgreement : this.agreement.member(name), gone)
   }
 }
 

@@ -11,9 +11,8 @@ import { type AgreementTree, type Touched, type Tree, wholeTouched } from '../co
  */
 export function overrule(path: RelPath, winner: Side, alpha: Tree, beta: Tree, rules: Rules): Decision[] {
   const loser = winner === 'alpha' ? beta : alpha
-  return reconcile(asAgreed(loser), alpha, beta, only(path), { ...rules, prefer: winner }).filter((decision) =>
-    isWithin(decision.path, path),
-  )
+  const chosen: Rules = { ...rules, prefer: winner, force: 'nobody', deciderAt: () => undefined }
+  return reconcile(asAgreed(loser), alpha, beta, only(path), chosen).filter((decision) => isWithin(decision.path, path))
 }
 
 function asAgreed(tree: Tree): AgreementTree {

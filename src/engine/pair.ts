@@ -1,24 +1,26 @@
 import { createHash } from 'node:crypto'
-import type { Archive, ArchiveFacts } from '../archive/archive.js'
+import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
 import { type ArchiveEdit, commitJob, encodeEdit, openArchive } from '../archive/commit.js'
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import type { PairConfig, RootConfig } from '../config/config.js'
 import type { Content } from '../core/content.js'
 import { Failure } from '../core/failure.js'
+import { goalOf } from '../core/judge.js'
 import { type AbsPath, absPath, isWithin, parentOf, type RelPath, rootPath } from '../core/path.js'
-import { scopeOf } from '../core/paths.js'
-import { ignorePredicate } from '../core/pattern.js'
 import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
+import type { Instant } from '../host/clock.js'
 import type { Host } from '../host/host.js'
 import { type Cursor, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { BytesWriter } from '../wire/bytes.js'
-import { oriented } from './agreed.js'
+import { oriented, propsOf } from './agreed.js'
 import { type CycleContext, runCycle } from './cycle.js'
 import { Opens } from './opens.js'
 import { Overlay } from './overlay.js'
 import type { PassOptions, PassResult } from './pass.js'
+import { rulesOf } from './rules-of.js'
+import { AskedCycles, type Steered } from './state.js'
 
 /** What a pair is made of. */
 export interface PairOptions {
@@ -57,7 +59,7 @@ export class PairBusy extends Failure {
  * One pair between its opening and its closing: both replicas open, the archive held, reports coming in. A link that drops
  * or a root that is in doubt ends it; the loop around it opens the next.
  */
-export class Pair {
+export class Pair implements Steered {
   private overlay = new Overlay()
   private readonly reached: Record<Side, number> = { alpha: 0, beta: 0 }
   private readonly current: Record<Side, boolean> = { alpha: false, beta: false }
@@ -67,6 +69,12 @@ export class Pair {
   private wake: () => void = () => {}
   private readonly recheck = new Set<RelPath>()
   private cycle = 0
+  private paused = false
+  private looking = 0
+  private inCycle = false
+  private readonly asked = new AskedCycles()
+  currentAt: Instant | undefined
+  lookedAt: Instant | undefined
 
   private constructor(
     private readonly options: PairOptions,
@@ -87,19 +95,16 @@ export class Pair {
    */
   static async open(options: PairOptions, held: HeldArchive, watch: boolean, stops: Stops): Promise<Pair> {
     const { config } = options
-    const replicas: Partial<Record<Side, Replica>> = {}
+    const [alpha, beta] = await Promise.allSettled([
+      options.connect(config.alpha, stops.connecting),
+      options.connect(config.beta, stops.connecting),
+    ])
     try {
-      const [alpha, beta] = await Promise.all(
-        (['alpha', 'beta'] as const).map(async (side) => {
-          const replica = await options.connect(config[side], stops.connecting)
-          replicas[side] = replica
-          return replica
-        }),
-      )
-      if (alpha === undefined || beta === undefined) throw new Error('unreachable')
-      return await Pair.openWith(options, held, { alpha, beta }, watch, stops.operations)
+      if (alpha.status === 'rejected') throw alpha.reason
+      if (beta.status === 'rejected') throw beta.reason
+      return await Pair.openWith(options, held, { alpha: alpha.value, beta: beta.value }, watch, stops.operations)
     } catch (error) {
-      await Promise.all([replicas.alpha?.close(), replicas.beta?.close()])
+      await Promise.all([alpha, beta].map((end) => (end.status === 'fulfilled' ? end.value.close() : undefined)))
       throw error
     }
   }
@@ -112,7 +117,7 @@ export class Pair {
     stop: AbortSignal,
   ): Promise<Pair> {
     const { config, host, emit } = options
-    const rules = rulesOf(config)
+    const rules = rulesOf(config.preferences)
     const view = viewOf(config)
     const digest = digestOf(config)
     const facts = held.archive.facts()
@@ -145,8 +150,9 @@ export class Pair {
       alphaCursor: facts?.alphaCursor,
       betaCursor: facts?.betaCursor,
       met: facts?.met ?? false,
+      batches: held.nextBatch(),
     }
-    const edits = pastEdits(sides, swapped)
+    const edits = pastEdits(sides, swapped, facts?.batches ?? Number.POSITIVE_INFINITY, rules)
     // The archive first: a marker that is behind is harmless, one that is ahead says that the archive is old.
     await host.workers.run(
       commitJob,
@@ -160,24 +166,28 @@ export class Pair {
       await replica.setGeneration(pair, generation)
     }
     emit({ event: 'pair-opened', pair: config.name, alpha: replicas.alpha.canonical, beta: replicas.beta.canonical })
-    return new Pair(options, sides, held, next, held.opensOf(host), rules, digest, stop)
+    return new Pair(options, sides, held, next, held.opens(), rules, digest, stop)
   }
 
   /**
    * One pass: everything that is open or was reported is looked at once. What the pass itself brought up (a file that
-   * changed meanwhile) gets two more tries.
+   * changed meanwhile) gets two more tries, what failed as many as `retry` says.
    */
   async pass(options: PassOptions): Promise<PassResult> {
     this.opens.wakeAll(this.options.host.clock.now())
-    let result = await this.once(options, true, true)
-    for (let again = 0; again < followUpsMax; again++) {
-      if (options.dryRun || result.halted !== undefined || this.stop.aborted) break
-      const due = this.opens.all().filter(({ why }) => why === 'superseded' || why === 'failed')
+    let result = await this.once(options, false, true)
+    const { retry } = this.options.config.preferences
+    for (let again = 0; again < Math.max(followUpsMax, retry); again++) {
+      // Where a person decides, what changed meanwhile is for the next time: nothing travels that nobody was asked about.
+      if (options.dryRun || options.decide !== undefined || result.halted !== undefined || this.stop.aborted) break
+      const isDue = ({ why }: OpenPath) =>
+        (why === 'superseded' && again < followUpsMax) || (why === 'failed' && again < retry)
+      const due = this.opens.all().filter(isDue)
       if (due.length === 0) break
       const paths = due.map(({ path }) => path)
       await Promise.all([this.sides.alpha.replica.rescan(paths), this.sides.beta.replica.rescan(paths)])
       this.opens.wakeAll(this.options.host.clock.now())
-      const more = await this.once({ dryRun: false }, true, true)
+      const more = await this.once({ dryRun: false }, false, true)
       result = {
         ...more,
         applied: result.applied + more.applied,
@@ -198,13 +208,21 @@ export class Pair {
     void this.rescanInTime()
     let first = true
     while (!finish.aborted && !this.stop.aborted) {
+      if (this.paused) {
+        await this.sleep(undefined, finish)
+        continue
+      }
       const due = this.opens.nextDueMs()
-      const ready = this.isCurrent && !this.overlay.isUnfinished && (first || !this.overlay.isEmpty)
+      const wanted = first || !this.overlay.isEmpty || !this.asked.isEmpty
+      const ready = this.isCurrent && !this.overlay.isUnfinished && wanted
       if (!ready && !(this.isCurrent && due !== undefined && due <= clock.now())) {
         await this.sleep(due === undefined ? undefined : Math.max(1, due - clock.now()), finish)
         continue
       }
-      const result = await this.once({ dryRun: false }, false, false)
+      if (!this.asked.isEmpty) this.opens.wakeAll(clock.now())
+      this.asked.begin()
+      const result = await this.once({ dryRun: false }, true, false)
+      if (!this.stop.aborted) this.asked.done(this.opens.all())
       // A cycle looks at what was touched; what was open before it is still to be told at the end.
       done({ ...result, ...this.opens.counts() })
       if (first) this.options.emit({ event: 'pair-current', pair: this.options.config.name })
@@ -215,14 +233,51 @@ export class Pair {
   /** Ends the activities of this life of the pair. The archive stays held. */
   async close(): Promise<void> {
     this.ending.abort(new Error('the pair is closed'))
+    this.asked.end()
     await Promise.all([this.sides.alpha.replica.close(), this.sides.beta.replica.close()])
   }
 
-  private get isCurrent(): boolean {
+  get isCurrent(): boolean {
     return this.current.alpha && this.current.beta
   }
 
-  private async once(options: PassOptions, haltIfEmptied: boolean, wait: boolean): Promise<PassResult> {
+  get isLooking(): boolean {
+    return this.looking > 0
+  }
+
+  get isBusy(): boolean {
+    return this.inCycle || !this.overlay.isEmpty
+  }
+
+  opened(): readonly OpenPath[] {
+    return this.opens.all()
+  }
+
+  pause(on: boolean): void {
+    this.paused = on
+    this.wake()
+  }
+
+  async rescan(): Promise<void> {
+    this.looking++
+    try {
+      await Promise.all([this.sides.alpha.replica.rescan([rootPath]), this.sides.beta.replica.rescan([rootPath])])
+    } finally {
+      this.looking--
+    }
+    this.lookedAt = this.options.host.clock.now()
+    this.opens.wakeAll(this.options.host.clock.now())
+    this.wake()
+  }
+
+  async flush(): Promise<readonly OpenPath[]> {
+    await this.rescan()
+    const cycle = this.asked.ask()
+    this.wake()
+    return await cycle
+  }
+
+  private async once(options: PassOptions, resident: boolean, wait: boolean): Promise<PassResult> {
     while (wait && !(this.isCurrent && !this.overlay.isUnfinished)) {
       if (this.stop.aborted) return stoppedResult
       await this.sleep(undefined, this.stop)
@@ -233,6 +288,7 @@ export class Pair {
     const taken = { ...this.reached }
     const recheck = [...this.recheck]
     this.recheck.clear()
+    this.inCycle = true
     const result = await runCycle(this.context(), {
       number: ++this.cycle,
       overlay,
@@ -244,7 +300,9 @@ export class Pair {
         return this.facts
       },
       options,
-      haltIfEmptied,
+      resident,
+    }).finally(() => {
+      this.inCycle = false
     })
     this.throwIfFailed()
     return result
@@ -273,6 +331,7 @@ export class Pair {
       alphaCursor: cursor(swapped ? 'beta' : 'alpha'),
       betaCursor: cursor(swapped ? 'alpha' : 'beta'),
       met: true,
+      batches: this.held.nextBatch(),
     }
   }
 
@@ -307,13 +366,11 @@ export class Pair {
           : repeat.fullScanSeconds * 1_000 * (0.75 + host.random.fraction() / 2)
       try {
         await host.clock.sleep(everyMs, this.ending.signal)
-        await Promise.all([this.sides.alpha.replica.rescan([rootPath]), this.sides.beta.replica.rescan([rootPath])])
+        await this.rescan()
       } catch (error) {
         this.fail(error)
         return
       }
-      this.opens.wakeAll(host.clock.now())
-      this.wake()
     }
   }
 
@@ -324,8 +381,11 @@ export class Pair {
         this.overlay.note(side, changes.reports)
         this.reached[side] = Math.max(this.reached[side], changes.sequence)
         if (changes.current) this.current[side] = true
+        if (this.isCurrent) this.currentAt ??= this.options.host.clock.now()
         this.wake()
       }
+      // Without its reports the root would be taken as unchanged for ever.
+      this.fail(new ReplicaFailure('not-answering', this.sides[side].replica.canonical, 'it has stopped reporting'))
     } catch (error) {
       this.fail(error)
     }
@@ -384,7 +444,6 @@ export class StaleArchive extends Failure {
 /** The archive of a pair while this process holds it. It outlives links and roots that come and go. */
 export class HeldArchive {
   private batch: number
-  private opens: Opens | undefined
 
   private constructor(
     readonly id: string,
@@ -421,7 +480,7 @@ export class HeldArchive {
     const archive = openArchive(host, answer.archive)
     const swapped = archive.facts()?.alpha === canonicals.beta && canonicals.alpha !== canonicals.beta
     // Batches are never numbered twice for one root: an intent of an earlier life must not be taken for ours.
-    const firstBatch = Number(host.clock.wallNs() / 1_000_000n) * 1_000
+    const firstBatch = Math.max(Number(host.clock.wallNs() / 1_000_000n) * 1_000, (archive.facts()?.batches ?? 0) + 1)
     return new HeldArchive(id, answer.archive, archive, swapped, directory, host, firstBatch)
   }
 
@@ -429,9 +488,9 @@ export class HeldArchive {
     return this.batch++
   }
 
-  opensOf(host: Host): Opens {
-    this.opens ??= new Opens(this.archive.opens(), host.random)
-    return this.opens
+  /** As they are written down: a commit that failed may have left a memory of more. */
+  opens(): Opens {
+    return new Opens(this.archive.opens(), this.host.random)
   }
 
   async close(): Promise<void> {
@@ -454,33 +513,38 @@ function checkIdentity(replica: Replica, opened: Opened, expected: string): void
   throw new ReplicaFailure(
     'in-doubt',
     replica.canonical,
-    (opened.fresh
-      ? 'it has lost its private folder .tandem: unmounted, emptied by somebody, or another directory. '
-      : 'another root stands there. ') +
-      'Nothing was done. Bring it back, or start this pair as if for the first time with -ignorearchives.',
+    opened.fresh
+      ? 'it has lost its private folder .tandem: it is unmounted, was emptied, or another directory stands there'
+      : 'another root stands there: its marker has another id',
   )
 }
 
 /**
  * Outcomes that an earlier lead was not told: both roots held these contents, so they are agreed, unless the machine that
- * supplied one went down since (it may have lost what it had sent).
+ * supplied one went down since (it may have lost what it had sent). Of batches before `batches` an earlier life of the pair
+ * has taken in what there was to take in: who tells of them only now tells of a past that later cycles have left behind.
  */
 function pastEdits(
   sides: Readonly<Record<Side, { readonly opened: Opened }>>,
   swapped: boolean,
+  batches: number,
+  rules: Rules,
 ): Uint8Array<ArrayBuffer> {
   const edits: ArchiveEdit[] = []
   const above = new Set<RelPath>()
   for (const side of ['alpha', 'beta'] as const) {
     const supplier = sides[otherSide(side)].opened.boot
-    for (const { outcome, supplier: then } of sides[side].opened.unacknowledged) {
-      if (outcome.kind !== 'done' || then !== supplier) continue
+    for (const { batch, outcome, supplier: then } of sides[side].opened.unacknowledged) {
+      if (batch < batches || outcome.kind !== 'done' || then !== supplier) continue
       const { path, content } = outcome
       if (content.kind === 'absent') {
         edits.push({ path, agreement: undefined })
         continue
       }
-      edits.push({ path, agreement: oriented({ content, alphaHolds: undefined, betaHolds: undefined }, swapped) })
+      // What is not compared was not agreed; what this side holds of it is known all the same.
+      const { goal, held } = { goal: goalOf(content, rules), held: propsOf(content) }
+      const holds = { alphaHolds: undefined, betaHolds: undefined, [`${side}Holds`]: held }
+      edits.push({ path, agreement: oriented({ content: goal, ...holds }, swapped) })
       // What leads to it is a directory on both sides, whether or not that had been written down.
       for (let at = path; at !== rootPath; at = parentOf(at)) above.add(parentOf(at))
     }
@@ -497,26 +561,15 @@ function pastEdits(
   return to.finish()
 }
 
-function rulesOf({ preferences }: PairConfig): Rules {
-  const ignored = ignorePredicate(preferences.ignore, preferences.ignorenot)
-  const scope = scopeOf(preferences.path)
-  return {
-    perms: preferences.perms,
-    times: preferences.times,
-    prefer: preferences.prefer,
-    skips: (path) => ignored(path) || !(scope.inScope(path) || scope.leadsToScope(path) || path === ''),
-  }
-}
-
 function viewOf({ preferences }: PairConfig): View {
   return { ignore: preferences.ignore, ignorenot: preferences.ignorenot, paths: preferences.path }
 }
 
 /** Of the preferences that decide what is seen or compared: with others, everything is looked at again. */
 function digestOf({ preferences }: PairConfig): string {
-  const { ignore, ignorenot, path, perms, times } = preferences
+  const { ignore, ignorenot, path, perms, times, links } = preferences
   return createHash('sha256')
-    .update(JSON.stringify([ignore, ignorenot, path, perms, times]))
+    .update(JSON.stringify([ignore, ignorenot, path, perms, times, links]))
     .digest('hex')
     .slice(0, 32)
 }

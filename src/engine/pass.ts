@@ -44,3 +44,6 @@ export interface PassOptions {
   /** One choice per item, in the order of the items; 'quit' leaves everything as it is. */
   decide?(items: readonly Item[]): Promise<readonly Choice[] | 'quit'>
 }
+
+/** Of a pass that had nothing to do, or did not begin. */
+export const nothing: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }

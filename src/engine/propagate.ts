@@ -36,6 +36,8 @@ export interface PropagateOptions {
   readonly batchesMax: number
   /** Stop handing out; what is in hand is finished. */
   readonly stop: AbortSignal
+  /** So many bytes more were taken in by the target, a pack at a time. */
+  sent(bytes: number): void
 }
 
 /**
@@ -69,7 +71,7 @@ async function handOut(
   for (const { operations, whole } of batchesOf(flow.operations, flow.isWhole)) {
     if (options.stop.aborted || failures.length > 0) break
     const batch = options.nextBatch()
-    const transferred = await transfer(flow, batch, operations)
+    const transferred = await transfer(flow, batch, operations, options.sent)
     const applied = flow.target.apply(batch, transferred.ready, whole ? flow.sourceBoot : noSupplier)
     const done = applied
       .then((outcomes) => settled({ batch, ...transferred.merge(outcomes) }))
@@ -91,7 +93,12 @@ interface Transferred {
   merge(outcomes: readonly Outcome[]): Omit<Settled, 'batch'>
 }
 
-async function transfer(flow: Flow, batch: number, operations: readonly Operation[]): Promise<Transferred> {
+async function transfer(
+  flow: Flow,
+  batch: number,
+  operations: readonly Operation[],
+  sent: (bytes: number) => void,
+): Promise<Transferred> {
   const wants: Want[] = []
   const numbered = operations.map((operation, at): Operation => {
     if (operation.op !== 'write-file') return operation
@@ -110,7 +117,9 @@ async function transfer(flow: Flow, batch: number, operations: readonly Operatio
           if (supplied.kind === 'whole') fingerprints.set(supplied.want, supplied.fingerprint)
           else refused.set(supplied.want, refusal(operation.path, supplied))
         }
-        if (pack.bytes.length > 0) await flow.target.stage(batch, pack)
+        const { length } = pack.bytes
+        if (length > 0) await flow.target.stage(batch, pack)
+        sent(length)
       }
     } finally {
       giveUp.abort()

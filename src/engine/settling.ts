@@ -42,6 +42,7 @@ export class Settling {
     for (const { path } of [...plan.alpha, ...plan.beta]) counts.set(path, (counts.get(path) ?? 0) + 1)
     const agreed: Settle[] = []
     const early: ArchiveEdit[] = []
+    const onAlpha = new Set(plan.alpha.map(({ path }) => path))
     for (const settle of decisions) {
       const left = counts.get(settle.path)
       if (left === undefined) agreed.push(settle)
@@ -49,7 +50,7 @@ export class Settling {
         this.pending.set(settle.path, { settle, left, alpha: settle.alpha, beta: settle.beta, broken: false })
         const { path, alpha, beta } = settle
         if (alpha.kind === 'directory' && beta.kind === 'directory')
-          early.push(passing(path, changedSide(plan, path) === 'alpha' ? alpha : beta))
+          early.push(passing(path, onAlpha.has(path) ? alpha : beta))
       }
     }
     if (agreed.length === 0 && early.length === 0) return
@@ -220,10 +221,6 @@ function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 
  */
 function passing(path: RelPath, content: Content): ArchiveEdit {
   return { path, agreement: { content, alphaHolds: undefined, betaHolds: undefined }, passing: true }
-}
-
-function changedSide(plan: Plan, path: RelPath): Side {
-  return plan.alpha.some((operation) => operation.path === path) ? 'alpha' : 'beta'
 }
 
 function byPath(one: ArchiveEdit, other: ArchiveEdit): number {

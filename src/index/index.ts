@@ -47,8 +47,7 @@ export class Index {
   }
 
   place(directoryId: number): DirectoryPlace | undefined {
-    const value = this.store.get(placeKey(directoryId))
-    return value === undefined ? undefined : decodePlace(value)
+    return placeOf(this.store, directoryId)
   }
 
   /** The last sequence that was given. */
@@ -109,6 +108,8 @@ export interface DirectoryPlace {
   readonly placed: number
   /** Sequence of the last change of membership or of a member. */
   readonly changed: number
+  /** Its members were never looked at as a whole: nothing may be concluded from a name that is not there. */
+  readonly unlisted: boolean
 }
 
 /** The id of the root directory itself; its own record is the entry '' of directory 0. */
@@ -145,26 +146,43 @@ export class IndexEdit {
 
   /**
    * A content that was not known: gets the next sequence. A directory that is not the one that was there (inode or birth)
-   * gets a new id, and all that was known below the old one is forgotten.
+   * gets a new id, and all that was known below the old one is forgotten: it is empty, as far as the caller knows.
    */
   put(directoryId: number, name: string, fields: RecordFields): IndexRecord {
     return this.putOver(directoryId, name, fields, this.at(directoryId, name))
   }
 
-  /** The same for a caller who has read `old`, what this transaction holds there. */
-  putOver(directoryId: number, name: string, fields: RecordFields, old: IndexRecord | undefined): IndexRecord {
+  /**
+   * The same for a caller who has read `old`, what this transaction holds there. `unlisted`: what is in a directory that came
+   * new is still to be found out.
+   */
+  putOver(
+    directoryId: number,
+    name: string,
+    fields: RecordFields,
+    old: IndexRecord | undefined,
+    unlisted = false,
+  ): IndexRecord {
     const sequence = ++this.sequence
     let id = 0
     if (fields.kind === 'directory') {
       const same = old?.kind === 'directory' && old.inode === fields.inode && old.birthNs === fields.birthNs
       id = same ? old.directoryId : directoryId === 0 ? this.rootId(old) : this.nextId++
-      if (!same) this.place(id, { parentId: directoryId, name, placed: sequence, changed: sequence })
+      if (!same) this.place(id, { parentId: directoryId, name, placed: sequence, changed: sequence, unlisted })
     }
     if (old !== undefined && old.directoryId !== 0 && old.directoryId !== id) this.forget(old.directoryId)
     const record = recordOf(fields, id, sequence)
     this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
     this.changed.set(directoryId, sequence)
     return record
+  }
+
+  /** Every member of the directory is recorded now. It gets a sequence of its own: a reader behind it lists the directory. */
+  markListed(directoryId: number): void {
+    const place = placeOf(this.transaction, directoryId)
+    if (place === undefined || !place.unlisted) return
+    const sequence = ++this.sequence
+    this.place(directoryId, { ...place, placed: sequence, changed: sequence, unlisted: false })
   }
 
   /** The same content with other stat facts: nobody hears of it. */
@@ -213,8 +231,8 @@ export class IndexEdit {
   /** Writes what is kept once per transaction; answers the sequences given. */
   finish(): { readonly first: number; readonly last: number } {
     for (const [directoryId, sequence] of this.changed) {
-      const value = this.transaction.get(placeKey(directoryId))
-      if (value !== undefined) this.place(directoryId, { ...decodePlace(value), changed: sequence })
+      const place = placeOf(this.transaction, directoryId)
+      if (place !== undefined) this.place(directoryId, { ...place, changed: Math.max(place.changed, sequence) })
     }
     if (this.sequence !== this.before) this.transaction.put(factKey('sequence'), numberBytes(this.sequence))
     this.transaction.put(factKey('next-id'), numberBytes(this.nextId))
@@ -304,6 +322,24 @@ function* members(from: Reader, directoryId: number): Iterable<IndexMember> {
 }
 
 function entryKey(directoryId: number, name: string): Uint8Array {
+  return asciiEntryKey(directoryId, name) ?? anyEntryKey(directoryId, name)
+}
+
+/** Almost every name is plain ASCII, and keys are made for each path that is looked at: no encoder is needed. */
+function asciiEntryKey(directoryId: number, name: string): Uint8Array | undefined {
+  const key = Buffer.allocUnsafe(7 + name.length)
+  key[0] = 0x65
+  key.writeUIntBE(directoryId, 1, 6)
+  let every = 0
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at)
+    every |= code
+    key[7 + at] = code
+  }
+  return every < 0x80 ? key : undefined
+}
+
+function anyEntryKey(directoryId: number, name: string): Uint8Array {
   const bytes = encodeName(name)
   const key = Buffer.allocUnsafe(7 + bytes.length)
   key[0] = 0x65
@@ -335,9 +371,16 @@ function numberBytes(value: number): Uint8Array {
   return bytes
 }
 
+function placeOf(from: Reader, directoryId: number): DirectoryPlace | undefined {
+  const value = from.get(placeKey(directoryId))
+  return value === undefined ? undefined : decodePlace(value)
+}
+
+/** | version u8 | unlisted u8 | directory that holds it u48 | placed u48 | changed u48 | name text | */
 function encodePlace(place: DirectoryPlace): Uint8Array {
   const to = new BytesWriter(32 + place.name.length)
   to.u8(1)
+  to.u8(place.unlisted ? 1 : 0)
   to.u48(place.parentId)
   to.u48(place.placed)
   to.u48(place.changed)
@@ -348,8 +391,9 @@ function encodePlace(place: DirectoryPlace): Uint8Array {
 function decodePlace(bytes: Uint8Array): DirectoryPlace {
   const from = new BytesReader(bytes)
   if (from.u8() !== 1) throw new Malformed('a directory place of an unknown version')
+  const unlisted = from.u8() !== 0
   const parentId = from.u48()
   const placed = from.u48()
   const changed = from.u48()
-  return { parentId, placed, changed, name: from.text(from.remaining()) }
+  return { parentId, placed, changed, unlisted, name: from.text(from.remaining()) }
 }

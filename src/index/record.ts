@@ -113,8 +113,7 @@ export function encodeRecord(record: IndexRecord): Uint8Array {
     writeProblemCode(to, record.problem.code)
     to.text(record.problem.detail)
   }
-  // Cut from the pool of Node: memory of its own would cost more than all of the above.
-  return Buffer.from(to.view())
+  return to.finishSmall()
 }
 
 /** @throws Malformed */

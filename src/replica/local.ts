@@ -36,6 +36,7 @@ export class LocalReplica implements Replica {
   private readonly staging = new Map<number, Staging>()
   private readonly inHand = new Set<Promise<unknown>>()
   private closed = false
+  private closing: Promise<void> | undefined
 
   constructor(
     readonly canonical: string,
@@ -53,13 +54,15 @@ export class LocalReplica implements Replica {
     this.root = root
     this.pair = request.pair
     this.session = new Session(root, request)
+    await root.enter(request.pair, this)
+    const generation = await root.generationOf(request.pair)
     await root.ready(request.watch)
     const { facts, index, place } = root
     return {
       rootId: facts.rootId,
       created: facts.created,
       fresh: facts.fresh,
-      generation: facts.generations[request.pair] ?? 0,
+      generation,
       boot: place.boot,
       index: index.id,
       run: index.run,
@@ -107,11 +110,11 @@ export class LocalReplica implements Replica {
     await workers.run(supplyOpenJob, { place: root.place, stream, wants }, order, number)
     try {
       // One pack is read ahead while the consumer is busy with this one.
-      let next = workers.run(supplyNextJob, { stream }, order, number)
+      let next = this.ahead(workers.run(supplyNextJob, { stream }, order, number))
       for (;;) {
         const { bytes, finished, ended, dirty } = await next
         root.mark(dirty)
-        if (!ended) next = workers.run(supplyNextJob, { stream }, order, number)
+        if (!ended) next = this.ahead(workers.run(supplyNextJob, { stream }, order, number))
         yield { bytes, finished }
         if (ended || signal.aborted) {
           if (!ended) await next.catch(() => undefined)
@@ -152,10 +155,20 @@ export class LocalReplica implements Replica {
     await this.hold(host.workers.run(acknowledgeJob, { place, pair: this.pair, batches }, 'small'))
   }
 
-  async close(): Promise<void> {
-    if (this.closed) return
+  /** Another life of the pair takes over. */
+  async retire(): Promise<void> {
     this.closed = true
     this.session?.end()
+    await this.applying
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeNow()
+    return this.closing
+  }
+
+  private async closeNow(): Promise<void> {
+    await this.retire()
     const { root } = this
     if (root === undefined) return
     await Promise.allSettled([...this.inHand])
@@ -164,6 +177,7 @@ export class LocalReplica implements Replica {
         .run(dropBatchJob, { place: root.place, pair: this.pair, batch }, 'bulk', batch)
         .catch(() => undefined)
     this.staging.clear()
+    root.leave(this.pair, this)
     await this.release(root)
   }
 
@@ -181,7 +195,7 @@ export class LocalReplica implements Replica {
       const order = operations.length > 64 ? 'small' : 'edit'
       const input = { place, pair: this.pair, batch, operations, supplier }
       const { outcomes, first, last, dirty } = await host.workers.run(applyJob, input, order, batch)
-      root.publish(this.others(outcomes), first, last, this.session)
+      root.publish(this.others(outcomes), [{ first, last }], this.session)
       root.mark(dirty)
       if (operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
       // What was seen before these operations must be told before their outcomes: the lead takes what it is told later
@@ -222,6 +236,12 @@ export class LocalReplica implements Replica {
       this.staging.set(batch, staging)
     }
     return staging
+  }
+
+  /** Work that is awaited later, or never: what goes wrong with it meanwhile is told then. */
+  private ahead<T>(work: Promise<T>): Promise<T> {
+    work.catch(() => undefined)
+    return work
   }
 
   private hold<T>(work: Promise<T>): Promise<T> {

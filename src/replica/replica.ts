@@ -83,7 +83,7 @@ export interface OpenRequest {
   readonly pair: string
   readonly cursor: Cursor | undefined
   readonly view: View
-  /** Make the root if it is absent: the pair has no archive yet. Its parent must exist. */
+  /** Make the root and its marker if they are absent: the pair has no archive yet. Its parent must exist. */
   readonly create: boolean
   /** Keep watching; without it one scan by `open`, and `changes` goes on only with what rescan and apply find. */
   readonly watch: boolean

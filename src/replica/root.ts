@@ -2,20 +2,22 @@ import { createHash } from 'node:crypto'
 import { type AbsPath, absPath, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Host } from '../host/host.js'
-import type { Watch, WatchBatch } from '../host/watcher.js'
+import type { WatcherChoice } from '../host/watcher.js'
 import type { Emit } from '../status/event.js'
 import { BytesReader } from '../wire/bytes.js'
 import { readReports } from '../wire/report.js'
 import { Holds } from './holds.js'
+import { generationJob } from './jobs/generation.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
 import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
 import { unacknowledgedJob } from './jobs/past.js'
 import type { RootPlace } from './jobs/place.js'
 import { recoverJob } from './jobs/recover.js'
-import type { ScanOutput } from './jobs/scan.js'
+import type { ScanOutput, Span } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
 import type { PastOutcome } from './replica.js'
 import { Scanning } from './scanning.js'
+import { Watching } from './watching.js'
 import { Watermark } from './watermark.js'
 
 export interface LocalRootOptions {
@@ -25,6 +27,8 @@ export interface LocalRootOptions {
   /** The agent's state directory: the index lies in it. */
   readonly stateDir: AbsPath
   readonly create: boolean
+  /** auto if not given. */
+  readonly watcher?: WatcherChoice | undefined
 }
 
 /** Who wants to hear of changes. `origin`: they come from operations that this listener ordered itself. */
@@ -36,6 +40,12 @@ export interface RootListener {
   failed(error: unknown): void
 }
 
+/** Who changes the root for a pair. */
+export interface Reader {
+  /** Takes in nothing more; resolves when what is being applied is over. */
+  retire(): Promise<void>
+}
+
 /**
  * One root of this machine while an agent keeps it: one index, one watcher and one scan, shared by everybody who works with
  * the root. Opened once; every pair and every peer of the root has a LocalReplica on it.
@@ -43,12 +53,15 @@ export interface RootListener {
 export class LocalRoot {
   readonly holds = new Holds()
   private readonly listeners = new Set<RootListener>()
+  private readonly readers = new Map<string, Reader>()
   private readonly watermark: Watermark
   private readonly scanning: Scanning
-  private watch: Watch | undefined
-  private watching: Promise<void> | undefined
+  private readonly watching: Watching
+  /** The last full scan; and the first that began after the root was watched. */
   private scanned: Promise<void> | undefined
-  private unwatched: readonly RelPath[] = []
+  private covered: Promise<void> | undefined
+  /** A full scan that waits for the one before it to end. */
+  private waiting: Promise<void> | undefined
   private readonly ending = new AbortController()
   private sweeping = false
   private failure: { readonly error: unknown } | undefined
@@ -70,6 +83,12 @@ export class LocalRoot {
       (error) => this.fail(error),
       () => [...this.listeners].some((listener) => listener.isListening),
     )
+    this.watching = new Watching(host, options.emit, place, facts.filesystem, options.watcher ?? 'auto', {
+      mark: (paths) => this.scanning.mark(paths),
+      scan: (scopes) => this.scanning.scan(scopes),
+      everything: () => this.everything(),
+      fail: (error) => this.fail(error),
+    })
   }
 
   /** @throws ReplicaFailure, StoreFailure */
@@ -123,6 +142,33 @@ export class LocalRoot {
   }
 
   /**
+   * What the marker says of the pair now. A root that is not the one that was opened any more is opened anew by the next who
+   * needs it: something was mounted over it, or it came back from under a mount.
+   */
+  async generationOf(pair: string): Promise<number> {
+    try {
+      return await this.host.workers.run(generationJob, { place: this.place, pair }, 'edit')
+    } catch (error) {
+      this.fail(error)
+      throw error
+    }
+  }
+
+  /**
+   * `reader` works for the pair from now on. Whoever did before changes nothing more when this resolves: what it did after
+   * the past was told would be told to nobody, or long after it has been left behind.
+   */
+  async enter(pair: string, reader: Reader): Promise<void> {
+    const before = this.readers.get(pair)
+    this.readers.set(pair, reader)
+    await before?.retire()
+  }
+
+  leave(pair: string, reader: Reader): void {
+    if (this.readers.get(pair) === reader) this.readers.delete(pair)
+  }
+
+  /**
    * Brings the index up to what is there: by a full scan the first time, after that by what the watcher says, if there is one.
    * With `watch` the watcher is started first, so that nothing falls between.
    */
@@ -137,17 +183,19 @@ export class LocalRoot {
   }
 
   private async upToDate(watch: boolean): Promise<void> {
-    if (watch) {
-      this.watching ??= this.startWatching()
-      await this.watching
-    }
-    if (this.watch !== undefined && this.scanned !== undefined) {
-      await this.scanned
-      await this.flush()
+    if (!watch && !this.watching.isOn) {
+      await this.everything()
       return
     }
-    this.scanned = this.fullScan()
+    await this.watching.start()
+    if (this.covered === undefined) {
+      this.covered = this.everything()
+      await this.covered
+      return
+    }
+    await this.covered
     await this.scanned
+    await this.flush()
   }
 
   listen(listener: RootListener): () => void {
@@ -156,8 +204,20 @@ export class LocalRoot {
     return () => this.listeners.delete(listener)
   }
 
-  /** Everything in the root is looked at. */
-  async fullScan(): Promise<void> {
+  /** Everything is looked at by a scan that begins after the call. However many ask for one, a single one waits. */
+  private everything(): Promise<void> {
+    if (this.waiting !== undefined) return this.waiting
+    const before = this.scanned ?? Promise.resolve()
+    const begin = () => {
+      this.waiting = undefined
+      return this.fullScan()
+    }
+    this.waiting = before.then(begin, begin)
+    this.scanned = this.waiting
+    return this.waiting
+  }
+
+  private async fullScan(): Promise<void> {
     const { host, emit } = this.options
     const startedMs = host.clock.now()
     emit({ event: 'scan-started', root: this.path })
@@ -168,15 +228,22 @@ export class LocalRoot {
 
   /** Looks at and below the scopes; what was found has been handed on when it resolves. */
   async rescan(scopes: readonly RelPath[]): Promise<void> {
-    if (scopes.includes(rootPath)) await this.watch?.drain()
-    await this.scanning.scan(scopes)
+    if (scopes.includes(rootPath)) await this.watching.drain()
+    try {
+      await this.scanning.scan(scopes)
+    } catch (error) {
+      // What the scan had found before it failed was told to nobody.
+      this.fail(error)
+      throw error
+    }
   }
 
   /** Everything that was written before the call has been seen. */
   async flush(): Promise<void> {
-    await this.watch?.drain()
+    await this.watching.drain()
     await this.scanning.settle()
-    if (this.unwatched.length > 0) await this.scanning.scan(this.unwatched)
+    const { blind } = this.watching
+    if (blind.length > 0) await this.scanning.scan(blind)
   }
 
   /** Scans that began before the call are over: their reports may have been left out, as nobody listened. */
@@ -190,8 +257,8 @@ export class LocalRoot {
   }
 
   /** Changes that a job recorded; `origin` does not hear of its own. */
-  publish(reports: readonly Report[], first: number, last: number, origin: RootListener | undefined): void {
-    this.watermark.pass(first, last)
+  publish(reports: readonly Report[], spans: readonly Span[], origin: RootListener | undefined): void {
+    for (const { first, last } of spans) this.watermark.pass(first, last)
     for (const listener of this.listeners) listener.changed(listener === origin ? [] : reports, this.watermark.sequence)
   }
 
@@ -205,7 +272,7 @@ export class LocalRoot {
   async close(): Promise<void> {
     const { host } = this.options
     this.ending.abort(new Error('the root is closed'))
-    await this.watch?.close()
+    await this.watching.close()
     await this.scanning.close()
     await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane).catch(() => undefined)
     await host.workers.run(closeRootJob, { root: this.path, folder: this.place.folder }, 'bulk', rootLane)
@@ -225,49 +292,7 @@ export class LocalRoot {
   }
 
   private found(output: ScanOutput): void {
-    this.publish(readReports(new BytesReader(output.reports)), output.first, output.last, undefined)
-  }
-
-  private async startWatching(): Promise<void> {
-    this.watch = await this.options.host.watcher.watch(this.path, (batch) => this.heard(batch))
-  }
-
-  private heard(batch: WatchBatch): void {
-    if (batch.unwatched.length !== this.unwatched.length) this.degrade(batch.unwatched)
-    if (batch.lost) {
-      this.scanned = this.fullScan()
-      this.scanned.catch((error: unknown) => this.fail(error))
-    } else if (batch.dirty.length > 0) this.scanning.mark(batch.dirty)
-    if (batch.gone) this.checkAfterLoss()
-  }
-
-  private degrade(unwatched: readonly RelPath[]): void {
-    const before = this.unwatched.length
-    this.unwatched = unwatched
-    if (unwatched.length === 0) return
-    this.options.emit({
-      event: 'watch-degraded',
-      root: this.path,
-      paths: unwatched,
-      detail:
-        'the limit of watches is reached, these are polled; raise it with: sysctl fs.inotify.max_user_watches=1048576',
-    })
-    if (before === 0) void this.poll().catch((error: unknown) => this.fail(error))
-  }
-
-  private async poll(): Promise<void> {
-    while (!this.ending.signal.aborted && this.unwatched.length > 0) {
-      await this.host.clock.sleep(pollMs, this.ending.signal).catch(() => undefined)
-      if (!this.ending.signal.aborted && this.unwatched.length > 0) await this.scanning.scan(this.unwatched)
-    }
-  }
-
-  /** The root itself moved or went: the next scan finds out what stands at its path, and fails if it is not the root. */
-  private checkAfterLoss(): void {
-    this.fullScan().then(
-      () => this.fail(new Error('the watch on the root was lost')),
-      (error: unknown) => this.fail(error),
-    )
+    this.publish(readReports(new BytesReader(output.reports)), output.spans, undefined)
   }
 
   private fail(error: unknown): void {
@@ -285,8 +310,6 @@ export class LocalRoot {
 export const rootLane = 0
 /** The second look at what came out of an exchange comes at least a second after the first. */
 const sweepAfterMs = 1_100
-/** Subtrees that cannot be watched are scanned this often. */
-const pollMs = 5_000
 
 function hashOf(path: AbsPath): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 32)

@@ -13,6 +13,8 @@ import { type ScanOutput, type ScanTarget, scanJob } from './jobs/scan.js'
  */
 export class Scanning {
   private readonly dirty = new DirtyScopes()
+  /** Directories to be listed, beside the scopes. */
+  private readonly listings = new Set<RelPath>()
   /** Files somebody is writing: looked at when they are closed, or at the time given, as they are then. */
   private readonly unsettled = new Map<RelPath, number>()
   private readonly restless = new Map<RelPath, Restless>()
@@ -40,7 +42,8 @@ export class Scanning {
       if (closed) this.unsettled.delete(path)
       else if (this.unsettled.has(path)) continue
       const due = depth === 'entry' ? this.putsOffUntil(path, now) : undefined
-      this.dirty.add(path, depth, due)
+      if (depth === 'members') this.listings.add(path)
+      this.dirty.add(path, depth === 'members' ? 'entry' : depth, due)
       if (due === undefined) this.firstDirty ??= now
     }
     this.lastDirty = now
@@ -131,7 +134,11 @@ export class Scanning {
     const taken = this.dirty.take(now)
     this.firstDirty = undefined
     if (taken.length === 0) return 0
-    return this.scanScopes(taken, taken.length <= editPathsMax ? 'edit' : 'small')
+    const listings = [...this.listings].map((path) => targetOf(path, false))
+    this.listings.clear()
+    const order = taken.length <= editPathsMax ? 'edit' : 'small'
+    const looked = await this.scanScopes(taken, order)
+    return listings.length === 0 ? looked : looked + (await this.run(listings, order, false, () => {}))
   }
 
   private async scanScopes(scopes: readonly DirtyScope[], order: Order): Promise<number> {

@@ -1,10 +1,14 @@
 import type { RelPath } from '../core/path.js'
 import type { ProblemCode } from '../core/report.js'
 import type { Side } from '../core/side.js'
+import type { Version } from './version.js'
 
 export type { Side }
 
-/** Facts, past tense; log, terminal and metrics are folds over this one stream. `pair` is the pair's name. */
+/**
+ * Facts, past tense; log, terminal and metrics are folds over this one stream. `pair` is the pair's name. The fields are plain
+ * JSON, and docs/events.md tells of every one of them.
+ */
 export type AgentEvent =
   | { readonly event: 'pair-opened'; readonly pair: string; readonly alpha: string; readonly beta: string }
   | { readonly event: 'pair-halted'; readonly pair: string; readonly code: string; readonly detail: string }
@@ -33,7 +37,17 @@ export type AgentEvent =
       readonly what: 'created' | 'replaced' | 'removed' | 'properties'
       readonly bytes: number
     }
-  | { readonly event: 'conflict-found'; readonly pair: string; readonly path: RelPath; readonly detail: string }
+  /** File content on its way to `to` in this cycle so far, about; at most ten times a second. */
+  | { readonly event: 'transfer-progressed'; readonly pair: string; readonly to: Side; readonly bytes: number }
+  | {
+      readonly event: 'conflict-found'
+      readonly pair: string
+      readonly path: RelPath
+      readonly detail: string
+      /** What each side holds. */
+      readonly alphaVersion?: Version
+      readonly betaVersion?: Version
+    }
   | {
       readonly event: 'problem-found'
       readonly pair: string
@@ -53,6 +67,32 @@ export type AgentEvent =
       readonly durationMs: number
     }
   | { readonly event: 'pair-current'; readonly pair: string }
+  /** What a dry run would do at a path; bytes that would travel. */
+  | {
+      readonly event: 'change-planned'
+      readonly pair: string
+      readonly path: RelPath
+      readonly to: Side | 'both'
+      /** What happened on each side since they last agreed: 'new file', 'changed', 'deleted', 'props' ...; '' for nothing. */
+      readonly alpha: string
+      readonly beta: string
+      readonly bytes: number
+    }
+  /** The end of one pass, or of a resident pair: what was done in it, and what is left for somebody to look at. */
+  | {
+      readonly event: 'pass-finished'
+      readonly pair: string
+      readonly copied: number
+      readonly deleted: number
+      readonly properties: number
+      readonly conflicts: number
+      readonly problems: number
+      readonly bytes: number
+      readonly durationMs: number
+      readonly exitCode: number
+    }
+  /** Some files of the root have several names, `path` for one; each name is kept equal as a file of its own. */
+  | { readonly event: 'hard-links-found'; readonly root: string; readonly path: RelPath }
   | { readonly event: 'link-opened'; readonly peer: string }
   | {
       readonly event: 'link-lost'

@@ -47,7 +47,8 @@ export async function openLog(file: string | undefined): Promise<Log> {
   let closed = false
   return {
     write: (event) => {
-      if (!closed) logger[levelOf(event)](event)
+      // How far a transfer has come is for who looks on.
+      if (!closed && event.event !== 'transfer-progressed') logger[levelOf(event)](event)
     },
     reopen: () => {
       if (file !== undefined) destination.reopen()
@@ -94,6 +95,7 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
       return 'warn'
     case 'scan-started':
     case 'cycle-started':
+    case 'transfer-progressed':
       return 'debug'
     default:
       return 'info'

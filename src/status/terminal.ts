@@ -1,8 +1,9 @@
 import { unreachable } from '../core/assert.js'
 import type { RelPath } from '../core/path.js'
-import { bytesText, durationText } from './amounts.js'
+import { bytesText, durationText, secondText } from './amounts.js'
 import { escapeName, escapeText } from './escape.js'
 import type { AgentEvent, Side } from './event.js'
+import type { Version } from './version.js'
 
 /** What a person at a terminal is told of an event, on one line; undefined for what would only be noise there. */
 export function lineOf(event: AgentEvent): string | undefined {
@@ -15,6 +16,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return 'going on'
     case 'scan-started':
     case 'cycle-started':
+    case 'transfer-progressed':
+    case 'pass-finished':
       return undefined
     case 'scan-finished':
       return `looked at ${escapeText(event.root)}: ${event.paths} paths in ${durationText(event.durationMs)}`
@@ -23,13 +26,17 @@ export function lineOf(event: AgentEvent): string | undefined {
     case 'path-applied':
       return `${arrowTo(event.to)} ${event.what.padEnd(10)} ${nameText(event.path)}${event.bytes > 0 ? ` (${bytesText(event.bytes)})` : ''}`
     case 'conflict-found':
-      return `<-?-> conflict   ${nameText(event.path)}${event.detail === '' ? '' : `: ${escapeText(event.detail)}`}`
+      return `<-?-> conflict   ${nameText(event.path)}${versionsText(event)}`
     case 'problem-found':
       return `error ${event.code.padEnd(10)} ${nameText(event.path)} on ${event.side}: ${escapeText(event.detail)}`
     case 'cycle-committed':
       return event.applied + event.conflicts + event.problems === 0 ? undefined : committedText(event)
     case 'pair-current':
       return 'in sync'
+    case 'change-planned':
+      return `${event.to === 'both' ? '<--->' : arrowTo(event.to)} planned    ${nameText(event.path)}`
+    case 'hard-links-found':
+      return hardLinkText(event.root, event.path)
     case 'link-opened':
       return `connected to ${escapeText(event.peer)}`
     case 'link-lost':
@@ -49,6 +56,30 @@ export function lineOf(event: AgentEvent): string | undefined {
     default:
       return unreachable(event)
   }
+}
+
+/** Said once of a root. */
+export function hardLinkText(root: string, path: string): string {
+  return `note: files in ${escapeText(root)} have several names (hard links), ${escapeName(path)} for one: each name is kept equal as a file of its own`
+}
+
+/** ': alpha changed (12 bytes, 2026-01-31 12:00:00), beta deleted', or the detail where the versions are not known. */
+function versionsText({
+  detail,
+  alphaVersion,
+  betaVersion,
+}: AgentEvent & { readonly event: 'conflict-found' }): string {
+  if (alphaVersion === undefined || betaVersion === undefined) return detail === '' ? '' : `: ${escapeText(detail)}`
+  // What a preference forbids is told beside it; that both sides changed is what the versions say.
+  const why = detail === '' || detail.includes('<-?->') ? '' : `; ${escapeText(detail)}`
+  return `: alpha ${versionText(alphaVersion)}, beta ${versionText(betaVersion)}${why}`
+}
+
+function versionText({ change, sizeBytes, mtimeNs }: Version): string {
+  const what = change === '' ? 'unchanged' : change
+  if (sizeBytes === undefined) return what
+  const time = mtimeNs === undefined ? undefined : secondText(BigInt(mtimeNs))
+  return `${what} (${bytesText(sizeBytes)}${time === undefined ? '' : `, ${time}`})`
 }
 
 /** Alpha is left, beta right, as in a plan. */

@@ -123,6 +123,7 @@ const facts: ArchiveFacts = {
   alphaCursor: { index: '03'.repeat(16), run: '04'.repeat(16), sequence: 99, view: 'x' },
   betaCursor: undefined,
   met: true,
+  batches: 1_700_000_000_000_001,
 }
 
 function editOf(path: string, content: Content | undefined): ArchiveEdit {

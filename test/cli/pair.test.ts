@@ -122,6 +122,14 @@ test('the profile comes first, the command line over it', async () => {
   })
 })
 
+test('a mirror is the first root, forced, and may be said twice', async () => {
+  for (const more of ['', ' -force /a']) {
+    const { ended, seen } = await typed(`sync /a /b --mirror${more}`, equal)
+    expect(await ended).toBe(0)
+    expect(seen.config?.pairs[0]?.preferences).toMatchObject({ force: 'alpha', prefer: 'nobody' })
+  }
+})
+
 test('repeat makes a watch of a sync, and asks nobody', async () => {
   const { ended, seen } = await typed('sync /a /b --repeat watch+7 --logfile /dev/null', equal)
   await vi.waitFor(() => expect(seen.asked).toEqual(['run']))
@@ -139,6 +147,9 @@ const refused: [string, string, number, RegExp][] = [
   ['a profile that is not there', '--profile /nowhere/p', 3, /\/nowhere\/p/],
   ['a root of another kind', '/a ssh://h/b', 3, /ssh/],
   ['repeat in a dry run', '/a /b --dry-run --repeat 5', 64, /one pass/],
+  ['a mirror of both roots', '/a /b --mirror --force /b', 64, /leave one of them out/],
+  ['a mount point that is ignored', '/a /b -mountpoint d/e -ignore Path\td', 3, /neither ignored nor/],
+  ['a mount point that path leaves out', '/a /b -mountpoint d -path e', 3, /neither ignored nor/],
 ]
 test.each(refused)('refused before anything is opened: %s', async (_, line, code, message) => {
   const { ended, seen } = await typed(`sync ${line}`, equal)

@@ -28,6 +28,9 @@ const good: [string, string][] = [
   ['a b --state-dir s --secret-file k', 'sync a b state:s secret:k'],
   ['a b -state-dir s', 'sync a b state:s'],
   ['a b --dry-run', 'sync a b dry'],
+  ['a b --mirror', 'sync a b mirror'],
+  ['watch a b -mirror', 'watch a b mirror'],
+  ['a b -links false -nodeletion b', 'sync a b links=false nodeletion=b'],
   ['-- -a -b', 'sync -a -b'],
   ['sync -- -a -b', 'sync -a -b'],
   ['a -', 'sync a -'],
@@ -76,7 +79,7 @@ const bad: [string, string, number, RegExp][] = [
   ['keygen with preferences', 'keygen laptop --out k --times', 64, /keygen takes no --times/],
   ['what is not built', 'a b --merge x', 3, /'merge'/],
   ['what is not built, with one dash and bare', 'a b -fat', 3, /'fat'/],
-  ['what is not built, without its value', 'a b -force', 3, /'force'/],
+  ['what is not built, without its value', 'a b -atomic', 3, /'atomic'/],
   ['an alias of what is not built', 'a b -backuplocation local', 3, /'backuplocation'/],
   ['a command that is to come', 'status', 3, /'status'.*\.\/status/],
   ['a command that is to come, with roots', 'log b', 3, /'log'/],
@@ -121,6 +124,7 @@ function spoken(line: CommandLine): string {
         ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`]),
         ...(line.secretFile === undefined ? [] : [`secret:${line.secretFile}`]),
         ...(line.dryRun ? ['dry'] : []),
+        ...(line.mirror ? ['mirror'] : []),
       ].join(' ')
   }
 }

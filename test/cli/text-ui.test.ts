@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Item } from '../../src/agent/agent-types.js'
-import { planLines, summaryLines } from '../../src/cli/layout.js'
+import { planLines, residentSummaryLines, summaryLines } from '../../src/cli/layout.js'
 import { keysOf, TextUi } from '../../src/cli/text-ui.js'
 import { absent, type Content } from '../../src/core/content.js'
 import { relPath } from '../../src/core/path.js'
 import type { Found } from '../../src/core/report.js'
+import { Tally } from '../../src/status/tally.js'
 
 const names = { alpha: 'a.tmp', beta: 'b.tmp' }
 const file: Content = { kind: 'file', fingerprint: undefined, sizeBytes: 9, props: { mode: 0o644, mtimeNs: undefined } }
@@ -146,12 +147,30 @@ test('names in a plan are safe to show', () => {
 
 const result = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
 test('the summary', () => {
-  expect(summaryLines(result)).toEqual(['Nothing to do: replicas have been fully synchronized; all files are equal.'])
-  expect(summaryLines({ ...result, applied: 1, bytes: 9, items: [c] })).toEqual([
-    'Synchronization complete  (1 item transferred, 0 skipped, 0 failed; 9 bytes)',
+  const tally = new Tally()
+  expect(summaryLines(result, tally, 7)).toEqual([
+    'Nothing to do: replicas have been fully synchronized; all files are equal.',
   ])
-  expect(summaryLines({ ...result, applied: 2, skipped: 1, items: [a, c, h] })).toEqual([
+  tally.note({ event: 'path-applied', pair: 'p', path: relPath('c'), to: 'alpha', what: 'created', bytes: 9 })
+  expect(summaryLines({ ...result, applied: 1, bytes: 9, items: [c] }, tally, 1_500)).toEqual([
+    'Synchronization complete  (1 item transferred, 0 skipped, 0 failed)',
+    '  1 copied, 0 deleted, 0 conflicts, 0 problems; 9 bytes in 1.5 s',
+  ])
+  tally.note({ event: 'path-applied', pair: 'p', path: relPath('a'), to: 'beta', what: 'removed', bytes: 0 })
+  tally.note({ event: 'path-applied', pair: 'p', path: relPath('d'), to: 'beta', what: 'properties', bytes: 0 })
+  tally.note({ event: 'hard-links-found', root: '/a', path: relPath('x\x1b') })
+  expect(summaryLines({ ...result, applied: 3, skipped: 1, failed: 1, items: [a, c, h] }, tally, 65_000)).toEqual([
+    'note: files in /a have several names (hard links), x\\x1b for one: each name is kept equal as a file of its own',
     '  skipped: d/h (new on both sides)',
-    'Synchronization incomplete  (2 items transferred, 1 skipped, 0 failed; 0 bytes)',
+    'Synchronization incomplete  (3 items transferred, 1 skipped, 1 failed)',
+    '  1 copied, 1 deleted, 1 with new properties, 1 conflict, 1 problem; 9 bytes in 1 min 5 s',
+  ])
+})
+
+test('the summary of a resident pair', () => {
+  const tally = new Tally()
+  expect(residentSummaryLines({ ...result, skipped: 2 }, tally, 7_265_000)).toEqual([
+    'left as it is: 2 skipped, 0 failed',
+    '  0 copied, 0 deleted; 0 bytes in 2 h 1 min',
   ])
 })

@@ -32,7 +32,7 @@ describe('the table', () => {
 
   test('has built what this version promises', () => {
     const promised =
-      'ignore ignorenot path prefer batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives root log logfile version help'
+      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial links maxsizethreshold mountpoint retry batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives root log logfile version help'
     expect(
       builtPreferences()
         .map((one) => one.name)
@@ -54,6 +54,19 @@ test('what nobody asked for', () => {
     ignorenot: [],
     path: [],
     prefer: 'nobody',
+    force: 'nobody',
+    preferpartial: [],
+    forcepartial: [],
+    nocreation: [],
+    noupdate: [],
+    nodeletion: [],
+    nocreationpartial: [],
+    noupdatepartial: [],
+    nodeletionpartial: [],
+    mountpoint: [],
+    links: true,
+    maxsizethreshold: -1,
+    retry: 0,
     batch: false,
     times: true,
     perms: 0o1777,
@@ -90,7 +103,7 @@ const good: [string, [string, string][], Partial<Preferences>][] = [
   ['all bits', [['perms', '-1']], { perms: 0o7777 }],
   ['threads', [['maxthreads', '7']], { maxthreads: 7 }],
   ['every n seconds', [['repeat', '30']], { repeat: { kind: 'every', seconds: 30 } }],
-  ['on events', [['repeat', 'watch']], { repeat: { kind: 'watch', fullScanSeconds: 600 } }],
+  ['on events', [['repeat', 'watch']], { repeat: { kind: 'watch', fullScanSeconds: 3_600 } }],
   ['on events and every n seconds', [['repeat', 'watch+60']], { repeat: { kind: 'watch', fullScanSeconds: 60 } }],
   [
     'nested paths become the outermost',
@@ -151,6 +164,55 @@ const good: [string, [string, string][], Partial<Preferences>][] = [
   ['a remote root as given', [['prefer', 'wss://nas/pics']], { prefer: 'beta' }],
   ['a remote root with its port', [['prefer', 'wss://nas:4242/pics']], { prefer: 'beta' }],
   ['a remote root by its host', [['prefer', 'nas']], { prefer: 'beta' }],
+  ['a root that wins every difference', [['force', 'photos']], { force: 'alpha', prefer: 'nobody' }],
+  ['the newer one wins every difference', [['force', 'newer']], { force: 'newer' }],
+  [
+    'who wins some paths, in the order given',
+    [
+      ['preferpartial', 'Name *.txt -> newer'],
+      ['preferpartial', 'Path a -> b -> pics'],
+    ],
+    {
+      preferpartial: [
+        { pattern: 'Name *.txt -> newer', value: 'newer' },
+        { pattern: 'Path a -> b -> pics', value: 'beta' },
+      ],
+    },
+  ],
+  [
+    'who wins every difference at some paths',
+    [['forcepartial', 'BelowPath a -> /home/u/photos']],
+    { forcepartial: [{ pattern: 'BelowPath a -> /home/u/photos', value: 'alpha' }] },
+  ],
+  [
+    'a restriction of both roots, one given twice',
+    [
+      ['nodeletion', 'photos'],
+      ['nodeletion', 'nas'],
+      ['nodeletion', '/home/u/photos'],
+    ],
+    { nodeletion: ['alpha', 'beta'] },
+  ],
+  ['a restriction of updates', [['noupdate', 'wss://nas/pics']], { noupdate: ['beta'] }],
+  ['a restriction of creations', [['nocreation', 'photos']], { nocreation: ['alpha'] }],
+  [
+    'a restriction of some paths',
+    [['noupdatepartial', 'BelowPath a -> nas']],
+    { noupdatepartial: [{ pattern: 'BelowPath a -> nas', value: 'beta' }] },
+  ],
+  ['links left alone', [['links', 'false']], { links: false }],
+  ['links as everywhere', [['links', 'default']], { links: true }],
+  ['a largest size', [['maxsizethreshold', '100']], { maxsizethreshold: 100 }],
+  ['no largest size', [['maxsizethreshold', '-5']], { maxsizethreshold: -5 }],
+  [
+    'mount points',
+    [
+      ['mountpoint', 'usb/'],
+      ['mountpoint', './a/b'],
+    ],
+    { mountpoint: ['usb', 'a/b'] as never },
+  ],
+  ['more tries', [['retry', '3']], { retry: 3 }],
 ]
 test.each(good)('preferences: %s', (_, given, becomes) => {
   expect(parsed(...given)).toMatchObject(becomes)
@@ -173,6 +235,17 @@ const bad: [string, [string, string], RegExp][] = [
   ['a third root', ['prefer', '/home/v'], /photos\/ or wss:\/\/nas\/pics/],
   ['what both roots end with', ['prefer', 's'], /one of the roots/],
   ['no root', ['prefer', ''], /one of the roots/],
+  ['a third root that is forced', ['force', '/home/v'], /^here: force = \/home\/v: force is newer, older, or one of/],
+  ['a side by its time', ['nodeletion', 'newer'], /nodeletion is one of the roots: photos\/ or wss:\/\/nas\/pics$/],
+  ['a partial preference without a root', ['preferpartial', 'Name *.o'], /preferpartial is PATHSPEC -> root/],
+  ['a partial preference with nothing after its arrow', ['forcepartial', 'Name *.o -> '], /PATHSPEC -> root/],
+  ['a partial preference of a third root', ['forcepartial', 'Name *.o -> x'], /newer, older, or one of the roots/],
+  ['a partial restriction by time', ['nocreationpartial', 'Name *.o -> older'], /is one of the roots/],
+  ['a partial preference without a pattern', ['preferpartial', 'newer'], /preferpartial: /],
+  ['links by half', ['links', 'some'], /true or false/],
+  ['a size in letters', ['maxsizethreshold', '10M'], /is a whole number/],
+  ['fewer than no tries', ['retry', '-1'], /at least 0/],
+  ['an absolute mount point', ['mountpoint', '/mnt'], /without a leading slash/],
   ['an absolute path', ['path', '/a'], /without a leading slash/],
   ['a path that leaves the root', ['path', 'a/../..'], /path/],
   ['a pattern of no kind', ['ignore', '*.o'], /^here: ignore: /],

@@ -108,7 +108,17 @@ export function touchedAt(paths: readonly string[]): Touched {
   }
 }
 
-export const plainRules: Rules = { perms: 0o1777, times: true, prefer: 'nobody', skips: () => false }
+export const plainRules: Rules = {
+  perms: 0o1777,
+  times: true,
+  links: true,
+  prefer: 'nobody',
+  force: 'nobody',
+  deciderAt: () => undefined,
+  spares: undefined,
+  tooLargeBytes: Number.POSITIVE_INFINITY,
+  skips: () => false,
+}
 
 export function skipping(...names: string[]): (path: RelPath) => boolean {
   return (path) => names.includes(path.slice(path.lastIndexOf('/') + 1))

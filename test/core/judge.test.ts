@@ -89,6 +89,11 @@ describe('the mode', () => {
     ['alpha is preferred in a conflict', 0o644, 0o600, 0o755, '600', { prefer: 'alpha' }],
     ['beta is preferred in a conflict', undefined, 0o600, 0o755, '755', { prefer: 'beta' }],
     ['preferring alpha changes nothing where beta alone changed', 0o644, 0o644, 0o755, '755', { prefer: 'alpha' }],
+    ['alpha is forced where beta alone changed', 0o644, 0o644, 0o755, '644', { force: 'alpha' }],
+    ['beta is forced where alpha alone changed', 0o644, 0o600, 0o644, '644', { force: 'beta' }],
+    ['alpha is forced where nothing is known', undefined, 0o600, 0o755, '600', { force: 'alpha' }],
+    ['alpha is forced, and equal', 0o644, 0o644, 0o644, 'unchanged', { force: 'alpha' }],
+    ['alpha is forced outside the mask', 0o644, 0o644, 0o4644, 'unchanged', { force: 'alpha' }],
   ]
   for (const kind of ['file', 'directory'] as const) {
     test.each(rows)(`of a ${kind}: %s`, (_, archive, alpha, beta, verdict, rules = {}) => {
@@ -120,6 +125,10 @@ describe('the time', () => {
     ['alpha touched it', 5n, 9n, 5n, '9'],
     ['beta set it back', 5n, 5n, 1n, '1'],
     ['both touched it: the later one', 5n, 7n, 9n, '9'],
+    ['alpha is forced where beta touched it', 5n, 5n, 9n, '5', { force: 'alpha' }],
+    ['beta is forced where both touched it', 5n, 9n, 7n, '7', { force: 'beta' }],
+    ['the newer is forced where alpha set it back', 5n, 1n, 5n, '5', { force: 'newer' }],
+    ['the older is forced where beta touched it', 5n, 5n, 9n, '5', { force: 'older' }],
     ['both set it back: the later one', 5n, 1n, 3n, '3'],
     ['unknown to the archive: the later one', undefined, 1n, 3n, '3'],
     ['unknown to the archive, equal', undefined, 3n, 3n, '3'],

@@ -6,7 +6,7 @@ import { compareContents } from '../../src/core/judge.js'
 import { isWithin, join, parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import { planOf } from '../../src/core/plan.js'
 import { reconcile } from '../../src/core/reconcile.js'
-import type { Rules } from '../../src/core/rules.js'
+import type { Restriction, Rules } from '../../src/core/rules.js'
 import { otherSide, type Side } from '../../src/core/side.js'
 import { type AgreementTree, type Tree, wholeTouched } from '../../src/core/tree.js'
 import { type Disk, type Pair, pass } from './disk.js'
@@ -399,6 +399,174 @@ describe('laws of prefer', () => {
         expect(mirror.alpha.contents).toEqual(pair.beta.contents)
         expect(mirror.beta.contents).toEqual(pair.alpha.contents)
         expect(besides(decisionsOf(pair, rules))).toEqual([])
+      }),
+      runs,
+    )
+  })
+})
+
+describe('laws of force', () => {
+  const sides = fc.constantFrom<Side>('alpha', 'beta')
+
+  test('a root that is forced is not changed, and the other one becomes like it', () => {
+    fc.assert(
+      fc.property(pairs, sides, (pair, force) => {
+        const before = copyOf(pair)
+        const decisions = pass(pair, { ...plainRules, force })
+        expect(conflictsIn(decisions)).toEqual([])
+        expect(pair[force].contents).toEqual(before[force].contents)
+        expect(compared(pair[otherSide(force)])).toEqual(compared(before[force]))
+        expect(decisionsOf(pair, { ...plainRules, force })).toEqual([])
+        // And then nothing is left to say without it.
+        expect(decisionsOf(pair)).toEqual([])
+      }),
+      runs,
+    )
+  })
+
+  test('whatever was said for conflicts makes no difference', () => {
+    fc.assert(
+      fc.property(
+        pairs,
+        sides,
+        fc.constantFrom<Rules['prefer']>('alpha', 'beta', 'newer', 'older'),
+        (pair, force, prefer) => {
+          expect(decisionsOf(pair, { ...plainRules, force, prefer })).toEqual(
+            decisionsOf(pair, { ...plainRules, force }),
+          )
+        },
+      ),
+      runs,
+    )
+  })
+
+  test('newer and older are symmetric and idempotent, and no deletion or creation is undone where nobody objects', () => {
+    fc.assert(
+      fc.property(pairs, fc.constantFrom<Rules['force']>('newer', 'older'), (pair, force) => {
+        const rules = { ...plainRules, force }
+        const before = copyOf(pair)
+        const mirror = { archive: copyOf(pair).archive, alpha: pair.beta.copy(), beta: pair.alpha.copy() }
+        pass(pair, rules)
+        pass(mirror, rules)
+        expect(mirror.alpha.contents).toEqual(pair.beta.contents)
+        expect(mirror.beta.contents).toEqual(pair.alpha.contents)
+        expect(decisionsOf(pair, rules).filter(({ kind }) => kind === 'settle')).toEqual([])
+        const plain = reconcile(
+          before.archive.tree(),
+          before.alpha.tree(),
+          before.beta.tree(),
+          wholeTouched,
+          plainRules,
+        )
+        for (const decision of plain) {
+          if (decision.kind !== 'settle' || (decision.alpha.kind !== 'absent' && decision.beta.kind !== 'absent'))
+            continue
+          if (parentOf(decision.path) !== rootPath) continue
+          expect(compareContents(pair.alpha.at(decision.path), decision.goal)).toBe('same')
+          expect(compareContents(pair.beta.at(decision.path), decision.goal)).toBe('same')
+        }
+      }),
+      runs,
+    )
+  })
+})
+
+describe('laws of restrictions', () => {
+  const restrictions: readonly Restriction[] = ['nocreation', 'noupdate', 'nodeletion']
+  const deciding: fc.Arbitrary<Partial<Rules>> = fc.oneof(
+    fc.constant({}),
+    fc.constantFrom<Rules['prefer']>('alpha', 'beta', 'newer').map((prefer) => ({ prefer })),
+    fc.constantFrom<Rules['force']>('alpha', 'beta', 'newer').map((force) => ({ force })),
+  )
+  /** Some restrictions of some sides, each everywhere or at every path that ends in one of these letters. */
+  const sparing: fc.Arbitrary<NonNullable<Rules['spares']>> = fc
+    .uniqueArray(
+      fc.record({
+        side: fc.constantFrom<Side>('alpha', 'beta'),
+        restriction: fc.constantFrom(...restrictions),
+        ends: fc.constantFrom('abc', 'a', 'b'),
+      }),
+      { minLength: 1, maxLength: 3 },
+    )
+    .map(
+      (all) => (side, restriction, path) =>
+        all.some(
+          (one) =>
+            one.side === side &&
+            one.restriction === restriction &&
+            (one.ends === 'abc' || one.ends.includes(path.slice(-1) || '.')),
+        ),
+    )
+
+  test('whatever the history and whoever wins, a side is never changed in a way that it is spared', () => {
+    fc.assert(
+      fc.property(rounds, deciding, sparing, (history, decided, spares) => {
+        const pair = emptyPair()
+        const rules: Rules = { ...plainRules, ...decided, spares }
+        for (const round of history) {
+          take(pair, round)
+          const before = copyOf(pair)
+          pass(pair, rules)
+          for (const side of ['alpha', 'beta'] as const) expectSpared(before[side], pair[side], side, spares)
+        }
+      }),
+      { numRuns: 800 },
+    )
+  })
+
+  function expectSpared(before: Disk, after: Disk, side: Side, spares: NonNullable<Rules['spares']>): void {
+    for (const path of new Set([...before.contents.keys(), ...after.contents.keys()])) {
+      const [was, is] = [before.at(path), after.at(path)]
+      if (was.kind === 'absent') {
+        if (spares(side, 'nocreation', path)) expect(is).toEqual(was)
+        continue
+      }
+      if (spares(side, 'noupdate', path)) expect(is).toEqual(was)
+      if (spares(side, 'nodeletion', path)) expect(is.kind).toBe(was.kind)
+    }
+  }
+
+  test('what waits stays the same, and is settled as ever once nothing is spared', () => {
+    fc.assert(
+      fc.property(pairs, deciding, sparing, (pair, decided, spares) => {
+        const rules: Rules = { ...plainRules, ...decided, spares }
+        const free = copyOf(pair)
+        pass(pair, rules)
+        const again = decisionsOf(pair, rules)
+        expect(again.filter(({ kind }) => kind === 'settle')).toEqual([])
+        pass(pair, rules)
+        expect(decisionsOf(pair, rules)).toEqual(again)
+
+        pass(pair, { ...plainRules, ...decided })
+        pass(free, { ...plainRules, ...decided })
+        expect(diskNode(pair.alpha)).toEqual(diskNode(free.alpha))
+        expect(diskNode(pair.beta)).toEqual(diskNode(free.beta))
+      }),
+      runs,
+    )
+  })
+
+  test('spared in every way, no side is changed at all', () => {
+    fc.assert(
+      fc.property(pairs, deciding, (pair, decided) => {
+        const before = copyOf(pair)
+        pass(pair, { ...plainRules, ...decided, spares: () => true })
+        expect(pair.alpha.contents).toEqual(before.alpha.contents)
+        expect(pair.beta.contents).toEqual(before.beta.contents)
+      }),
+      runs,
+    )
+  })
+
+  test('no file that is too large travels, whoever wins', () => {
+    fc.assert(
+      fc.property(pairs, deciding, (pair, decided) => {
+        const before = copyOf(pair)
+        pass(pair, { ...plainRules, ...decided, tooLargeBytes: 2 })
+        for (const side of ['alpha', 'beta'] as const)
+          for (const [path, content] of pair[side].contents)
+            if (content.kind === 'file' && content.sizeBytes >= 2)
+              expect(compareContents(before[side].at(path), content)).toBe('same')
       }),
       runs,
     )

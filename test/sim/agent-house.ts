@@ -10,6 +10,19 @@ export const usual: Preferences = {
   ignorenot: [],
   path: [],
   prefer: 'nobody',
+  force: 'nobody',
+  preferpartial: [],
+  forcepartial: [],
+  nocreation: [],
+  noupdate: [],
+  nodeletion: [],
+  nocreationpartial: [],
+  noupdatepartial: [],
+  nodeletionpartial: [],
+  mountpoint: [],
+  links: true,
+  maxsizethreshold: -1,
+  retry: 0,
   batch: true,
   times: true,
   perms: 0o1777,
@@ -17,6 +30,7 @@ export const usual: Preferences = {
   maxthreads: 0,
   ignorelocks: false,
   repeat: { kind: 'watch', fullScanSeconds: 30 },
+  watcher: 'auto',
 }
 
 /** The house itself, on whatever host it is given. */

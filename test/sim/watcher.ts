@@ -1,5 +1,5 @@
 import { type AbsPath, join, parentOf, privateName, type RelPath, rootPath } from '../../src/core/path.js'
-import type { DirtyPath, Watch, WatchBatch, Watcher } from '../../src/host/watcher.js'
+import type { DirtyPath, Watch, WatchBatch, Watcher, WatcherKind } from '../../src/host/watcher.js'
 import type { Disk, DiskEvent } from './disk.js'
 import { failure, type Inode } from './inode.js'
 import type { Process } from './process.js'
@@ -22,8 +22,10 @@ export class SimWatcher implements Watcher {
     private readonly watching: Watching,
   ) {}
 
-  watch(root: AbsPath, on: (batch: WatchBatch) => void): Promise<Watch> {
+  /** 'poll' hears of nothing and is looked at; 'parcel' is not told apart from inotify. */
+  watch(root: AbsPath, on: (batch: WatchBatch) => void, kind?: WatcherKind): Promise<Watch> {
     const { process } = this
+    if (kind === 'poll') return Promise.resolve({ fullScanSeconds: 10, drain: async () => {}, close: async () => {} })
     return new Promise((resolve, reject) => {
       if (!process.act('watch', root)) return
       process.machine.scheduler.after(this.dice.skewed(100_000, 5_000_000), `${process.name} watches`, () => {
@@ -46,6 +48,7 @@ export class SimWatcher implements Watcher {
 const rootEvents = new Set<DiskEvent['what']>(['removed', 'moved-from'])
 
 class SimWatch implements Watch {
+  readonly fullScanSeconds = undefined
   private readonly watched = new Set<Inode>()
   private readonly disks: readonly Disk[]
   private queue: DiskEvent[] = []

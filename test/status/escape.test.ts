@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeName } from '../../src/core/path.js'
-import { bytesText, durationText, stampText } from '../../src/status/amounts.js'
+import { bytesText, countOf, durationText, stampText } from '../../src/status/amounts.js'
 import { escapeJson, escapeName, escapeText } from '../../src/status/escape.js'
 
 // T13: what stands on the right is all that a terminal ever gets of the name on the left.
@@ -67,9 +67,21 @@ test.each([
 test.each([
   [12.4, '12 ms'],
   [3_400, '3.4 s'],
+  [12_000, '12 s'],
+  [59_990, '59.9 s'],
   [125_000, '2 min 5 s'],
+  [7_265_000, '2 h 1 min'],
 ])('%d ms are %s', (ms, text) => {
   expect(durationText(ms)).toBe(text)
+})
+
+test.each([
+  [0, '0'],
+  [999, '999'],
+  [1_000, '1,000'],
+  [1_234_567, '1,234,567'],
+])('%d is written so that it can be read', (count, text) => {
+  expect(countOf(count)).toBe(text)
 })
 
 test('a time keeps its nanoseconds, before 1970 too', () => {

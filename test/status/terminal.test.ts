@@ -4,7 +4,7 @@ import type { AgentEvent } from '../../src/status/event.js'
 import { lineOf } from '../../src/status/terminal.js'
 
 const pair = 'p'
-const rows: [string, AgentEvent, string | undefined][] = [
+const rows: [string, AgentEvent, string | RegExp | undefined][] = [
   [
     'a file that arrived on the right',
     { event: 'path-applied', pair, path: relPath('d/h'), to: 'beta', what: 'created', bytes: 2048 },
@@ -25,6 +25,36 @@ const rows: [string, AgentEvent, string | undefined][] = [
     { event: 'conflict-found', pair, path: relPath('d/h'), detail: 'changed on both sides' },
     '<-?-> conflict   d/h: changed on both sides',
   ],
+  [
+    'a conflict with what both sides hold',
+    {
+      event: 'conflict-found',
+      pair,
+      path: relPath('h'),
+      detail: 'changed <-?-> deleted',
+      alphaVersion: { change: 'changed', kind: 'file', sizeBytes: 12, mtimeNs: '1700000000000000001' },
+      betaVersion: { change: 'deleted', kind: 'absent' },
+    },
+    /^<-\?-> conflict {3}h: alpha changed \(12 bytes, 2023-11-1[45] \d\d:\d\d:20\), beta deleted$/,
+  ],
+  [
+    'a conflict that a preference makes',
+    {
+      event: 'conflict-found',
+      pair,
+      path: relPath('h'),
+      detail: 'nodeletion forbids it\x1b',
+      alphaVersion: { change: '', kind: 'directory' },
+      betaVersion: { change: 'deleted', kind: 'absent' },
+    },
+    '<-?-> conflict   h: alpha unchanged, beta deleted; nodeletion forbids it\\x1b',
+  ],
+  [
+    'hard links',
+    { event: 'hard-links-found', root: '/a\n', path: relPath('x\u202e') },
+    'note: files in /a\\n have several names (hard links), x\\u202e for one: each name is kept equal as a file of its own',
+  ],
+  ['how far a transfer is', { event: 'transfer-progressed', pair, to: 'beta', bytes: 5 }, undefined],
   [
     'a problem',
     { event: 'problem-found', pair, path: relPath('x'), side: 'beta', code: 'denied', detail: 'open x: EACCES' },
@@ -58,5 +88,6 @@ const rows: [string, AgentEvent, string | undefined][] = [
   ],
 ]
 test.each(rows)('on a terminal: %s', (_, event, line) => {
-  expect(lineOf(event)).toBe(line)
+  if (line instanceof RegExp) expect(lineOf(event)).toMatch(line)
+  else expect(lineOf(event)).toBe(line)
 })

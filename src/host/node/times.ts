@@ -6,7 +6,8 @@ const times = new BigInt64Array([0n, timeOmit, 0n, 0n])
 
 /** For utimensat and futimens: atime is left alone. Before 1970 the seconds are negative and the nanoseconds are not. */
 export function timesOf(mtimeNs: bigint): BigInt64Array {
-  const rest = ((mtimeNs % nsPerSecond) + nsPerSecond) % nsPerSecond
+  const left = mtimeNs % nsPerSecond
+  const rest = left < 0n ? left + nsPerSecond : left
   times[2] = (mtimeNs - rest) / nsPerSecond
   times[3] = rest
   return times

@@ -17,6 +17,7 @@ import {
   oldSlotName,
   outcomeLine,
   restoredLine,
+  type Step,
   slotName,
   stepLine,
 } from './intent.js'
@@ -250,17 +251,10 @@ export class ApplyBatch {
     let { staged } = ready
     let published: Published
     try {
-      const slots = {
-        in: this.stage.in,
-        out: this.stage.out,
-        staged: step.staged,
-        slot: slotName(this.intent, at),
-        oldSlot: oldSlotName(this.intent, at),
-      }
       published =
         step.expect.kind === 'absent'
-          ? publishNew(target, slots)
-          : publishReplacement(target, slots, step.expect, step.goal, step.racy ? 'bytes' : 'stat')
+          ? publishNew(target, { in: this.stage.in, staged: step.staged })
+          : this.replace(at, step, target)
     } catch (error) {
       if (!(error instanceof FileFailure) || error.code !== 'crosses') throw error
       const beside = this.beside(at, ready, target, this.stagedNow(at, step.staged))
@@ -277,6 +271,17 @@ export class ApplyBatch {
       this.recordings[at] = { path, before: record, fields: fieldsOf(now, { ...readOf(step.goal), racy }) }
     } else this.dirty.add(path)
     return { kind: 'done', path, content: contentFrom(step.goal, staged) }
+  }
+
+  private replace(at: number, step: Step, target: Target): Published {
+    const slots = {
+      in: this.stage.in,
+      out: this.stage.out,
+      staged: step.staged,
+      slot: slotName(this.intent, at),
+      oldSlot: oldSlotName(this.intent, at),
+    }
+    return publishReplacement(target, slots, step.expect, step.goal, step.racy ? 'bytes' : 'stat')
   }
 
   private removeOrBeside(at: number, ready: Ready, target: Target): Published {

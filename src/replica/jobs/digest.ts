@@ -1,14 +1,14 @@
 import { createHash, hash } from 'node:crypto'
 import type { Fingerprint } from '../../core/content.js'
 import type { FileHandle } from '../../host/files.js'
-import { fingerprintOf } from '../../wire/bytes.js'
+import { fingerprintOf, fingerprintOfHex } from '../../wire/bytes.js'
 
 /** Bytes that are read at once. */
 const sliceBytes = 256 * 1024
 
 /** The fingerprint of bytes that are all at hand. */
 export function digestOf(bytes: Uint8Array): Fingerprint {
-  return fingerprintOf(hash('sha256', bytes, 'buffer'))
+  return fingerprintOfHex(hash('sha256', bytes, 'hex'))
 }
 
 /** Reads a file from its beginning to its end. The caller knows whether it held still meanwhile. */

@@ -92,6 +92,8 @@ function list(world: World, place: RootPlace, steps: readonly ListStep[]) {
     const found = foundOf(located?.record)
     if (step.entry || found.kind !== 'directory') writeReport(reports, { kind: 'entry', path: step.path, found })
     if (located === undefined || found.kind !== 'directory' || step.members === 'none') continue
+    // Its members are being looked at just now: it is listed when they are all recorded, under a later sequence.
+    if (index.place(located.record.directoryId)?.unlisted === true) continue
     const members: Member[] = []
     const below: ListStep[] = []
     for (const { name, record } of index.members(located.record.directoryId)) {

@@ -71,6 +71,8 @@ function lookAtDirectory(stat: Stat, above: Stat, old: IndexRecord | undefined):
     const detail = boundary ? 'another file system was mounted here' : 'the file system that was mounted here is gone'
     return troubled(old, { kind: 'problem', code: 'boundary', detail })
   }
+  if (old?.kind === 'directory' && boundary && !sameDirectory(old, stat))
+    return troubled(old, { kind: 'problem', code: 'boundary', detail: 'another file system is mounted here now' })
   const fields = { ...fieldsOf(stat, unread), boundary }
   if (old === undefined || !sameDirectory(old, stat)) return { ...changed(fields), below: 'placed' }
   if (old.problem === undefined) return old.mode === stat.mode ? known : { ...changed(fields), below: 'known' }

@@ -21,7 +21,7 @@ export interface OpenRoot {
   readonly root: AbsPath
   /** See RootPlace: a fresh random name of this process. */
   readonly folder: string
-  /** Make the root if it is absent; its parent must exist. */
+  /** Make the root, and its marker, if it is absent; the root's parent must exist. */
   readonly create: boolean
 }
 
@@ -63,6 +63,13 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
       // Before anything is written: a root that cannot be listed is not to be touched.
       listable(root, path)
       const known = readMarker(root, path)
+      // Nothing is written into what may be a bare mount point.
+      if (known === undefined && !create)
+        throw new ReplicaFailure(
+          'in-doubt',
+          path,
+          'its marker .tandem/marker is missing: it is unmounted, was emptied, or another directory stands there',
+        )
       try {
         const stage = makeFolders(root, folder)
         try {

@@ -34,7 +34,7 @@ export type Published =
 const done: Published = { kind: 'done' }
 
 /** A new name. @throws FileFailure */
-export function publishNew(target: Target, slots: Slots): Published {
+export function publishNew(target: Target, slots: Pick<Slots, 'in' | 'staged'>): Published {
   try {
     slots.in.rename(slots.staged, target.parent, target.name, 'no-replace')
     return done

@@ -44,9 +44,8 @@ export interface ScanTarget {
 export interface ScanOutput {
   /** In the layout of wire/report.ts. */
   readonly reports: Uint8Array<ArrayBuffer>
-  /** Sequences given; first > last: none. */
-  readonly first: number
-  readonly last: number
+  /** Sequences given, one span a transaction: between two of them another job's may lie. */
+  readonly spans: readonly Span[]
   readonly deeper: readonly Deeper[]
   /** Directories that are not what the index holds at that path: the entry in the parent must be looked at first. */
   readonly stray: readonly RelPath[]
@@ -58,6 +57,12 @@ export interface ScanOutput {
   readonly troubled: readonly RelPath[]
   /** How many paths were looked at. */
   readonly looked: number
+}
+
+/** Sequences from `first` to `last`. */
+export interface Span {
+  readonly first: number
+  readonly last: number
 }
 
 export interface Deeper {
@@ -93,6 +98,7 @@ const recordsMax = 5_000
 
 class Scanner {
   private readonly edits: Edit[] = []
+  /** Directories whose listing was complete for the first time. */
   private readonly listed: { directory: RelPath; directoryId: number }[] = []
   private readonly deeper: Deeper[] = []
   private readonly stray: RelPath[] = []
@@ -101,8 +107,7 @@ class Scanner {
   private readonly troubled: RelPath[] = []
   private readonly reports = new BytesWriter(16 * 1024)
   private readonly silent = new Set<number>()
-  private first = 1
-  private last = 0
+  private readonly spans: Span[] = []
   private looked = 0
 
   constructor(
@@ -149,12 +154,13 @@ class Scanner {
     // A file system that was unmounted under the scan shows an empty directory: nothing is gone before the root has proved
     // to be the one that was opened.
     if (this.edits.some(({ fields }) => fields === undefined)) this.checkRoot()
-    for (let at = 0; at < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax))
+    let at = 0
+    for (; at + recordsMax < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax), [])
+    this.write(this.edits.slice(at), this.listed)
     if (this.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
     return {
       reports: this.reports.finish(),
-      first: this.first,
-      last: this.last,
+      spans: this.spans,
       deeper: this.deeper,
       stray: this.stray,
       unsettled: this.unsettled,
@@ -180,7 +186,9 @@ class Scanner {
     this.looked++
     const fields = fieldsOf(stat, unread)
     if (old !== undefined && sameDirectory(old, stat) && old.problem === undefined && old.mode === stat.mode) return
-    this.write([{ path: rootPath, directoryId: 0, name: '', old, fields, quiet: false }])
+    // What stands here must be the root before it takes the place of what was known.
+    if (old === undefined || !sameDirectory(old, stat)) checkRoot(this.root, this.place)
+    this.write([{ path: rootPath, directoryId: 0, name: '', old, fields, quiet: false }], [])
     if (old === undefined || !sameDirectory(old, stat)) this.deeper.push({ directory: rootPath, placed: true })
   }
 
@@ -201,17 +209,17 @@ class Scanner {
     }
     if (located.record.problem !== undefined && located.record.problem.code !== 'boundary' && located.name !== '') {
       // It can be read again. Everything below kept its records; the entry says that the problem is over.
-      const { sequence: _, directoryId: __, ...fields } = located.record
+      const { boundary } = located.record
       this.edits.push({
         path: target.directory,
         directoryId: located.directoryId,
         name: located.name,
         old: located.record,
-        fields: { ...fields, problem: undefined },
+        fields: { ...fieldsOf(stat, unread), boundary },
         quiet: false,
       })
     }
-    if (target.placed) {
+    if (target.placed || this.index.place(id)?.unlisted === true) {
       this.listed.push({ directory: target.directory, directoryId: id })
       this.silent.add(id)
     }
@@ -298,14 +306,16 @@ class Scanner {
     this.stray.push(directory)
   }
 
-  private write(edits: readonly Edit[]): void {
-    if (edits.length === 0) return
-    const { value: reports, first, last } = this.index.write((tx) => this.writeInto(tx, edits))
-    if (first <= last) {
-      if (this.first > this.last) this.first = first
-      this.last = last
-    }
-    for (const report of reports) writeReport(this.reports, report)
+  /** One transaction; `listed`: all that is in these is recorded with it. */
+  private write(edits: readonly Edit[], listed: readonly { readonly directoryId: number }[]): void {
+    if (edits.length === 0 && listed.length === 0) return
+    const { value, first, last } = this.index.write((tx) => {
+      const reports = this.writeInto(tx, edits)
+      for (const { directoryId } of listed) tx.markListed(directoryId)
+      return reports
+    })
+    if (first <= last) this.spans.push({ first, last })
+    for (const report of value) writeReport(this.reports, report)
   }
 
   private writeInto(tx: IndexEdit, edits: readonly Edit[]): Report[] {
@@ -321,7 +331,7 @@ class Scanner {
       if (edit.fields === undefined) tx.remove(directoryId, name)
       else if (edit.quiet && old !== undefined)
         tx.amend(directoryId, name, { ...edit.fields, directoryId: old.directoryId, sequence: old.sequence })
-      else tx.putOver(directoryId, name, edit.fields, now)
+      else tx.putOver(directoryId, name, edit.fields, now, true)
       if (edit.quiet || this.silent.has(directoryId) || !this.reporting) continue
       const record = edit.fields === undefined ? undefined : { ...edit.fields, directoryId: 0, sequence: 0 }
       reports.push({ kind: 'entry', path, found: foundOf(record) })

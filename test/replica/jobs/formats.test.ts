@@ -3,6 +3,7 @@ import type { Fingerprint } from '../../../src/core/content.js'
 import { encodeName, relPath } from '../../../src/core/path.js'
 import { type FileCode, FileFailure, type Stat } from '../../../src/host/files.js'
 import { conflictName } from '../../../src/replica/jobs/conflict-copy.js'
+import { contentOf, type Form } from '../../../src/replica/jobs/form.js'
 import {
   chmodLine,
   completeLine,
@@ -12,6 +13,7 @@ import {
   outcomeLine,
   parseIntent,
   restoredLine,
+  type Step,
   slotName,
   stepLine,
 } from '../../../src/replica/jobs/intent.js'
@@ -82,6 +84,41 @@ test('an intent, pinned: read', () => {
     chmods: [{ path: 'e', mode: 0o500, temporary: 0o700 }],
     complete: true,
   })
+})
+
+const forms: [what: string, form: Form][] = [
+  ['nothing', { kind: 'absent' }],
+  ['a directory', { kind: 'directory', mode: 0o2755, mtimeNs: -1n }],
+  ['a link with quotes, a line break and a byte alone', { kind: 'symlink', inode: 1n, target: '"\\\n\udcff' }],
+  [
+    'a file that was never read',
+    { kind: 'file', inode: 1n, sizeBytes: 0, mtimeNs: 0n, mode: 0o600, fingerprint: undefined },
+  ],
+  ['a file', { kind: 'file', inode: 1n, sizeBytes: 2 ** 52, mtimeNs: 5n, mode: 0o644, fingerprint }],
+]
+
+test.each(forms)('an intent tells of %s what was told to it, as JSON.stringify would', (_, form) => {
+  const odd = relPath('d/"\\\n\u2028\udcff')
+  const step: Step = { op: 'write', path: odd, staged: 'x"0', expect: form, goal: form, racy: true }
+  const outcome = { kind: 'done', path: odd, content: contentOf(form) } as const
+  const lines = [stepLine(step), outcomeLine(0, outcome)]
+  const told = JSON.stringify(
+    [
+      ['step', step],
+      ['outcome', 0, outcome],
+    ],
+    (_key, value) => (typeof value === 'bigint' ? `${value}` : value),
+  )
+  expect(`[${lines.map((line) => line.trimEnd()).join(',')}]`).toBe(told)
+  const intent = parseIntent(headerLine({ ...header, beganNs: 1n }) + lines.join(''))
+  expect(intent?.steps).toEqual([step])
+  expect(intent?.outcomes).toEqual(new Map([[0, outcome]]))
+})
+
+test('properties that are unknown are left out of an outcome', () => {
+  const content = { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } } as const
+  const told = outcomeLine(3, { kind: 'done', path: relPath('d'), content })
+  expect(told).toBe('["outcome",3,{"kind":"done","path":"d","content":{"kind":"directory","props":{}}}]\n')
 })
 
 test('an intent that was cut off anywhere is read as far as its lines are whole, or not at all', () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import type { Fingerprint } from '../../../src/core/content.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
+import type { IndexRecord } from '../../../src/index/record.js'
 import { digestOf } from '../../../src/replica/jobs/digest.js'
 import { type Supply, supplyCloseJob, supplyNextJob, supplyOpenJob } from '../../../src/replica/jobs/supply.js'
 import type { Supplied, Want } from '../../../src/replica/replica.js'
@@ -177,6 +178,45 @@ test('S1-3: a record that is newer than what was read is not overwritten', () =>
   root.trap.after('probe', 1, () => root.amend('a', { sizeBytes: 77 }))
   supplyAll(root, [wantOf(root, 'a', 0)])
   expect(root.record('a')).toMatchObject({ sizeBytes: 77, fingerprint: undefined })
+})
+
+/** Two packs: small ones, and a large file that ends in the second. */
+function begunStream(unread: Partial<IndexRecord>): Fixture {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.write('big', 'x'.repeat(packBytesMax))
+  root.scan(['a', 'big'])
+  root.amend('a', unread)
+  root.aheadNs += second
+  const wants = [wantOf(root, 'a', 0), wantOf(root, 'big', 1)]
+  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
+  expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(false)
+  return root
+}
+
+test('the index learns what was read at the end of the stream', () => {
+  const root = begunStream({ fingerprint: undefined })
+  expect(root.record('a')).toMatchObject({ fingerprint: undefined })
+  expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(true)
+  expect(root.record('a')).toMatchObject({ fingerprint: root.fingerprint('a'), racy: false })
+})
+
+test('the index learns at once of bytes that are not what its record says, and gives them a sequence', () => {
+  const root = begunStream({ fingerprint: digestOf(Buffer.from('TEXT')), sequence: 0 })
+  expect(root.record('a')).toMatchObject({ fingerprint: root.fingerprint('a') })
+  expect(root.record('a')?.sequence).toBeGreaterThan(0)
+})
+
+test('S1-3: what a scan learnt of a file between the packs of a stream is newer than what the first one read', () => {
+  const doubted = begunStream({ fingerprint: undefined })
+  doubted.amend('a', { racy: true })
+  expect(supplyNextJob.run(doubted.world, { stream: 's' }).ended).toBe(true)
+  expect(doubted.record('a')).toMatchObject({ fingerprint: undefined, racy: true })
+  const read = begunStream({ fingerprint: undefined })
+  const other = digestOf(Buffer.from('TEXT'))
+  read.amend('a', { fingerprint: other })
+  expect(supplyNextJob.run(read.world, { stream: 's' }).ended).toBe(true)
+  expect(read.record('a')).toMatchObject({ fingerprint: other })
 })
 
 test('a stream that was closed has ended, and no handle stays', () => {

@@ -91,7 +91,7 @@ class WatchThread {
       this.watches.delete(id)
       throw error
     }
-    return { drain: () => this.drain(id), close: () => this.unwatch(id) }
+    return { fullScanSeconds: undefined, drain: () => this.drain(id), close: () => this.unwatch(id) }
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,57 @@
+import type { ForPaths, Preferences } from '../config/preferences.js'
+import { partialOf } from '../core/partial.js'
+import type { RelPath } from '../core/path.js'
+import { scopeOf } from '../core/paths.js'
+import { ignorePredicate, matcherOf, parsePattern } from '../core/pattern.js'
+import type { Decider, Prefer, Restriction, Rules } from '../core/rules.js'
+import type { Side } from '../core/side.js'
+
+/** The preferences of a pair as the core asks for them. */
+export function rulesOf(preferences: Preferences): Rules {
+  const ignored = ignorePredicate(preferences.ignore, preferences.ignorenot)
+  const scope = scopeOf(preferences.path)
+  return {
+    perms: preferences.perms,
+    times: preferences.times,
+    links: preferences.links,
+    prefer: preferences.prefer,
+    force: preferences.force,
+    deciderAt: deciderOf(preferences),
+    spares: sparesOf(preferences),
+    tooLargeBytes:
+      preferences.maxsizethreshold < 0 ? Number.POSITIVE_INFINITY : preferences.maxsizethreshold * bytesPerUnit,
+    skips: (path) => ignored(path) || !(scope.inScope(path) || scope.leadsToScope(path) || path === ''),
+  }
+}
+
+/** Of maxsizethreshold, as Unison counts it. */
+const bytesPerUnit = 1_000
+
+/** forcepartial goes before preferpartial: of several that match the last one counts. */
+function deciderOf({ forcepartial, preferpartial }: Preferences): Rules['deciderAt'] {
+  const deciders = (given: readonly ForPaths<Prefer>[], forces: boolean): ForPaths<Decider>[] =>
+    given.map(({ pattern, value }) => ({ pattern, value: { who: value, forces } }))
+  return partialOf([...deciders(preferpartial, false), ...deciders(forcepartial, true)])
+}
+
+const restrictions: readonly Restriction[] = ['nocreation', 'noupdate', 'nodeletion']
+
+function sparesOf(preferences: Preferences): Rules['spares'] {
+  const spared = new Map<string, true | ((path: RelPath) => boolean)>()
+  for (const restriction of restrictions)
+    for (const side of ['alpha', 'beta'] as const) {
+      const patterns = preferences[`${restriction}partial`].filter(({ value }) => value === side)
+      const key = keyOf(side, restriction)
+      if (preferences[restriction].includes(side)) spared.set(key, true)
+      else if (patterns.length > 0) spared.set(key, matcherOf(patterns.map(({ pattern }) => parsePattern(pattern))))
+    }
+  if (spared.size === 0) return undefined
+  return (side, restriction, path) => {
+    const where = spared.get(keyOf(side, restriction))
+    return where === true || where?.(path) === true
+  }
+}
+
+function keyOf(side: Side, restriction: Restriction): string {
+  return `${side} ${restriction}`
+}

@@ -1,0 +1,143 @@
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import * as nodePath from 'node:path'
+import { Roots } from '../../src/agent/roots.js'
+import { type AbsPath, absPath, relPath } from '../../src/core/path.js'
+import type { Host } from '../../src/host/host.js'
+import { nodeClock } from '../../src/host/node/clock.js'
+import { nodeFiles } from '../../src/host/node/files.js'
+import { nodeMachine } from '../../src/host/node/machine.js'
+import { nodeRandom } from '../../src/host/node/random.js'
+import { nodeStores } from '../../src/host/node/store.js'
+import type { DirtyPath, WatchBatch } from '../../src/host/watcher.js'
+import type { Workers, World } from '../../src/host/workers.js'
+import type { LocalReplica } from '../../src/replica/local.js'
+import type { AgentEvent } from '../../src/status/event.js'
+import { stepping, type Trap } from './jobs/stepping.js'
+import { HandClock, turn } from './wire-pair.js'
+
+/**
+ * A root on the real file system, in the agent that keeps it: jobs run inline, one after the other, and its watcher tells
+ * what the test tells it. The clock stands still but for what the test lets pass; file times are real.
+ */
+export class LocalRootFixture {
+  readonly home = fs.mkdtempSync(nodePath.join(tmpdir(), 'tandem-replica-'))
+  readonly root: AbsPath = absPath(`${this.home}/root`)
+  readonly clock = new HandClock()
+  readonly events: AgentEvent[] = []
+  readonly jobs: string[] = []
+  /** Runs before each job: it may wait, or throw in its place. */
+  beforeJob: (name: string, input: unknown) => void | Promise<void> = () => {}
+  readonly host: Host
+  readonly roots: Roots
+  /** Calls of the file system: each may be made to fail. */
+  readonly trap: Trap
+  private heard: (batch: WatchBatch) => void = () => {}
+
+  constructor() {
+    fs.mkdirSync(this.root)
+    for (const name of ['state', 'state/roots']) fs.mkdirSync(`${this.home}/${name}`)
+    const real = nodeClock()
+    const clock = { now: () => this.clock.now(), wallNs: () => real.wallNs(), sleep: this.clock.sleep.bind(this.clock) }
+    const { files, trap } = stepping(nodeFiles())
+    this.trap = trap
+    const world: World = {
+      files,
+      stores: nodeStores(),
+      clock,
+      random: nodeRandom(),
+      machine: nodeMachine(),
+    }
+    let before: Promise<unknown> = Promise.resolve()
+    const workers: Workers = {
+      count: 1,
+      run: (job, input) => {
+        const done = before.then(async () => {
+          await turn()
+          await this.beforeJob(job.name, input)
+          this.jobs.push(job.name)
+          return job.run(world, input)
+        })
+        before = done.catch(() => undefined)
+        return done
+      },
+      close: async () => {},
+    }
+    const refuse = () => Promise.reject(new Error('not here'))
+    this.host = {
+      clock,
+      random: world.random,
+      machine: world.machine,
+      workers,
+      stores: world.stores,
+      sockets: { listen: refuse, connect: refuse },
+      watcher: {
+        watch: async (_, on) => {
+          this.heard = on
+          return { fullScanSeconds: undefined, drain: async () => {}, close: async () => {} }
+        },
+        close: async () => {},
+      },
+    }
+    this.roots = new Roots(this.host, (event) => this.events.push(event), absPath(`${this.home}/state`))
+  }
+
+  replica(): LocalReplica {
+    return this.roots.replica(this.root, undefined)
+  }
+
+  abs(path: string): string {
+    return `${this.root}/${path}`
+  }
+
+  /** The user writes a file, and its directories. */
+  write(path: string, text: string): void {
+    fs.mkdirSync(nodePath.dirname(this.abs(path)), { recursive: true })
+    fs.writeFileSync(this.abs(path), text)
+  }
+
+  read(path: string): string {
+    return fs.readFileSync(this.abs(path), 'utf8')
+  }
+
+  chmod(path: string, mode: number): void {
+    fs.chmodSync(this.abs(path), mode)
+  }
+
+  remove(path: string): void {
+    fs.rmSync(this.abs(path), { recursive: true })
+  }
+
+  rename(path: string, to: string): void {
+    fs.renameSync(this.abs(path), this.abs(to))
+  }
+
+  /** As if the root had been unmounted, and something stood at its place; the function brings it back. */
+  exchangeRoot(): () => void {
+    fs.renameSync(this.root, `${this.home}/away`)
+    fs.mkdirSync(this.root)
+    fs.writeFileSync(this.abs('something else'), 'x')
+    return () => {
+      fs.rmSync(this.root, { recursive: true })
+      fs.renameSync(`${this.home}/away`, this.root)
+    }
+  }
+
+  /** The watcher tells of these paths. */
+  tell(...paths: readonly (string | DirtyPath)[]): void {
+    const dirty = paths.map((one): DirtyPath => {
+      return typeof one === 'string' ? { path: relPath(one), depth: 'entry', closed: true } : one
+    })
+    this.heard({ dirty, lost: false, gone: false, unwatched: [] })
+  }
+
+  /** The watcher has lost events, or the root itself. */
+  lose(what: 'lost' | 'gone'): void {
+    this.heard({ dirty: [], lost: what === 'lost', gone: what === 'gone', unwatched: [] })
+  }
+
+  async dispose(): Promise<void> {
+    await this.roots.close().catch(() => undefined)
+    fs.rmSync(this.home, { recursive: true, force: true })
+  }
+}

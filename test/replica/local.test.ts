@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Operation } from '../../src/core/operation.js'
+import { relPath, rootPath } from '../../src/core/path.js'
+import { FileFailure } from '../../src/host/files.js'
+import { LocalRootFixture } from './local-root.js'
+import { pair, Reader, supplier } from './replica.suite.js'
+import { turns, until } from './wire-pair.js'
+
+let root: LocalRootFixture
+beforeEach(() => {
+  root = new LocalRootFixture()
+})
+afterEach(() => root.dispose())
+
+/** The n-th job of that name, from now on, waits until it is let go. */
+function gate(name: string, count = 1): { readonly reached: () => boolean; open(): void } {
+  let open = () => {}
+  let reached = false
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  let left = count
+  root.beforeJob = async (job) => {
+    if (job !== name || --left !== 0) return
+    reached = true
+    await opened
+  }
+  return { reached: () => reached, open }
+}
+
+/** The same for the scan of what came to a place, which follows the one that found it there. */
+async function betweenScans(): Promise<{ open(): void; ended: Promise<void> }> {
+  root.rename('d', '../old')
+  root.write('d/y', 'new')
+  const scan = gate('scan', 2)
+  root.tell({ path: relPath('d'), depth: 'subtree', closed: false })
+  const ended = (async () => {
+    for (let i = 0; i < 40 && !scan.reached(); i++) await root.clock.pass(5)
+  })()
+  await until(scan.reached, 'the second scan')
+  return { open: scan.open, ended }
+}
+
+test('S1-4 of a directory whose members are being looked at nothing is said: it is not empty', async () => {
+  root.write('d/x', 'x')
+  const reader = await Reader.open(root.replica())
+  const { open, ended } = await betweenScans()
+  expect(reader.tree()).toEqual({ d: 'directory', 'd/x': 'file of 1' })
+  open()
+  await ended
+  await until(() => reader.tree()['d/y'] !== undefined, 'the listing')
+  expect(reader.tree()).toEqual({ d: 'directory', 'd/y': 'file of 3' })
+})
+
+test('S1-6 a cursor taken between the two scans is behind what the second one finds, an empty directory included', async () => {
+  root.write('d/x', 'x')
+  const reader = await Reader.open(root.replica())
+  root.rename('d', '../old')
+  root.write('d/y', 'gone at once')
+  root.remove('d/y')
+  root.tell({ path: relPath('d'), depth: 'subtree', closed: false })
+  // The agent dies before the second scan.
+  let scans = 0
+  root.beforeJob = (job) => {
+    if (job === 'scan' && ++scans === 2) throw new FileFailure('io', 'd', 'getdents64', 'EIO')
+  }
+  for (let i = 0; i < 40 && reader.failure === undefined; i++) await root.clock.pass(5)
+  expect(reader.failure).toBeInstanceOf(FileFailure)
+  const { cursor } = reader
+  await reader.replica.close()
+  root.beforeJob = () => {}
+  const next = await Reader.open(root.replica(), { cursor })
+  expect(next.reports).toContainEqual({ kind: 'listing', path: 'd', members: [], more: false })
+})
+
+test('S2-18 who opens the root for a pair waits for what the one before is still applying, and is told of it', async () => {
+  root.write('f', 'f')
+  const first = await Reader.open(root.replica())
+  const found = first.known.get(relPath('f'))
+  if (found?.kind !== 'file') throw new Error('no file')
+  const apply = gate('apply')
+  const remove: Operation = { op: 'remove', path: relPath('f'), expect: found }
+  const applied = first.replica.apply(9, [remove], supplier)
+  await until(apply.reached, 'the apply')
+  // The link of the first was cut; nobody has noticed here.
+  const second = Reader.open(root.replica())
+  await turns(50)
+  apply.open()
+  expect(await applied).toMatchObject([{ kind: 'done' }])
+  expect((await second).opened.unacknowledged).toMatchObject([{ batch: 9, outcome: { path: 'f' } }])
+  // And the first does nothing any more.
+  await expect(first.replica.apply(10, [remove], supplier)).rejects.toMatchObject({ code: 'missing' })
+  await until(() => first.over, 'the end of its changes')
+})
+
+test('a supply that fails while its reader is busy is told to the reader, and to nobody else', async () => {
+  for (const name of ['a', 'b', 'c']) root.write(name, name.repeat(200_000))
+  const reader = await Reader.open(root.replica())
+  const wants = ['a', 'b', 'c'].map((name, want) => {
+    const found = reader.known.get(relPath(name))
+    if (found?.kind !== 'file') throw new Error('no file')
+    return {
+      want,
+      path: relPath(name),
+      sizeBytes: found.sizeBytes,
+      mtimeNs: found.props.mtimeNs ?? 0n,
+      fingerprint: undefined,
+    }
+  })
+  let asked = 0
+  root.beforeJob = (job) => {
+    if (job === 'supply-next' && ++asked === 2) throw new FileFailure('io', 'b', 'read', 'EIO')
+  }
+  const supply = async () => {
+    for await (const _ of reader.replica.supply(wants, new AbortController().signal)) await turns(20)
+  }
+  await expect(supply()).rejects.toThrow(FileFailure)
+})
+
+test('a first scan that failed is made again by who opens next', async () => {
+  root.write('f', 'f')
+  const first = root.replica()
+  root.beforeJob = (job) => {
+    if (job === 'scan') throw new FileFailure('io', 'f', 'statx', 'EIO')
+  }
+  await expect(Reader.open(first)).rejects.toThrow(FileFailure)
+  await first.close()
+  root.beforeJob = () => {}
+  expect((await Reader.open(root.replica())).tree()).toEqual({ f: 'file of 1' })
+})
+
+test('a replica that is closed while it is being opened gives its root back', async () => {
+  const replica = root.replica()
+  const open = gate('open-root')
+  const opened = replica.open({
+    pair,
+    cursor: undefined,
+    view: { ignore: [], ignorenot: [], paths: [] },
+    create: true,
+    watch: true,
+  })
+  await until(open.reached, 'the opening')
+  const closed = replica.close()
+  open.open()
+  await expect(opened).rejects.toMatchObject({ code: 'missing' })
+  await closed
+})
+
+test('S2-25 a directory that can be read again has the mode it has now, and what was below it all the time', async () => {
+  root.write('d/f', 'f')
+  const reader = await Reader.open(root.replica())
+  root.trap.fail((call, path) =>
+    call === 'names' && path.endsWith('/d') ? new FileFailure('denied', 'd', 'getdents64', 'EACCES') : undefined,
+  )
+  await reader.replica.rescan([rootPath])
+  expect(reader.tree()).toEqual({ d: 'problem denied', 'd/f': 'file of 1' })
+  root.trap.release()
+  root.chmod('d', 0o700)
+  await reader.replica.rescan([rootPath])
+  expect(reader.known.get(relPath('d'))).toMatchObject({ kind: 'directory', props: { mode: 0o700 } })
+  expect(reader.tree()).toEqual({ d: 'directory', 'd/f': 'file of 1' })
+})
+
+test('events that were lost are made up for by looking at everything', async () => {
+  root.write('f', 'v1')
+  const reader = await Reader.open(root.replica())
+  root.write('f', 'version 2')
+  root.lose('lost')
+  await until(() => reader.tree().f === 'file of 9', 'the change')
+})
+
+test('a root that moved away under its watcher is a failure, not a removal', async () => {
+  root.write('f', 'f')
+  const reader = await Reader.open(root.replica())
+  root.exchangeRoot()
+  root.lose('gone')
+  await until(() => reader.failure !== undefined, 'the failure')
+  expect(reader.tree()).toEqual({ f: 'file of 1' })
+})

@@ -1,0 +1,336 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Content } from '../../src/core/content.js'
+import type { Operation } from '../../src/core/operation.js'
+import { type RelPath, relPath, rootPath } from '../../src/core/path.js'
+import type { Found, Report } from '../../src/core/report.js'
+import type { Cursor, Opened, OpenRequest, Replica, Want } from '../../src/replica/replica.js'
+import { LocalRootFixture } from './local-root.js'
+import { until } from './wire-pair.js'
+
+export const pair = 'a1'.repeat(16)
+export const supplier = 'boot-of-the-supplier'
+
+/** What one reader of a root knows. */
+export class Reader {
+  readonly reports: Report[] = []
+  /** As a lead would see it. */
+  readonly known = new Map<RelPath, Found>()
+  sequence = 0
+  isCurrent = false
+  failure: unknown
+  over = false
+  private readonly ending = new AbortController()
+
+  private constructor(
+    readonly replica: Replica,
+    readonly opened: Opened,
+  ) {}
+
+  static async open(replica: Replica, more: Partial<OpenRequest> = {}): Promise<Reader> {
+    const view = { ignore: [], ignorenot: [], paths: [] }
+    const opened = await replica.open({ pair, cursor: undefined, view, create: true, watch: true, ...more })
+    const reader = new Reader(replica, opened)
+    void reader.follow()
+    await until(() => reader.isCurrent || reader.failure !== undefined, 'current')
+    return reader
+  }
+
+  get cursor(): Cursor {
+    return { index: this.opened.index, run: this.opened.run, sequence: this.sequence, view: '' }
+  }
+
+  /** What is known, by path, in short: a file by its size. */
+  tree(): Record<string, string> {
+    const tree: Record<string, string> = {}
+    for (const [path, found] of [...this.known].sort(([a], [b]) => (a < b ? -1 : 1)))
+      if (path !== '') tree[path] = spoken(found)
+    return tree
+  }
+
+  stop(): void {
+    this.ending.abort(new Error('enough'))
+  }
+
+  private async follow(): Promise<void> {
+    try {
+      for await (const { reports, sequence, current } of this.replica.changes(this.ending.signal)) {
+        for (const report of reports) this.take(report)
+        expect(sequence).toBeGreaterThanOrEqual(this.sequence)
+        this.sequence = sequence
+        if (current) this.isCurrent = true
+      }
+      this.over = true
+    } catch (error) {
+      this.failure = error
+    }
+  }
+
+  private take(report: Report): void {
+    this.reports.push(report)
+    const { path } = report
+    if (report.kind === 'entry') {
+      if (report.found.kind !== 'directory' && report.found.kind !== 'problem') this.forget(path)
+      if (report.found.kind === 'absent') this.known.delete(path)
+      else this.known.set(path, report.found)
+      return
+    }
+    const names = new Set(report.members.map(({ name }) => name))
+    for (const at of [...this.known.keys()]) {
+      if (at === path || !(path === '' || at.startsWith(`${path}/`))) continue
+      const name = at.slice(path === '' ? 0 : path.length + 1).split('/')[0] ?? ''
+      if (!names.has(name)) this.known.delete(at)
+    }
+    for (const { name, found } of report.members) this.known.set(relPath(path === '' ? name : `${path}/${name}`), found)
+  }
+
+  private forget(path: RelPath): void {
+    for (const at of [...this.known.keys()]) if (at.startsWith(`${path}/`)) this.known.delete(at)
+  }
+}
+
+export function spoken(found: Found): string {
+  switch (found.kind) {
+    case 'file':
+      return `file of ${found.sizeBytes}`
+    case 'problem':
+      return `problem ${found.code}`
+    default:
+      return found.kind
+  }
+}
+
+/** What one implementation of Replica is made of; `connect` gives replicas of the fixture's root. */
+export interface ReplicaWorld {
+  connect(fixture: LocalRootFixture): Promise<Replica>
+}
+
+/** The contract of Replica, on a root of the real file system. */
+export function describeReplica(name: string, { connect }: ReplicaWorld): void {
+  describe(`replica: ${name}`, () => {
+    let root: LocalRootFixture
+    beforeEach(() => {
+      root = new LocalRootFixture()
+    })
+    afterEach(() => root.dispose())
+
+    const content = (reader: Reader, path: string): Content => {
+      const found = reader.known.get(relPath(path))
+      return found === undefined || found.kind === 'problem' ? { kind: 'absent' } : found
+    }
+    const wantOf = (reader: Reader, path: string, want = 0): Want => {
+      const found = content(reader, path)
+      if (found.kind !== 'file') throw new Error(`no file ${path}`)
+      return {
+        want,
+        path: relPath(path),
+        sizeBytes: found.sizeBytes,
+        mtimeNs: found.props.mtimeNs ?? 0n,
+        fingerprint: found.fingerprint,
+      }
+    }
+
+    test('a first reader gets everything, complete from the root down', async () => {
+      root.write('d/e/f', 'four')
+      root.write('g', 'x')
+      const reader = await Reader.open(await connect(root))
+      expect(reader.tree()).toEqual({ d: 'directory', 'd/e': 'directory', 'd/e/f': 'file of 4', g: 'file of 1' })
+      expect(reader.opened).toMatchObject({ created: false, fresh: true, generation: 0, unacknowledged: [] })
+    })
+
+    test('changes are told as they become known, removals included, and the sequence goes along', async () => {
+      root.write('d/f', 'v1')
+      const reader = await Reader.open(await connect(root))
+      const before = reader.sequence
+      root.write('d/f', 'version 2')
+      root.write('new/n', 'n')
+      await reader.replica.rescan([rootPath])
+      expect(reader.tree()).toEqual({ d: 'directory', 'd/f': 'file of 9', new: 'directory', 'new/n': 'file of 1' })
+      expect(reader.sequence).toBeGreaterThan(before)
+      root.remove('d')
+      await reader.replica.rescan([rootPath])
+      expect(reader.tree()).toEqual({ new: 'directory', 'new/n': 'file of 1' })
+    })
+
+    test('S1-4 a directory that another one replaced is told complete', async () => {
+      root.write('d/a', 'a')
+      root.write('d/b', 'b')
+      const reader = await Reader.open(await connect(root))
+      root.rename('d', 'old')
+      root.write('d/b', 'longer')
+      await reader.replica.rescan([rootPath])
+      expect(reader.tree()).toEqual({
+        d: 'directory',
+        'd/b': 'file of 6',
+        old: 'directory',
+        'old/a': 'file of 1',
+        'old/b': 'file of 1',
+      })
+    })
+
+    test('S1-4 a reader that comes back is told all that changed since, and a renamed directory all the way down', async () => {
+      root.write('d/e/f', 'f')
+      root.write('kept/k', 'k')
+      const first = await Reader.open(await connect(root))
+      const known = [...first.known]
+      const { cursor } = first
+      await first.replica.close()
+      root.rename('d', 'moved')
+      const second = await connect(root)
+      const reader = await Reader.open(second, { cursor })
+      await reader.replica.rescan([rootPath])
+      expect(reader.reports.filter(({ path }) => path === 'kept')).toEqual([])
+      for (const [path, found] of known)
+        if (!reader.known.has(path) && path.startsWith('kept')) reader.known.set(path, found)
+      expect(reader.tree()).toMatchObject({ moved: 'directory', 'moved/e': 'directory', 'moved/e/f': 'file of 1' })
+      expect(reader.tree()).not.toHaveProperty('d')
+    })
+
+    const unvouched: readonly [string, (cursor: Cursor) => Cursor][] = [
+      ['of another index', (cursor) => ({ ...cursor, index: '00'.repeat(16) })],
+      ['of a run that is not known', (cursor) => ({ ...cursor, run: '00'.repeat(16) })],
+      ['past the last sequence of its run', (cursor) => ({ ...cursor, sequence: cursor.sequence + 1_000 })],
+    ]
+    test.each(unvouched)('S1-5 a cursor %s gets everything', async (_, change) => {
+      root.write('d/f', 'f')
+      const first = await Reader.open(await connect(root))
+      await first.replica.close()
+      const reader = await Reader.open(await connect(root), { cursor: change(first.cursor) })
+      expect(reader.tree()).toEqual({ d: 'directory', 'd/f': 'file of 1' })
+    })
+
+    test('a view leaves out what a lead does not want to see', async () => {
+      root.write('a/x.o', 'x')
+      root.write('a/y', 'y')
+      root.write('b/z', 'z')
+      const view = { ignore: ['Name *.o'], ignorenot: [], paths: ['a'] }
+      const reader = await Reader.open(await connect(root), { view })
+      expect(reader.tree()).toEqual({ a: 'directory', 'a/y': 'file of 1' })
+    })
+
+    test('list tells what is held at and below a path, and that nothing is', async () => {
+      root.write('d/e/f', 'f')
+      const { replica } = await Reader.open(await connect(root))
+      const reports = await replica.list([relPath('d'), relPath('no')])
+      expect(reports.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+        'entry d',
+        'listing d',
+        'listing d/e',
+        'entry no',
+      ])
+      expect(reports.at(-1)).toMatchObject({ found: { kind: 'absent' } })
+    })
+
+    test('identify tells the fingerprint, or what is there instead', async () => {
+      root.write('f', 'same')
+      root.write('g', 'same')
+      const { replica } = await Reader.open(await connect(root))
+      const reports = await replica.identify(['f', 'g', 'no'].map(relPath))
+      const [f, g, no] = ['f', 'g', 'no'].map((path) => reports.find((report) => report.path === path))
+      const fingerprint = (report: Report | undefined) =>
+        report?.kind === 'entry' && report.found.kind === 'file' ? report.found.fingerprint : undefined
+      expect(fingerprint(f)).toMatch(/^sha256:[0-9a-f]{64}$/)
+      expect(fingerprint(g)).toBe(fingerprint(f))
+      expect(no).toMatchObject({ found: { kind: 'absent' } })
+    })
+
+    test('what is supplied here, staged and applied there, is there; its own reader is not told', async () => {
+      root.write('from', 'the bytes')
+      const reader = await Reader.open(await connect(root))
+      const { replica } = reader
+      const operations: Operation[] = [
+        {
+          op: 'create-directory',
+          path: relPath('d'),
+          expect: { kind: 'absent' },
+          props: { mode: 0o755, mtimeNs: undefined },
+        },
+        {
+          op: 'write-file',
+          path: relPath('d/to'),
+          expect: { kind: 'absent' },
+          want: 1,
+          sizeBytes: 9,
+          props: { mode: 0o640, mtimeNs: 5n },
+        },
+      ]
+      for await (const pack of replica.supply([wantOf(reader, 'from', 1)], new AbortController().signal))
+        if (pack.bytes.length > 0) await replica.stage(7, pack)
+      const outcomes = await replica.apply(7, operations, supplier)
+      expect(outcomes.map(({ kind, path }) => `${kind} ${path}`)).toEqual(['done d', 'done d/to'])
+      expect(root.read('d/to')).toBe('the bytes')
+      await replica.sync(operations.map(({ path }) => path))
+      await replica.sync('all')
+      await replica.rescan([rootPath])
+      expect(reader.tree()).toEqual({ from: 'file of 9' })
+    })
+
+    test('S2-18 outcomes are told again until they are acknowledged', async () => {
+      root.write('f', 'f')
+      const first = await Reader.open(await connect(root))
+      const remove: Operation = { op: 'remove', path: relPath('f'), expect: content(first, 'f') }
+      expect(await first.replica.apply(3, [remove], supplier)).toMatchObject([{ kind: 'done' }])
+      await first.replica.close()
+      const second = await Reader.open(await connect(root))
+      expect(second.opened.unacknowledged).toEqual([
+        { batch: 3, supplier, outcome: { kind: 'done', path: 'f', content: { kind: 'absent' } } },
+      ])
+      await second.replica.acknowledge([3])
+      await second.replica.close()
+      const third = await Reader.open(await connect(root))
+      expect(third.opened.unacknowledged).toEqual([])
+    })
+
+    test('what is not as expected stays, and is told', async () => {
+      root.write('f', 'seen')
+      const reader = await Reader.open(await connect(root))
+      root.write('f', 'by the user')
+      const remove: Operation = { op: 'remove', path: relPath('f'), expect: content(reader, 'f') }
+      expect(await reader.replica.apply(4, [remove], supplier)).toMatchObject([{ kind: 'superseded', path: 'f' }])
+      expect(root.read('f')).toBe('by the user')
+    })
+
+    test('a file that is not as wanted any more is finished as superseded', async () => {
+      root.write('f', 'seen')
+      const reader = await Reader.open(await connect(root))
+      const want = wantOf(reader, 'f')
+      root.write('f', 'by the user')
+      const finished = []
+      for await (const pack of reader.replica.supply([want], new AbortController().signal))
+        finished.push(...pack.finished)
+      expect(finished).toEqual([{ want: 0, kind: 'superseded' }])
+    })
+
+    test('S1-13 a generation that was noted is known to who opens next, while the root stays open', async () => {
+      const first = await Reader.open(await connect(root))
+      await first.replica.setGeneration(pair, 5)
+      await first.replica.close()
+      const second = await Reader.open(await connect(root))
+      expect(second.opened).toMatchObject({ generation: 5, fresh: true, rootId: first.opened.rootId })
+    })
+
+    test('S1-14 another directory in the place of the root is a failure, and nothing is told of it', async () => {
+      root.write('f', 'f')
+      root.write('d/g', 'g')
+      const reader = await Reader.open(await connect(root))
+      const before = reader.tree()
+      root.exchangeRoot()
+      await expect(reader.replica.rescan([rootPath])).rejects.toMatchObject({ code: 'in-doubt' })
+      await until(() => reader.failure !== undefined, 'the failure')
+      expect(reader.tree()).toEqual(before)
+    })
+
+    test('S1-14 a root that was in doubt is as before when it is back', async () => {
+      root.write('f', 'f')
+      const first = await Reader.open(await connect(root))
+      await first.replica.close()
+      const bringBack = root.exchangeRoot()
+      const doubtful = await connect(root)
+      await expect(Reader.open(doubtful, { create: false })).rejects.toMatchObject({ code: 'in-doubt' })
+      await doubtful.close()
+      bringBack()
+      const reader = await Reader.open(await connect(root), { create: false })
+      expect(reader.opened.rootId).toBe(first.opened.rootId)
+      expect(reader.tree()).toEqual({ f: 'file of 1' })
+    })
+  })
+}

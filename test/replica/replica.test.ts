@@ -1,0 +1,24 @@
+import { openRemote } from '../../src/replica/remote.js'
+import { serve } from '../../src/replica/serving.js'
+import { describeReplica } from './replica.suite.js'
+import { WirePair } from './wire-pair.js'
+
+describeReplica('local', { connect: async (root) => root.replica() })
+
+describeReplica('remote', {
+  connect: async (root) => {
+    const wire = new WirePair()
+    const self = (run: string) => ({ agent: 'tandem', version: '0.1.0', run })
+    const { clock } = root.host
+    const stop = new AbortController().signal
+    void serve(wire.far, { clock, self: self('peer'), rootFor: async () => root.replica(), emit: () => {}, stop })
+    const sockets = { connect: async () => wire.near, listen: () => Promise.reject(new Error('not here')) }
+    const secret = { identity: 'laptop', key: new Uint8Array(32) }
+    return openRemote(
+      { sockets, clock },
+      { endpoint: { host: 'hub', port: 1 }, name: 'docs', secret },
+      self('lead'),
+      stop,
+    )
+  },
+})
