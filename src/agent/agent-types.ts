@@ -1,5 +1,6 @@
 import type { OpenPath } from '../archive/archive.js'
 import type { Config } from '../config/config.js'
+import type { AbsPath } from '../core/path.js'
 import type { PassOptions, PassResult } from '../engine/pass.js'
 import type { PairState } from '../engine/state.js'
 import type { Endpoint } from '../host/sockets.js'
@@ -61,7 +62,7 @@ export interface SteeredPair {
 
 export interface ServedRoot {
   readonly name: string
-  readonly path: string
+  readonly path: AbsPath
   /** The peers that use it now. */
   readonly peers: readonly string[]
 }

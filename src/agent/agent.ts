@@ -52,7 +52,6 @@ class House implements Agent {
   private readonly serving: Serving
   private kept: readonly KeptPair[] = []
   private isRunning = false
-  private readonly results = new Map<string, PassResult>()
   /** A bug in a pair that runs by itself ends the agent. */
   private broken: { readonly error: unknown } | undefined
   private wake: () => void = () => {}
@@ -198,7 +197,7 @@ class House implements Agent {
       canonicalOf: (root) => (root.kind === 'local' ? roots.canonicalOf(root.path) : canonicalOf(root)),
       connect: async (root, signal) =>
         root.kind === 'local'
-          ? roots.replica(root.path, config.preferences.watcher)
+          ? roots.replica(root.path, config.preferences.watcher, false)
           : await openRemote(host, root, self, signal),
     }
   }

@@ -98,8 +98,10 @@ export class KeptPair implements SteeredPair {
   }
 
   pause(on: boolean): void {
+    if (on === this.paused) return
     this.paused = on
     this.loop?.standing.pause(on)
+    this.emit({ event: on ? 'pair-paused' : 'pair-resumed', pair: this.name })
   }
 
   async rescan(): Promise<void> {
@@ -107,6 +109,9 @@ export class KeptPair implements SteeredPair {
   }
 
   async flush(signal: AbortSignal): Promise<readonly OpenPath[]> {
+    // The agent is only just starting.
+    while (this.loop === undefined && this.trouble === undefined && !signal.aborted && !this.finish.signal.aborted)
+      await this.host.clock.sleep(startingMs, signal).catch(() => undefined)
     return this.steered().standing.flush(signal)
   }
 
@@ -165,6 +170,7 @@ const nothingKnown: PairState = {
 /** What a person has to mend (a key, a lock of another process) is looked at again every minute. */
 const firstRetryMs = 1_000
 const mostRetryMs = 60_000
+const startingMs = 20
 /** The longest time that a timer takes: 24 days, and then one look more. */
 const foreverMs = 2_147_483_647
 

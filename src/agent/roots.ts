@@ -22,11 +22,12 @@ export class Roots {
   ) {}
 
   /** A replica of the root at `path`, which is canonical. */
-  replica(path: AbsPath, watcher: WatcherChoice | undefined): LocalReplica {
+  replica(path: AbsPath, watcher: WatcherChoice | undefined, resident: boolean): LocalReplica {
     return new LocalReplica(
       this.canonicalOf(path),
       (create) => this.acquire(path, create, watcher),
       (root) => this.release(path, root),
+      resident,
     )
   }
 

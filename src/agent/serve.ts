@@ -117,7 +117,7 @@ export class Serving {
     if (served === undefined || this.peers.get(identity)?.roots.includes(name) !== true)
       return new LinkFailure('unknown-root', `no root ${JSON.stringify(name)} is served to ${identity}`)
     link.root = served
-    return this.options.roots.replica(served.path, served.watcher)
+    return this.options.roots.replica(served.path, served.watcher, true)
   }
 
   private isAllowed({ identity, key, root }: ServedLink): boolean {

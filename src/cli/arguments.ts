@@ -14,6 +14,7 @@ const ownOptions: Readonly<Record<string, boolean>> = {
   out: true,
   'dry-run': false,
   json: false,
+  timeout: true,
   mirror: false,
   help: false,
   version: false,

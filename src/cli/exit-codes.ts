@@ -2,6 +2,7 @@ import type { PassResult } from '../agent/agent-types.js'
 import { ConfigFailure } from '../config/config.js'
 import { unreachable } from '../core/assert.js'
 import { Failure } from '../core/failure.js'
+import { NoAgent } from './no-agent.js'
 import { UsageFailure } from './usage.js'
 
 /**
@@ -11,10 +12,11 @@ import { UsageFailure } from './usage.js'
  *      1  something skipped, held or in conflict
  *      2  failures; also a bug
  *      3  fatal, interrupted, or a root in doubt
+ *      4  no agent is at work with the state directory (commands that speak to it)
  *     64  wrong usage (EX_USAGE)
  *     78  wrong or unsafe configuration (EX_CONFIG)
  */
-export const exitCodes = { inSync: 0, skipped: 1, failures: 2, fatal: 3, usage: 64, config: 78 } as const
+export const exitCodes = { inSync: 0, skipped: 1, failures: 2, fatal: 3, noAgent: 4, usage: 64, config: 78 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
@@ -29,6 +31,7 @@ export function exitCodeOfPass(result: PassResult): ExitCode {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageFailure) return exitCodes.usage
   if (error instanceof ConfigFailure) return exitCodeOfConfig(error)
+  if (error instanceof NoAgent) return exitCodes.noAgent
   if (error instanceof Failure) return exitCodes.fatal
   return exitCodes.failures
 }

@@ -1,3 +1,4 @@
+import type { Life } from '../agent/agent.js'
 import type { Agent } from '../agent/agent-types.js'
 import type { Config } from '../config/config.js'
 import type { Emit } from '../status/event.js'
@@ -9,10 +10,10 @@ export interface House {
   close(): Promise<void>
 }
 
-export type OpenHouse = (config: Config, emit: Emit) => Promise<House>
+export type OpenHouse = (config: Config, emit: Emit, life?: Life) => Promise<House>
 
 /** Loads what is heavy (koffi, lmdb, ws) only now: a wrong command line is answered without it. */
-export const openHouse: OpenHouse = async (config, emit) => {
+export const openHouse: OpenHouse = async (config, emit, life = { resident: false }) => {
   const [{ openAgent }, { nodeHost, closeHost }, { ReplicaFailure }, { Malformed }] = await Promise.all([
     import('../agent/agent.js'),
     import('../host/node/host.js'),
@@ -21,7 +22,7 @@ export const openHouse: OpenHouse = async (config, emit) => {
   ])
   const host = nodeHost({ failures: [ReplicaFailure, Malformed] })
   try {
-    const agent = await openAgent(config, host, emit)
+    const agent = await openAgent(config, host, emit, life)
     return {
       agent,
       close: async () => {

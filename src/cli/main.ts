@@ -30,8 +30,17 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return exitCodes.inSync
     case 'keygen':
       return (await import('./keygen.js')).runKeygen(line)
+    case 'run':
     case 'serve':
-      return (await import('./serve.js')).runServe(line, openHouse)
+      return (await import('./run.js')).runResident(line, openHouse)
+    case 'status':
+    case 'conflicts':
+    case 'flush':
+    case 'pause':
+    case 'resume':
+    case 'rescan':
+    case 'stop':
+      return (await import('./control.js')).runControl(line)
     case 'sync':
     case 'watch':
       return (await import('./pair.js')).runPair(line, openHouse)

@@ -30,6 +30,8 @@ export function failureText(error: unknown): string {
 
 /** By name and code of a failure, or by its name alone. */
 const nextStep: Readonly<Record<string, string>> = {
+  NoAgent: 'tandem run or tandem watch starts one; --state-dir names the state directory of another',
+  ControlBusy: 'end it with tandem stop, or name another state directory with --state-dir',
   UsageFailure: 'tandem --help shows what there is',
   'LinkFailure refused': 'nobody listens there: start tandem serve on that machine, or check the port',
   'LinkFailure unreachable': 'check the name, the network and the firewall',

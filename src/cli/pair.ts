@@ -3,6 +3,7 @@ import type { Agent, Item, PassResult } from '../agent/agent-types.js'
 import { escapeText } from '../status/escape.js'
 import type { Emit } from '../status/event.js'
 import { ask } from './ask.js'
+import { controlled } from './controlled.js'
 import { type ExitCode, exitCodeOfPass, exitCodes } from './exit-codes.js'
 import { exitAtOnce, type House, type OpenHouse } from './house.js'
 import { nothingToDo, planLines, type RootNames, residentSummaryLines, summaryLines, waitingOf } from './layout.js'
@@ -13,8 +14,6 @@ import { catchSignals } from './signals.js'
 import type { Decided } from './text-ui.js'
 import { finishedEvent, itemEvents } from './told.js'
 import { type Log, logTo, openVoice, residentVoice } from './voice.js'
-
-export { logTo, residentVoice } from './voice.js'
 
 /** `sync` and `watch`: a pair of roots, once or until stopped. @throws Failure before or instead of the work */
 export async function runPair(line: PairCommand, openHouse: OpenHouse): Promise<ExitCode> {
@@ -94,7 +93,7 @@ async function keepEqual(line: PairCommand, setting: PairSetting, openHouse: Ope
   try {
     return await underSignals(
       log,
-      (emit) => openHouse(setting.config, emit),
+      (emit) => controlled(openHouse, 'watch')(setting.config, emit),
       voice.told,
       async (agent) => {
         const result = await agent.run()

@@ -10,7 +10,8 @@ import { UsageFailure } from './usage.js'
 /** What was asked for, with nothing looked at yet. */
 export type CommandLine =
   | PairCommand
-  | ServeCommand
+  | RunCommand
+  | ControlCommand
   | KeygenCommand
   | { readonly command: 'print'; readonly text: string }
 
@@ -29,10 +30,21 @@ export interface PairCommand {
   readonly mirror: boolean
 }
 
-export interface ServeCommand {
-  readonly command: 'serve'
+/** `run`: the pairs and the served roots of a file; `serve`: only the latter. */
+export interface RunCommand {
+  readonly command: 'run' | 'serve'
   readonly config: string
   readonly preferences: readonly Assignment[]
+  readonly stateDir: string | undefined
+}
+
+/** What is asked of the agent that is at work with the state directory. */
+export interface ControlCommand {
+  readonly command: 'status' | 'conflicts' | 'flush' | 'pause' | 'resume' | 'rescan' | 'stop'
+  /** undefined: all of them. */
+  readonly pair: string | undefined
+  readonly json: boolean
+  readonly timeoutSeconds: number
   readonly stateDir: string | undefined
 }
 
@@ -43,21 +55,9 @@ export interface KeygenCommand {
 }
 
 /** Commands that are planned: no root is taken for one of them by mistake. */
-const toCome = [
-  'run',
-  'status',
-  'monitor',
-  'conflicts',
-  'resolve',
-  'log',
-  'flush',
-  'pause',
-  'resume',
-  'why',
-  'doctor',
-  'check',
-]
-const commands = ['sync', 'watch', 'serve', 'keygen']
+const toCome = ['monitor', 'resolve', 'log', 'why', 'doctor', 'check']
+const controls = ['status', 'conflicts', 'flush', 'pause', 'resume', 'rescan', 'stop']
+const commands = ['sync', 'watch', 'run', 'serve', ...controls, 'keygen']
 
 /**
  * Reads a command line, without the program's own name.
@@ -135,15 +135,19 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
   withPairOptions(program.command('watch'))
     .description('keep them equal until stopped')
     .action((_one, _two, options: PairOptions, self: Command) => pairCommand('watch', self.args, options))
-  program
-    .command('serve')
-    .description('serve the roots of a configuration file to its peers')
-    .requiredOption('--config <FILE>', 'the configuration file, as config.example.toml')
-    .option('--state-dir <DIR>', 'where indices are kept')
-    .action((options: { readonly config: string; readonly stateDir?: string }) => {
-      refuseOther(preferences, ['log', 'logfile'], 'serve')
-      found({ command: 'serve', config: options.config, preferences, stateDir: options.stateDir })
-    })
+  const resident = (command: 'run' | 'serve', description: string) =>
+    program
+      .command(command)
+      .description(description)
+      .requiredOption('--config <FILE>', 'the configuration file, as config.example.toml')
+      .option('--state-dir <DIR>', 'where archives and indices are kept (default ~/.local/state/tandem)')
+      .action((options: { readonly config: string; readonly stateDir?: string }) => {
+        refuseOther(preferences, ['log', 'logfile'], command)
+        found({ command, config: options.config, preferences, stateDir: options.stateDir })
+      })
+  resident('run', 'keep every pair of a configuration file equal, and serve its roots, until stopped')
+  resident('serve', 'serve the roots of a configuration file to its peers, and nothing else')
+  withControls(program, preferences, found)
   program
     .command('keygen')
     .description('make a key for a peer')
@@ -154,6 +158,56 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       found({ command: 'keygen', name, out: options.out })
     })
   return program
+}
+
+/** Commands for the agent that is at work. */
+function withControls(program: Command, preferences: readonly Assignment[], found: (line: CommandLine) => void): void {
+  const control = (command: ControlCommand['command'], description: string, takesPair = true) => {
+    const made = program
+      .command(command)
+      .description(description)
+      .option('--state-dir <DIR>', 'that of the agent (default ~/.local/state/tandem)')
+    if (takesPair) made.argument('[PAIR]', 'the name of the pair; without it, all of them')
+    made.action((...given: unknown[]) => {
+      refuseOther(preferences, [], command)
+      const [pair] = made.args
+      const options: ControlOptions = made.opts()
+      const { json = false, stateDir } = options
+      const timeoutSeconds = secondsOf(options.timeout)
+      if (given.length > 0) found({ command, pair, json, timeoutSeconds, stateDir })
+    })
+    return made
+  }
+  const json = ['--json', 'one JSON object on standard output'] as const
+  control('status', 'what the agent is doing, a line for each pair', false).option(...json)
+  control('conflicts', 'what is in conflict or has a problem, and why').option(...json)
+  control('flush', 'wait until everything written so far is on the other side')
+    .option('--timeout <SECONDS>', 'give up after that (default 60)')
+    .option(...json)
+  control('pause', 'finish the cycle in progress and begin no other, until resumed')
+  control('resume', 'go on after a pause')
+  control('rescan', 'look at both roots as a whole')
+  control('stop', 'end the agent; waits until it has ended', false).option(
+    '--timeout <SECONDS>',
+    'wait no longer than that (default 60)',
+  )
+}
+
+interface ControlOptions {
+  readonly stateDir?: string
+  readonly json?: boolean
+  readonly timeout?: string
+}
+
+const secondsDefault = 60
+const secondsMax = 86_400
+
+function secondsOf(text: string | undefined): number {
+  if (text === undefined) return secondsDefault
+  const seconds = /^\d{1,5}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
+  if (!(seconds > 0 && seconds <= secondsMax))
+    throw new UsageFailure(`--timeout is a number of seconds above 0, at most ${secondsMax}`)
+  return seconds
 }
 
 function checkedRoots(roots: string[], profile: string | undefined, preferences: readonly Assignment[]): string[] {
@@ -183,13 +237,14 @@ Examples:
   tandem a.tmp b.tmp                                 ask what to do with each difference
   tandem sync --batch ~/photos /media/stick/photos   ask nothing
   tandem watch ~/photos wss://nas:4242/photos --secret-file laptop.key
-  tandem serve --config /etc/tandem/tandem.toml
+  tandem run --config /etc/tandem/tandem.toml
+  tandem status
 
 Preferences, as --name value, --name=value, -name value or -name=value:
 ${rows.map((one) => `  ${spoken(one).padEnd(26)} ${one.help}`).join('\n')}
 
 Exit codes: 0 in sync, 1 something skipped or in conflict, 2 failures, 3 fatal or interrupted, 64 wrong usage, 78 wrong or
-unsafe configuration.
+unsafe configuration. status: 0 in sync, 1 syncing, 2 attention, 3 stopped, 4 no agent.
 `
 }
 

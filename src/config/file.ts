@@ -38,11 +38,12 @@ export async function parseConfigFile(toml: string, file: string, homeDirectory:
   const inFile = inFileOf(toml, file, homeDirectory)
   const tables = await readShape(document)
   if ('why' in tables) throw inFile.fail(tables.path, tables.why)
+  const serving = servingOf(tables, inFile)
   if (tables.serve.length + tables.pair.length === 0)
     throw inFile.fail([], 'there is nothing to do: name a [[pair]] to keep equal, or a root to [[serve]]')
   return {
     pairs: pairsOf(tables, inFile),
-    ...servingOf(tables, inFile),
+    ...serving,
     log: agentAssignments(tables, inFile).map((one) =>
       one.name === 'logfile' && one.value !== '' ? { ...one, value: inFile.place(one.value) } : one,
     ),

@@ -29,6 +29,7 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
   ['noupdatepartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
   ['nodeletion', 'list', 'a root on which nothing is deleted'],
   ['nodeletionpartial', 'list', "the same for some paths: 'PATHSPEC -> root'"],
+  ['copyonconflict', 'flag', 'keep what is overridden beside it, as NAME (conflict_on_DATE).EXT'],
   ['links', 'string', 'synchronize symbolic links (default true); false leaves them alone'],
   ['maxsizethreshold', 'integer', 'files of so many times 1,000 bytes or more are left where they are'],
   ['mountpoint', 'list', 'do nothing unless this path exists on both sides'],
@@ -47,7 +48,7 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
 ]
 
 const flagsToCome =
-  'group owner auto silent terse i acl fat ignoreinodenumbers xattrs backups confirmmerge copyonconflict dontchmod numericids sortbysize sortnewfirst dumbtty addversionno halfduplex killserver rsync stream testserver xferbycopying contactquietly showarchive watch dumparchives fastercheckUNSAFE selftest'
+  'group owner auto silent terse i acl fat ignoreinodenumbers xattrs backups confirmmerge dontchmod numericids sortbysize sortnewfirst dumbtty addversionno halfduplex killserver rsync stream testserver xferbycopying contactquietly showarchive watch dumparchives fastercheckUNSAFE selftest'
 const listsToCome =
   'atomic follow immutable immutablenot merge xattrignore xattrignorenot backup backupcurr backupcurrnot backupnot sortfirst sortlast listen include source rootalias debug'
 const stringsToCome =

@@ -24,6 +24,8 @@ export interface Preferences {
   readonly nocreationpartial: readonly ForPaths<Side>[]
   readonly noupdatepartial: readonly ForPaths<Side>[]
   readonly nodeletionpartial: readonly ForPaths<Side>[]
+  /** Keep a version that is overridden beside it, under a conflict name, on the side that had it. Default false. */
+  readonly copyonconflict: boolean
   /** Paths without which nothing is done: each must exist on both sides. */
   readonly mountpoint: readonly RelPath[]
   /** Synchronize symbolic links; else they are left alone. Default true. */

@@ -11,7 +11,7 @@ export type Verdict =
   /**
    * Both sides shall hold `goal`. `source` has its content; 'both' where the contents are equal already.
    * `torn`: the modes are in conflict. `news`: the agreement or a side is not yet like `goal`. `resets`: a property goes
-   * back to what was agreed.
+   * back to what was agreed. `overrules`: without force the content of `source` would not go to the other side.
    */
   | {
       readonly kind: 'settle'
@@ -20,6 +20,7 @@ export type Verdict =
       readonly torn: boolean
       readonly news: boolean
       readonly resets: boolean
+      readonly overrules: boolean
     }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'unread'; readonly sides: readonly Side[] }
@@ -38,17 +39,28 @@ export function judge(agreement: Agreement | undefined, alpha: Content, beta: Co
   const archive = agreement?.content ?? absent
   const forced = preferredContent(rules.force, alpha, beta)
   const source = judgeContent(archive, alpha, beta, forced)
+  const overrules = forced === source && judgeContent(archive, alpha, beta, undefined) !== source
   switch (source) {
     case 'conflict':
       return conflict
     case 'unread':
       return { kind: 'unread', sides: unreadSides(archive, alpha, beta) }
     case 'alpha':
-      return settle(agreement, alpha, alpha, beta, source, rules, forced, true)
+      return settle(agreement, alpha, alpha, beta, source, rules, forced, true, overrules)
     case 'beta':
-      return settle(agreement, beta, alpha, beta, source, rules, forced, true)
+      return settle(agreement, beta, alpha, beta, source, rules, forced, true, overrules)
     case 'both':
-      return settle(agreement, alpha, alpha, beta, source, rules, forced, compareWithArchive(archive, alpha) !== 'same')
+      return settle(
+        agreement,
+        alpha,
+        alpha,
+        beta,
+        source,
+        rules,
+        forced,
+        compareWithArchive(archive, alpha) !== 'same',
+        false,
+      )
   }
 }
 
@@ -123,11 +135,12 @@ function settle(
   rules: Rules,
   forced: Side | undefined,
   contentNews: boolean,
+  overrules: boolean,
 ): Verdict {
   // Properties can only be compared between two files or two directories.
   if (alpha.kind !== beta.kind || propsOf(content) === undefined)
     return contentNews
-      ? { kind: 'settle', goal: goalOf(content, rules), source, torn: false, news: true, resets: false }
+      ? { kind: 'settle', goal: goalOf(content, rules), source, torn: false, news: true, resets: false, overrules }
       : unchanged
 
   // What was agreed for another kind of thing says nothing about this one.
@@ -142,6 +155,7 @@ function settle(
     torn: mode.torn,
     news: contentNews || mode.news || time.news,
     resets: mode.resets || time.resets,
+    overrules,
   }
 }
 

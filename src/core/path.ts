@@ -27,6 +27,8 @@ export class BadPath extends Failure {
 export const nameBytesMax = 255
 /** Deepest path that is accepted from anywhere. */
 export const pathDepthMax = 2_048
+/** Longest path whose members can be told of: three bytes a character and one more name fit what the wire takes. */
+export const pathCharsMax = 16 * 1024
 
 export const rootPath = '' as RelPath
 
@@ -60,6 +62,12 @@ export function nameOf(path: RelPath): string {
 
 export function componentsOf(path: RelPath): string[] {
   return path === '' ? [] : path.split('/')
+}
+
+/** Whether paths below this one may be accepted by nobody. Cheap for all that are not very long. */
+export function isDeepest(path: RelPath): boolean {
+  if (path.length < 2 * pathDepthMax - 1) return false
+  return path.length >= pathCharsMax || componentsOf(path).length >= pathDepthMax
 }
 
 /** Whether `path` is `ancestor` or lies below it. */

@@ -1,6 +1,6 @@
 import { absent, type Content } from './content.js'
-import type { Decision } from './decision.js'
-import { compareWithArchive, goalOf, judge } from './judge.js'
+import type { Decision, Settle } from './decision.js'
+import { compareWithArchive, goalOf, judge, type Verdict } from './judge.js'
 import { join, type RelPath, relativeTo, rootPath } from './path.js'
 import { forcedTree, preferredTree } from './prefer.js'
 import type { Problem } from './report.js'
@@ -77,7 +77,7 @@ class Reconciliation {
         this.conflict(path, archive, alpha, beta, a, b, rules)
         return
       case 'settle':
-        if (verdict.news) this.settle(path, verdict.goal, a, b, before, verdict.resets)
+        if (verdict.news) this.settle(path, verdict.goal, a, b, before, verdict.resets, overriddenBy(verdict))
         if (verdict.torn)
           this.decisions.push({ kind: 'conflict', path, about: 'properties', agreement: before, alpha: a, beta: b })
         break
@@ -121,19 +121,19 @@ class Reconciliation {
     b: Content,
     rules: Rules,
   ): void {
-    const forced = forcedTree(rules, path, alpha, beta)
-    if (forced !== undefined) {
-      this.replaceBy(forced, path, archive, alpha, beta)
-      return
-    }
     const directory: Side = a.kind === 'directory' ? 'alpha' : 'beta'
     const [full, other, otherContent] = directory === 'alpha' ? [alpha, beta, b] : [beta, alpha, a]
+    const forced = forcedTree(rules, path, alpha, beta)
     const before = agreedContent(archive)
     const likeness = compareWithArchive(before, otherContent)
-    if (likeness === 'same') this.replace(path, archive, full, other, directory)
-    else if (likeness === 'unread') this.decisions.push({ kind: 'unread', path, sides: [otherSide(directory)] })
-    else if (before.kind !== 'directory' || !this.replaceUnchanged(path, archive, other, full, otherSide(directory)))
-      this.conflict(path, archive, alpha, beta, a, b, rules)
+    if (likeness === 'same' && forced !== otherSide(directory)) this.replace(path, archive, full, other, directory)
+    else if (forced === directory) this.override(directory, path, archive, alpha, beta)
+    else if (likeness === 'unread' && forced === undefined)
+      this.decisions.push({ kind: 'unread', path, sides: [otherSide(directory)] })
+    else if (before.kind === 'directory' && this.replaceUnchanged(path, archive, other, full, otherSide(directory)))
+      return
+    else if (forced !== undefined) this.override(forced, path, archive, alpha, beta)
+    else this.conflict(path, archive, alpha, beta, a, b, rules)
   }
 
   /**
@@ -159,9 +159,14 @@ class Reconciliation {
     return true
   }
 
-  private replaceBy(source: Side, path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree): void {
-    if (source === 'alpha') this.replace(path, archive, alpha, beta, source)
-    else this.replace(path, archive, beta, alpha, source)
+  /** `winner` replaces what the other side would otherwise keep, or give. */
+  private override(winner: Side, path: RelPath, archive: AgreementTree, alpha: Tree, beta: Tree): void {
+    const mark = this.decisions.length
+    if (winner === 'alpha') this.replace(path, archive, alpha, beta, winner)
+    else this.replace(path, archive, beta, alpha, winner)
+    const first = this.decisions[mark]
+    if (first?.kind !== 'settle' || first.path !== path) return
+    this.decisions[mark] = { ...first, ...overriddenOf(first, otherSide(winner)) }
   }
 
   /** Replaces `loser` by `winner`, at the path and below, whatever was agreed; only what cannot be told stands in the way. */
@@ -232,7 +237,7 @@ class Reconciliation {
     rules: Rules,
   ): void {
     const source = preferredTree(rules, path, alpha, beta)
-    if (source !== undefined) this.replaceBy(source, path, archive, alpha, beta)
+    if (source !== undefined) this.override(source, path, archive, alpha, beta)
     else
       this.decisions.push({
         kind: 'conflict',
@@ -251,8 +256,10 @@ class Reconciliation {
     beta: Content,
     agreement: Content,
     resets = false,
+    overridden: Side | undefined = undefined,
   ): void {
-    this.decisions.push({ kind: 'settle', path, goal, alpha, beta, agreement, ...(resets ? { resets } : {}) })
+    const settle: Settle = { kind: 'settle', path, goal, alpha, beta, agreement, ...(resets ? { resets } : {}) }
+    this.decisions.push({ ...settle, ...overriddenOf(settle, overridden) })
   }
 
   private pushInnerProblem(path: RelPath, side: Side, inner: { path: RelPath; problem: Problem }): void {
@@ -271,6 +278,16 @@ class Reconciliation {
     if (before.kind !== 'absent') this.settle(path, absent, absent, absent, before)
     this.forgetMembers(path, archive)
   }
+}
+
+/** The side that was overruled, if any. */
+function overriddenBy({ source, overrules }: Verdict & { readonly kind: 'settle' }): Side | undefined {
+  return overrules && source !== 'both' ? otherSide(source) : undefined
+}
+
+/** Who holds nothing has nothing to lose. */
+function overriddenOf(settle: Settle, side: Side | undefined): { readonly overridden?: Side } {
+  return side === undefined || settle[side].kind === 'absent' ? {} : { overridden: side }
 }
 
 /** Every name of three directories, once. What is no directory has none. */

@@ -15,6 +15,7 @@ import type { Emit } from '../status/event.js'
 import { versionOf } from '../status/version.js'
 import { agreedTree } from './agreed.js'
 import { changeOf, itemsOf } from './items.js'
+import { copiesOf, type KeptAside, keepAside, withoutFailed } from './keep-aside.js'
 import { checkMountpoints } from './mountpoints.js'
 import type { Opens } from './opens.js'
 import { type Overlay, outermostOf } from './overlay.js'
@@ -93,6 +94,11 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     plan = planOf(decisions, context.rules)
   }
 
+  const aside = await asideOf(context, decisions, trees())
+  if (aside.failed.length > 0) {
+    decisions = withoutFailed(decisions, aside.failed)
+    plan = planOf(decisions, context.rules)
+  }
   const settles = decisions.filter((decision) => decision.kind === 'settle')
   const torn = tornOf(decisions)
   const settling = new Settling(
@@ -108,6 +114,11 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     torn,
     plan,
   )
+  for (const open of [...aside.made, ...aside.failed]) settling.opened.push({ open, retries: open.why !== 'held' })
+  for (const { why } of aside.failed) {
+    if (why === 'held') settling.kept++
+    else settling.failed++
+  }
   const operations = plan.alpha.length + plan.beta.length
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
   try {
@@ -130,6 +141,16 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     durationMs: host.clock.now() - started,
   })
   return { ...result, skipped: result.skipped + held.length }
+}
+
+/** Versions that are about to be lost are kept first, where `copyonconflict` says so. */
+async function asideOf(
+  context: CycleContext,
+  decisions: readonly Decision[],
+  trees: { readonly alpha: Tree; readonly beta: Tree },
+): Promise<KeptAside> {
+  if (!context.preferences.copyonconflict) return { failed: [], made: [] }
+  return await keepAside(context, copiesOf(decisions, trees, context.rules, context.host.clock.wallNs()))
 }
 
 function tornOf(decisions: readonly Decision[]): Set<RelPath> {
@@ -214,13 +235,9 @@ async function carryOut(
   try {
     const ended = await Promise.allSettled(
       sides.map((side) =>
-        propagate(
-          flow(side),
-          { nextBatch, batchesMax, stop, sent: (bytes) => sent(side, bytes) },
-          async (settled) => {
-            settling.take(side, settled)
-          },
-        ),
+        propagate(flow(side), { nextBatch, batchesMax, stop, sent: (bytes) => sent(side, bytes) }, async (settled) => {
+          settling.take(side, settled)
+        }),
       ),
     )
     for (const end of ended) if (end.status === 'rejected') throw end.reason

@@ -11,9 +11,7 @@ export class MountpointMissing extends Failure {
     readonly path: RelPath,
     side: Side,
   ) {
-    super(
-      `the mount point ${path} does not exist on ${side}. Nothing was done. Bring it back, or leave -mountpoint out.`,
-    )
+    super(`the mount point ${path} does not exist on ${side}: nothing is done without it`)
   }
   override get transient(): boolean {
     return true

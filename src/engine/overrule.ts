@@ -1,8 +1,9 @@
 import type { Decision } from '../core/decision.js'
+import { compareContents } from '../core/judge.js'
 import { componentsOf, isWithin, type RelPath } from '../core/path.js'
 import { reconcile } from '../core/reconcile.js'
 import type { Rules } from '../core/rules.js'
-import type { Side } from '../core/side.js'
+import { otherSide, type Side } from '../core/side.js'
 import { type AgreementTree, type Touched, type Tree, wholeTouched } from '../core/tree.js'
 
 /**
@@ -12,7 +13,17 @@ import { type AgreementTree, type Touched, type Tree, wholeTouched } from '../co
 export function overrule(path: RelPath, winner: Side, alpha: Tree, beta: Tree, rules: Rules): Decision[] {
   const loser = winner === 'alpha' ? beta : alpha
   const chosen: Rules = { ...rules, prefer: winner, force: 'nobody', deciderAt: () => undefined }
-  return reconcile(asAgreed(loser), alpha, beta, only(path), chosen).filter((decision) => isWithin(decision.path, path))
+  const decisions = reconcile(asAgreed(loser), alpha, beta, only(path), chosen)
+  const side = otherSide(winner)
+  return decisions.flatMap((decision) => {
+    if (!isWithin(decision.path, path)) return []
+    const isLost =
+      decision.kind === 'settle' &&
+      decision.path === path &&
+      decision[side].kind !== 'absent' &&
+      compareContents(decision.alpha, decision.beta) !== 'same'
+    return [isLost ? { ...decision, overridden: side } : decision]
+  })
 }
 
 function asAgreed(tree: Tree): AgreementTree {

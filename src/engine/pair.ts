@@ -123,16 +123,18 @@ export class Pair implements Steered {
     const facts = held.archive.facts()
     const { swapped } = held
     const pair = held.id
+    // Roots that were once open are there: one that goes during the first cycle is not made anew at a bare mount point.
+    const isKnown = facts !== undefined && (facts.met || held.hasOpened)
     const openSide = async (side: Side): Promise<Opened> => {
       const cursor = facts?.[`${swapped ? otherSide(side) : side}Cursor`]
       const opened = await replicas[side].open({
         pair,
         cursor: cursor?.view === digest ? cursor : undefined,
         view,
-        create: facts?.met !== true,
+        create: !isKnown,
         watch,
       })
-      if (facts?.met === true) checkIdentity(replicas[side], opened, facts[`${swapped ? otherSide(side) : side}Root`])
+      if (isKnown) checkIdentity(replicas[side], opened, facts[`${swapped ? otherSide(side) : side}Root`])
       return opened
     }
     const [alpha, beta] = await Promise.all([openSide('alpha'), openSide('beta')])
@@ -159,6 +161,7 @@ export class Pair implements Steered {
       { archive: held.path, edits, last: { facts: next, opened: [], closed: [] } },
       'edit',
     )
+    held.hasOpened = true
     for (const side of ['alpha', 'beta'] as const) {
       const { replica, opened } = sides[side]
       const past = [...new Set(opened.unacknowledged.map(({ batch }) => batch))]
@@ -443,6 +446,8 @@ export class StaleArchive extends Failure {
 
 /** The archive of a pair while this process holds it. It outlives links and roots that come and go. */
 export class HeldArchive {
+  /** Both roots were open in this life, and their ids are written down. */
+  hasOpened = false
   private batch: number
 
   private constructor(

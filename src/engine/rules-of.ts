@@ -1,4 +1,5 @@
 import type { ForPaths, Preferences } from '../config/preferences.js'
+import { isKeptVersion } from '../core/conflict-name.js'
 import { partialOf } from '../core/partial.js'
 import type { RelPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
@@ -28,10 +29,14 @@ export function rulesOf(preferences: Preferences): Rules {
 const bytesPerUnit = 1_000
 
 /** forcepartial goes before preferpartial: of several that match the last one counts. */
-function deciderOf({ forcepartial, preferpartial }: Preferences): Rules['deciderAt'] {
+function deciderOf(preferences: Preferences): Rules['deciderAt'] {
+  const { forcepartial, preferpartial, copyonconflict, prefer } = preferences
   const deciders = (given: readonly ForPaths<Prefer>[], forces: boolean): ForPaths<Decider>[] =>
     given.map(({ pattern, value }) => ({ pattern, value: { who: value, forces } }))
-  return partialOf([...deciders(preferpartial, false), ...deciders(forcepartial, true)])
+  const given = partialOf([...deciders(preferpartial, false), ...deciders(forcepartial, true)])
+  if (!copyonconflict) return given
+  // Else what was kept would be overridden itself, and kept, and so for ever: a kept version travels.
+  return (path) => (isKeptVersion(path) ? { who: prefer, forces: false } : given(path))
 }
 
 const restrictions: readonly Restriction[] = ['nocreation', 'noupdate', 'nodeletion']

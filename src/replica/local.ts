@@ -42,6 +42,8 @@ export class LocalReplica implements Replica {
     readonly canonical: string,
     private readonly acquire: (create: boolean) => Promise<LocalRoot>,
     private readonly release: (root: LocalRoot) => Promise<void>,
+    /** The root is watched whatever the lead asks for: it is served for long, and the next lead finds its index up to date. */
+    private readonly resident: boolean,
   ) {}
 
   async open(request: OpenRequest): Promise<Opened> {
@@ -56,7 +58,7 @@ export class LocalReplica implements Replica {
     this.session = new Session(root, request)
     await root.enter(request.pair, this)
     const generation = await root.generationOf(request.pair)
-    await root.ready(request.watch)
+    await root.ready(request.watch || this.resident)
     const { facts, index, place } = root
     return {
       rootId: facts.rootId,

@@ -65,6 +65,7 @@ export class LocalRoot {
   private readonly ending = new AbortController()
   private sweeping = false
   private failure: { readonly error: unknown } | undefined
+  private linksTold = false
 
   private constructor(
     private readonly options: LocalRootOptions,
@@ -292,6 +293,10 @@ export class LocalRoot {
   }
 
   private found(output: ScanOutput): void {
+    if (output.linked !== undefined && !this.linksTold) {
+      this.linksTold = true
+      this.options.emit({ event: 'hard-links-found', root: this.path, path: output.linked })
+    }
     this.publish(readReports(new BytesReader(output.reports)), output.spans, undefined)
   }
 

@@ -13,6 +13,8 @@ export type AgentEvent =
   | { readonly event: 'pair-opened'; readonly pair: string; readonly alpha: string; readonly beta: string }
   | { readonly event: 'pair-halted'; readonly pair: string; readonly code: string; readonly detail: string }
   | { readonly event: 'pair-resumed'; readonly pair: string }
+  /** Somebody asked for it. */
+  | { readonly event: 'pair-paused'; readonly pair: string }
   | { readonly event: 'scan-started'; readonly root: string }
   | { readonly event: 'scan-finished'; readonly root: string; readonly paths: number; readonly durationMs: number }
   | {
@@ -106,6 +108,19 @@ export type AgentEvent =
   | { readonly event: 'peer-refused'; readonly remote: string; readonly code: string; readonly detail: string }
   | { readonly event: 'store-moved-aside'; readonly path: string; readonly movedTo: string; readonly why: string }
   | { readonly event: 'listening'; readonly address: string }
+  /** The configuration was read again; names of pairs and of served roots. */
+  | {
+      readonly event: 'configuration-reread'
+      readonly file: string
+      readonly started: readonly string[]
+      readonly stopped: readonly string[]
+      readonly restarted: readonly string[]
+    }
+  /** It cannot be followed: everything goes on as before. */
+  | { readonly event: 'configuration-refused'; readonly file: string; readonly code: string; readonly detail: string }
+  /** `tandem status` and its like do not reach this agent. */
+  | { readonly event: 'control-refused'; readonly path: string; readonly code: string; readonly detail: string }
+  /** `signal`: or the command that asked for it. */
   | { readonly event: 'stopping'; readonly signal: string }
 
 export type Emit = (event: AgentEvent) => void

@@ -92,6 +92,8 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
     case 'store-moved-aside':
     case 'link-lost':
     case 'peer-refused':
+    case 'configuration-refused':
+    case 'control-refused':
       return 'warn'
     case 'scan-started':
     case 'cycle-started':

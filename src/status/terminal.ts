@@ -14,6 +14,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `halted: ${escapeText(event.detail)} (${event.code})`
     case 'pair-resumed':
       return 'going on'
+    case 'pair-paused':
+      return `paused: ${escapeText(event.pair)}`
     case 'scan-started':
     case 'cycle-started':
     case 'transfer-progressed':
@@ -51,11 +53,24 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `${escapeText(event.path)} was moved aside to ${escapeText(event.movedTo)}: ${escapeText(event.why)}`
     case 'listening':
       return `listening on ${event.address}`
+    case 'configuration-reread':
+      return `${escapeText(event.file)} was read again${rereadText(event)}`
+    case 'configuration-refused':
+      return `${escapeText(event.detail)}; everything goes on as before (${event.code})`
+    case 'control-refused':
+      return `tandem status and its like do not reach this agent: ${escapeText(event.detail)} (${event.code})`
     case 'stopping':
       return `stopping (${event.signal})`
     default:
       return unreachable(event)
   }
+}
+
+function rereadText(event: AgentEvent & { readonly event: 'configuration-reread' }): string {
+  const parts = (['started', 'stopped', 'restarted'] as const).flatMap((what) =>
+    event[what].length === 0 ? [] : [`${what} ${event[what].join(', ')}`],
+  )
+  return parts.length === 0 ? '; pairs and served roots are the same' : `: ${parts.join('; ')}`
 }
 
 /** Said once of a root. */

@@ -61,6 +61,9 @@ function houseOf(result: PassResult, seen: { config?: Config; asked: string[] })
       },
       close: async () => {},
       listening: undefined,
+      pairs: [],
+      served: [],
+      reread: async () => ({ started: [], stopped: [], restarted: [] }),
     }
     return { agent, close: async () => void seen.asked.push('close') }
   }

@@ -38,6 +38,18 @@ const good: [string, string][] = [
   ['./status b', 'sync ./status b'],
   ['serve --config c', 'serve c'],
   ['serve --config=c -logfile l', 'serve c logfile=l'],
+  ['run --config c', 'run c'],
+  ['run -config=c -logfile l --state-dir s', 'run c logfile=l'],
+  ['status', 'status 60s'],
+  ['status --json --state-dir s', 'status json 60s state:s'],
+  ['./stop b', 'sync ./stop b'],
+  ['conflicts photos --json', 'conflicts photos json 60s'],
+  ['flush', 'flush 60s'],
+  ['flush photos --timeout 2.5 --json', 'flush photos json 2.5s'],
+  ['pause', 'pause 60s'],
+  ['resume photos', 'resume photos 60s'],
+  ['rescan photos', 'rescan photos 60s'],
+  ['stop --timeout=5', 'stop 5s'],
   ['keygen laptop --out k', 'keygen laptop k'],
   ['--version', 'print 0'],
   ['-version', 'print 0'],
@@ -81,7 +93,16 @@ const bad: [string, string, number, RegExp][] = [
   ['what is not built, with one dash and bare', 'a b -fat', 3, /'fat'/],
   ['what is not built, without its value', 'a b -atomic', 3, /'atomic'/],
   ['an alias of what is not built', 'a b -backuplocation local', 3, /'backuplocation'/],
-  ['a command that is to come', 'status', 3, /'status'.*\.\/status/],
+  ['run without its file', 'run', 64, /--config/],
+  ['run with roots', 'run --config c a b', 64, /too many arguments/],
+  ['run with what belongs in the file', 'run --config c --times', 64, /run takes no --times/],
+  ['status of one pair', 'status photos', 64, /too many arguments/],
+  ['two pairs', 'flush a b', 64, /too many arguments/],
+  ['a time that is none', 'flush --timeout soon', 64, /--timeout is a number of seconds/],
+  ['no time', 'stop --timeout 0', 64, /--timeout is a number of seconds/],
+  ['a preference for a running agent', 'status --times', 64, /status takes no --times/],
+  ['a misspelt command for an agent', 'staus', 64, /did you mean the command status/],
+  ['a command that is to come', 'doctor', 3, /'doctor'.*\.\/doctor/],
   ['a command that is to come, with roots', 'log b', 3, /'log'/],
 ]
 test.each(bad)('a command line is refused: %s', (_, typed, code, message) => {
@@ -98,7 +119,17 @@ test.each(bad)('a command line is refused: %s', (_, typed, code, message) => {
 test('the help names every command and every preference that is built', () => {
   const line = parse('--help')
   const text = line.command === 'print' ? line.text : ''
-  for (const word of ['sync', 'watch', 'serve', 'keygen', '--ignorenot', '--confirmbigdel', 'Exit codes'])
+  for (const word of [
+    'sync',
+    'watch',
+    'serve',
+    'run',
+    'flush',
+    'keygen',
+    '--ignorenot',
+    '--confirmbigdel',
+    'Exit codes',
+  ])
     expect(text).toContain(word)
 })
 
@@ -111,10 +142,25 @@ function spoken(line: CommandLine): string {
   switch (line.command) {
     case 'print':
       return `print ${line.text.slice(0, line.text.startsWith('Usage') ? 5 : 1)}`
+    case 'status':
+    case 'conflicts':
+    case 'flush':
+    case 'pause':
+    case 'resume':
+    case 'rescan':
+    case 'stop':
+      return [
+        line.command,
+        ...(line.pair === undefined ? [] : [line.pair]),
+        ...(line.json ? ['json'] : []),
+        `${line.timeoutSeconds}s`,
+        ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`]),
+      ].join(' ')
     case 'keygen':
       return `keygen ${line.name} ${line.out}`
+    case 'run':
     case 'serve':
-      return ['serve', line.config, ...line.preferences.map((one) => `${one.name}=${one.value}`)].join(' ')
+      return [line.command, line.config, ...line.preferences.map((one) => `${one.name}=${one.value}`)].join(' ')
     default:
       return [
         line.command,

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { parseServingConfig, readServingConfig, type ServingConfig } from '../../src/config/file.js'
+import { type FileConfig, parseConfigFile, readConfigFile } from '../../src/config/file.js'
 import { lineOf } from '../../src/config/toml-lines.js'
 import { failureOf, freshDirectory, keyText, write } from './fixtures.js'
 
@@ -24,15 +23,18 @@ roots = ["photos", "notes"]
 `
 
 /** In a directory of its own with laptop.key; line 1 is the blank one. */
-function parse(text: string): Promise<ServingConfig> {
+function parse(text: string): Promise<FileConfig> {
   const directory = freshDirectory()
   write(join(directory, 'laptop.key'), keyText('laptop'))
   write(join(directory, 'other.key'), keyText('other'))
-  return parseServingConfig(text, join(directory, 'tandem.toml'), '/home/u')
+  write(join(directory, 'same.key'), keyText('same'))
+  return parseConfigFile(text, join(directory, 'tandem.toml'), '/home/u')
 }
 
 test('a serving file is read', async () => {
   expect(await parse(whole)).toEqual({
+    pairs: [],
+    log: [],
     listen: { host: '127.0.0.1', port: 4300 },
     serves: [
       { name: 'photos', path: '/srv/photos' },
@@ -82,7 +84,16 @@ const bad: [string, (text: string) => string, RegExp][] = [
     (t) => t.replace('laptop.key', 'other.key'),
     /^:15: the key in other.key is that of 'other'/,
   ],
-  ['nothing is served', (t) => t.slice(0, t.indexOf('[[serve]]')), /serve is missing/],
+  ['nothing is served', (t) => t.slice(0, t.indexOf('[[serve]]')), /^:2: serve is missing/],
+  ['peers without a served root', (t) => t.slice(t.indexOf('[[peers]]')), /^:1: serve is missing/],
+  ['nobody who may connect', (t) => t.slice(0, t.indexOf('[[peers]]')), /^:5: peers is missing/],
+  ['nothing at all', () => '# nothing\n', /^:1: there is nothing to do/],
+  [
+    'two peers with one key',
+    (t) => `${t}\n[[peers]]\nname = "same"\nkey_file = "same.key"\nroots = []\n`,
+    /^:20: the peers 'laptop' and 'same' have one key/,
+  ],
+  ['a watcher that nobody has', (t) => t.replace('path = "/srv/photos"', '$&\nwatcher = "eye"'), /^:8: serve.watcher/],
 ]
 test.each(bad)('a serving file is refused for %s', async (_, spoil, message) => {
   const text = spoil(whole)
@@ -104,20 +115,10 @@ test('the file itself must be private', async () => {
   const directory = freshDirectory()
   write(join(directory, 'laptop.key'), keyText('laptop'))
   const file = write(join(directory, 'tandem.toml'), whole, 0o644)
-  expect(await failureOf(() => readServingConfig(file, '/home/u'))).toMatchObject({
+  expect(await failureOf(() => readConfigFile(file, '/home/u'))).toMatchObject({
     code: 'unsafe-file',
     message: expect.stringMatching(/chmod 600/),
   })
-})
-
-test('the example in the repository is a serving file', async () => {
-  const directory = freshDirectory()
-  write(join(directory, 'laptop.key'), keyText('laptop'))
-  const example = readFileSync(new URL('../../config.example.toml', import.meta.url), 'utf8')
-  const text = example.replaceAll('/etc/tandem/laptop.key', join(directory, 'laptop.key'))
-  expect((await parseServingConfig(text, join(directory, 'c.toml'), '/home/u')).serves).toEqual([
-    { name: 'photos', path: '/srv/photos' },
-  ])
 })
 
 test('lines are found past strings that look like keys', () => {

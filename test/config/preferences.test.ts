@@ -21,7 +21,7 @@ describe('the table', () => {
   // The list that Unison 2.53's -help prints.
   const unison =
     'doc version group ignore ignorenot nocreation nodeletion noupdate owner path perms root times batch auto silent terse i acl atomic follow force forcepartial ignorecase immutable immutablenot links merge nocreationpartial nodeletionpartial noupdatepartial prefer preferpartial rsrc xattrignore xattrignorenot xattrs backup backupcurr backupcurrnot backupdir backuploc backupnot backupprefix backups backupsuffix confirmbigdel confirmmerge copyonconflict dontchmod fastcheck fat ignoreinodenumbers maxbackups numericids sortbysize sortfirst sortlast sortnewfirst repeat retry color dumbtty height addversionno clientHostName halfduplex killserver listen rsync servercmd socket sshargs sshcmd stream testserver xferbycopying ignorearchives addprefsto contactquietly copymax copyprog copyprogrest copythreshold diff ignorelocks include key label log logfile maxerrors maxsizethreshold maxthreads mountpoint rootalias showarchive source ui unicode watch debug dumparchives fastercheckUNSAFE selftest'
-  const others = 'help backuplocation backupcurrent backupcurrentnot mergebatch numerids moves-experimental'
+  const others = 'help backuplocation backupcurrent backupcurrentnot mergebatch numerids moves-experimental watcher'
 
   test('knows every name of the manual', () => {
     const names = `${unison} ${others}`.split(' ')
@@ -32,7 +32,7 @@ describe('the table', () => {
 
   test('has built what this version promises', () => {
     const promised =
-      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial links maxsizethreshold mountpoint retry batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives root log logfile version help'
+      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives root log logfile version help'
     expect(
       builtPreferences()
         .map((one) => one.name)
@@ -63,10 +63,12 @@ test('what nobody asked for', () => {
     nocreationpartial: [],
     noupdatepartial: [],
     nodeletionpartial: [],
+    copyonconflict: false,
     mountpoint: [],
     links: true,
     maxsizethreshold: -1,
     retry: 0,
+    watcher: 'auto',
     batch: false,
     times: true,
     perms: 0o1777,
@@ -200,6 +202,7 @@ const good: [string, [string, string][], Partial<Preferences>][] = [
     [['noupdatepartial', 'BelowPath a -> nas']],
     { noupdatepartial: [{ pattern: 'BelowPath a -> nas', value: 'beta' }] },
   ],
+  ['copies of what is overridden', [['copyonconflict', 'true']], { copyonconflict: true }],
   ['links left alone', [['links', 'false']], { links: false }],
   ['links as everywhere', [['links', 'default']], { links: true }],
   ['a largest size', [['maxsizethreshold', '100']], { maxsizethreshold: 100 }],

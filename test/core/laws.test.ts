@@ -471,6 +471,52 @@ describe('laws of force', () => {
   })
 })
 
+describe('laws of what is overridden', () => {
+  const deciding: fc.Arbitrary<Partial<Rules>> = fc.oneof(
+    fc.constantFrom<Rules['prefer']>('alpha', 'beta', 'newer').map((prefer) => ({ prefer })),
+    fc.constantFrom<Rules['force']>('alpha', 'beta', 'newer', 'older').map((force) => ({ force })),
+  )
+
+  test('a version that only one side had, and that was not agreed there, is never lost without saying whose it was', () => {
+    fc.assert(
+      fc.property(pairs, deciding, (pair, decided) => {
+        const before = copyOf(pair)
+        const decisions = pass(pair, { ...plainRules, ...decided })
+        for (const side of ['alpha', 'beta'] as const)
+          for (const [path, content] of before[side].contents) {
+            if (content.kind === 'directory' || compareContents(pair[side].at(path), content) === 'same') continue
+            if (compareContents(before.archive.agreements.get(path)?.content ?? absent, content) === 'same') continue
+            const told = decisions.some(
+              (one) => one.kind === 'settle' && one.overridden === side && isWithin(path, one.path),
+            )
+            expect(told).toBe(true)
+          }
+      }),
+      runs,
+    )
+  })
+
+  test('nothing is overridden where nobody is preferred', () => {
+    fc.assert(
+      fc.property(pairs, (pair) => {
+        for (const one of decisionsOf(pair)) expect(one).not.toHaveProperty('overridden')
+      }),
+      runs,
+    )
+  })
+
+  test('who is forced to win what is his anyway overrides nobody', () => {
+    fc.assert(
+      fc.property(pairs, fc.constantFrom<Side>('alpha', 'beta'), (pair, force) => {
+        const plain = new Set(spoken(decisionsOf(pair)))
+        for (const one of decisionsOf(pair, { ...plainRules, force }))
+          if (one.kind === 'settle' && one.overridden !== undefined) expect(plain).not.toContain(spoken([one])[0])
+      }),
+      runs,
+    )
+  })
+})
+
 describe('laws of restrictions', () => {
   const restrictions: readonly Restriction[] = ['nocreation', 'noupdate', 'nodeletion']
   const deciding: fc.Arbitrary<Partial<Rules>> = fc.oneof(

@@ -7,6 +7,7 @@ import {
   componentsOf,
   decodeName,
   encodeName,
+  isDeepest,
   isReserved,
   isReservedName,
   isWithin,
@@ -146,4 +147,15 @@ describe('the reserved name', () => {
       expect(isReservedName(name)).toBe(false)
     },
   )
+})
+
+test.each([
+  ['a short path', 'd/'.repeat(10), false],
+  ['one short of the deepest', 'd/'.repeat(2_046), false],
+  ['the deepest that is accepted', 'd/'.repeat(2_047), true],
+  ['long names, not deep', `${'n'.repeat(255)}/`.repeat(24), false],
+  ['long names, as long as the wire takes', `${'n'.repeat(255)}/`.repeat(64), true],
+])('what lies below can be told or not: %s', (_, above, deepest) => {
+  const path = relPath(`${above}d`)
+  expect(isDeepest(path)).toBe(deepest)
 })

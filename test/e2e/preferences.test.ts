@@ -55,6 +55,68 @@ test('a resident mirror over a link undoes what happens to the second root, as i
   expect(readdirSync(box.at('a')).toSorted()).toEqual(['.tandem', 'f'])
 })
 
+test('what is overridden is kept beside it, and travels', async () => {
+  const box = await agreedOn('f.txt', 'gone', 'deleted', 'd/x', 'd/y')
+  const day = /\d{4}-\d\d-\d\d/
+  box.write('a/f.txt', 'from a')
+  box.write('b/f.txt', 'from b, longer', { mode: 0o640, mtime: '@1500000000.5' })
+  rmSync(box.at('a/gone'))
+  box.write('b/gone', 'edited on b')
+  box.write('a/deleted', 'edited on a')
+  rmSync(box.at('b/deleted'))
+  rmSync(box.at('a/d'), { recursive: true })
+  box.write('b/d/x', 'edited on b too')
+  const lost = tree(box.at('b'))
+  const end = await box.tandem(['sync', 'a', 'b', '-prefer', 'a', '-copyonconflict'])
+  expect(end).toMatchObject({ code: 0, stderr: '' })
+  expectEqual(box.at('a'), box.at('b'))
+  const kept = Object.fromEntries(
+    Object.entries(tree(box.at('a'))).map(([name, what]) => [name.replace(day, 'DAY'), what]),
+  )
+  expect(Object.keys(kept)).toEqual([
+    '.',
+    'd (conflict_on_DAY)',
+    'd (conflict_on_DAY)/x',
+    'd (conflict_on_DAY)/y',
+    'deleted',
+    'f (conflict_on_DAY).txt',
+    'f.txt',
+    'gone (conflict_on_DAY)',
+  ])
+  expect(kept['f (conflict_on_DAY).txt']).toBe(lost['f.txt'])
+  expect(kept['gone (conflict_on_DAY)']).toBe(lost.gone)
+  expect(kept['d (conflict_on_DAY)/x']).toBe(lost['d/x'])
+  expect(kept['d (conflict_on_DAY)/y']).toBe(lost['d/y'])
+  expect(box.read('a/deleted')).toBe('edited on a')
+  expect((await box.tandem(['sync', 'a', 'b'])).stdout).toMatch(/all files are equal/)
+
+  // A second one of the day has a number; a mirror keeps what it undoes, once.
+  box.write('b/f.txt', 'from b again')
+  for (const run of [1, 2]) {
+    expect((await box.tandem(['sync', 'a', 'b', '--mirror', '-copyonconflict'])).code, `run ${run}`).toBe(0)
+    expectEqual(box.at('a'), box.at('b'))
+    const numbered = readdirSync(box.at('a')).filter((name) => name.startsWith('f '))
+    expect(numbered.map((name) => name.replace(day, 'DAY')).toSorted()).toEqual([
+      'f (conflict_on_DAY 2).txt',
+      'f (conflict_on_DAY).txt',
+    ])
+  }
+})
+
+test('a resident pair over a link keeps the version that loses, on both sides', async () => {
+  const box = sandbox()
+  box.write('a/f', 'from a, newer', { mtime: '@1700000000' })
+  box.write('b/f', 'from b', { mtime: '@1600000000' })
+  const serving = await serve(box, { pair: 'b' })
+  const rules = ['-prefer', 'newer', '-copyonconflict']
+  const watching = box.start(['watch', 'a', serving.url('pair'), '--secret-file', serving.keyFile, ...rules])
+  await watching.event('pair-current')
+  await eventuallyEqual(box.at('a'), box.at('b'), () => Object.keys(tree(box.at('a'))).length === 3)
+  expect(box.read('b/f')).toBe('from a, newer')
+  const copy = readdirSync(box.at('a')).find((name) => name.startsWith('f (conflict_on_')) ?? ''
+  expect(box.read(`a/${copy}`)).toBe('from b')
+})
+
 test('partial preferences decide their paths, and the rest stays in conflict', async () => {
   const box = await agreedOn('one', 'two', 'log.txt', 'other')
   for (const name of ['one', 'two', 'log.txt', 'other']) {

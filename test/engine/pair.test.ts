@@ -97,8 +97,13 @@ test('S2-18 an outcome is no agreement while the other side still waits for its 
   pair.beta.before = (call) => {
     if (call === 'stage') cut()
   }
+  pair.alpha.before = (call) => {
+    if (call === 'acknowledge') cut()
+  }
   await expect(pair.pass()).rejects.toThrow(LinkFailure)
   expect(pair.alpha.at('f')).toMatchObject({ props: { mtimeNs: 90n } })
+  expect(pair.alpha.past).toHaveLength(1)
+  pair.alpha.before = () => {}
   pair.beta.before = () => {}
   await pair.pass()
   equal(pair)

@@ -103,6 +103,21 @@ describe.skipIf(process.platform !== 'linux')('watcher: limits, mounts and ends'
     },
   )
 
+  test.skipIf(!hasNamespaces)('directories that come when the limit is reached are told, and unwatched', async () => {
+    const root = directory('root')
+    directory('root', 'a')
+    watching = await WatchProcess.start([root], 'echo 3 > /proc/sys/user/max_inotify_watches')
+    expect((await watching.drained()).at(-1)?.unwatched ?? []).toEqual([])
+    directory('root', 'b')
+    directory('root', 'c', 'deep')
+    writeFileSync(join(root, 'c', 'deep', 'f'), '')
+    const told = await watching.drained()
+    expect(missed(told, ['b', 'c', 'c/deep', 'c/deep/f'])).toEqual([])
+    const unwatched = told.at(-1)?.unwatched ?? []
+    expect(unwatched.length).toBeGreaterThan(0)
+    expect(unwatched.every((path) => path === 'b' || path.startsWith('c'))).toBe(true)
+  })
+
   test.skipIf(!hasNamespaces)('a root past the limit is itself unwatched', async () => {
     const root = directory('root')
     watching = await WatchProcess.start([root], 'echo 0 > /proc/sys/user/max_inotify_watches')

@@ -17,8 +17,8 @@ import { stepping, type Trap } from './jobs/stepping.js'
 import { HandClock, turn } from './wire-pair.js'
 
 /**
- * A root on the real file system, in the agent that keeps it: jobs run inline, one after the other, and its watcher tells
- * what the test tells it. The clock stands still but for what the test lets pass; file times are real.
+ * A root on the real file system, in the agent that keeps it: jobs run inline, whole, those of one lane in
+ * order, and its watcher tells what the test tells it. The clock stands still but for what the test lets pass; file times are real.
  */
 export class LocalRootFixture {
   readonly home = fs.mkdtempSync(nodePath.join(tmpdir(), 'tandem-replica-'))
@@ -48,18 +48,24 @@ export class LocalRootFixture {
       random: nodeRandom(),
       machine: nodeMachine(),
     }
-    let before: Promise<unknown> = Promise.resolve()
+    const lanes = new Map<number, Promise<unknown>>()
     const workers: Workers = {
-      count: 1,
-      run: (job, input) => {
-        const done = before.then(async () => {
+      count: 2,
+      run: async (job, input, _, lane) => {
+        const before = lane === undefined ? undefined : lanes.get(lane)
+        const done = (async () => {
+          await before
           await turn()
           await this.beforeJob(job.name, input)
           this.jobs.push(job.name)
           return job.run(world, input)
-        })
-        before = done.catch(() => undefined)
-        return done
+        })()
+        if (lane !== undefined)
+          lanes.set(
+            lane,
+            done.catch(() => undefined),
+          )
+        return await done
       },
       close: async () => {},
     }
@@ -83,7 +89,7 @@ export class LocalRootFixture {
   }
 
   replica(): LocalReplica {
-    return this.roots.replica(this.root, undefined)
+    return this.roots.replica(this.root, undefined, true)
   }
 
   abs(path: string): string {

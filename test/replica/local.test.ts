@@ -46,6 +46,7 @@ test('S1-4 of a directory whose members are being looked at nothing is said: it 
   const reader = await Reader.open(root.replica())
   const { open, ended } = await betweenScans()
   expect(reader.tree()).toEqual({ d: 'directory', 'd/x': 'file of 1' })
+  expect(await reader.replica.list([relPath('d')])).toMatchObject([{ kind: 'entry', found: { kind: 'directory' } }])
   open()
   await ended
   await until(() => reader.tree()['d/y'] !== undefined, 'the listing')

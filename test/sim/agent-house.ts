@@ -19,6 +19,7 @@ export const usual: Preferences = {
   nocreationpartial: [],
   noupdatepartial: [],
   nodeletionpartial: [],
+  copyonconflict: false,
   mountpoint: [],
   links: true,
   maxsizethreshold: -1,

@@ -63,7 +63,8 @@ export class Disk {
   readonly leases: boolean
   capacityBytes: number
   private readonly tickNs: bigint
-  private readonly timeUnitNs: bigint
+  /** As in the options; a test may make it coarser before the agents start. */
+  timeUnitNs: bigint
   private readonly journal = new Journal()
   private readonly dirty = new Set<Inode>()
   private readonly freeNumbers: bigint[] = []

@@ -269,7 +269,11 @@ export class ApplyBatch {
     if (now !== undefined && sameObject(now, staged)) {
       const racy = now.kind === 'file' && isStagedRacy(now, this.world.clock.wallNs())
       this.recordings[at] = { path, before: record, fields: fieldsOf(now, { ...readOf(step.goal), racy }) }
-    } else this.dirty.add(path)
+    } else {
+      // What was published is recorded all the same: what came after it is a change, even if it is what was there before.
+      this.recordings[at] = { path, before: record, fields: fieldsOf(staged, { ...readOf(step.goal), racy: true }) }
+      this.dirty.add(path)
+    }
     return { kind: 'done', path, content: contentFrom(step.goal, staged) }
   }
 

@@ -1,4 +1,5 @@
-import { encodeName, join, nameBytesMax, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
+import { conflictName } from '../../core/conflict-name.js'
+import { join, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import { goneCodes } from './place.js'
 
@@ -42,17 +43,4 @@ function moveIn(directory: Directory, name: string, from: Directory, slot: strin
       if (!(error instanceof FileFailure) || error.code !== 'exists' || count >= copiesMax) throw error
     }
   }
-}
-
-/** The name of the `count`-th copy; the name before the mark is cut where all together would be too long. */
-export function conflictName(name: string, wallNs: bigint, count: number): string {
-  const day = new Date(Number(wallNs / 1_000_000n)).toISOString().slice(0, 10)
-  const mark = ` (conflict_on_${day}${count === 1 ? '' : ` ${count}`})`
-  const dot = name.lastIndexOf('.')
-  // A leading dot begins a name, and what is long is no extension.
-  const cut = dot > 0 && name.length - dot <= 16 ? dot : name.length
-  const extension = name.slice(cut)
-  const points = [...name.slice(0, cut)]
-  while (points.length > 0 && encodeName(points.join('') + mark + extension).length > nameBytesMax) points.pop()
-  return points.join('') + mark + extension
 }

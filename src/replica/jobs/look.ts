@@ -9,23 +9,33 @@ import { fieldsOf, isStampOf } from './stamp.js'
 /**
  * What becomes of the record of one member. `below` says whether the scan has to go on: a directory that was not known at
  * this place ('placed'), one that could not be listed and perhaps can be now ('unread'), or one that is as it was ('known').
+ * `linked`: a file with other names too.
  */
 export type Look =
-  | { readonly kind: 'same'; readonly below: Below }
+  | { readonly kind: 'same'; readonly below: Below; readonly linked?: true }
   | { readonly kind: 'gone'; readonly below: 'nothing' }
   /** `quiet`: only stat facts that nobody outside sees. */
-  | { readonly kind: 'changed'; readonly fields: RecordFields; readonly quiet: boolean; readonly below: Below }
+  | {
+      readonly kind: 'changed'
+      readonly fields: RecordFields
+      readonly quiet: boolean
+      readonly below: Below
+      readonly linked?: true
+    }
   /** Somebody is writing it just now. */
   | { readonly kind: 'unsettled' }
   /** It changed each time it was read. */
   | { readonly kind: 'restless' }
+
+/** What is asked of the directory that is looked into. */
+export type LookedInto = Pick<Directory, 'statAt' | 'readSymlink' | 'openFile'>
 
 export type Below = 'nothing' | 'placed' | 'unread' | 'known'
 
 /** `above`: the directory that is looked into. `settled`: taken as it is, open for writing or not. @throws FileFailure */
 export function lookAt(
   world: World,
-  directory: Directory,
+  directory: LookedInto,
   above: Stat,
   name: string,
   old: IndexRecord | undefined,
@@ -48,8 +58,12 @@ export function lookAt(
     }
     case 'special':
       return old?.kind === 'special' && old.problem === undefined ? same : changed(fieldsOf(stat, unread))
-    case 'file':
-      return lookAtFile(world, directory, name, stat, old, settled)
+    case 'file': {
+      const looked = lookAtFile(world, directory, name, stat, old, settled)
+      return stat.links > 1 && (looked.kind === 'same' || looked.kind === 'changed')
+        ? { ...looked, linked: true }
+        : looked
+    }
   }
 }
 
@@ -86,7 +100,7 @@ const unsettledNs = 1_000_000_000n
 
 function lookAtFile(
   world: World,
-  directory: Directory,
+  directory: LookedInto,
   name: string,
   stat: Stat,
   old: IndexRecord | undefined,

@@ -1,4 +1,4 @@
-import { join, privateName, type RelPath, rootPath } from '../../core/path.js'
+import { isDeepest, join, pathCharsMax, pathDepthMax, privateName, type RelPath, rootPath } from '../../core/path.js'
 import type { Report } from '../../core/report.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
@@ -57,6 +57,8 @@ export interface ScanOutput {
   readonly troubled: readonly RelPath[]
   /** How many paths were looked at. */
   readonly looked: number
+  /** One of the files that have several names. */
+  readonly linked: RelPath | undefined
 }
 
 /** Sequences from `first` to `last`. */
@@ -109,6 +111,7 @@ class Scanner {
   private readonly silent = new Set<number>()
   private readonly spans: Span[] = []
   private looked = 0
+  private linked: RelPath | undefined
 
   constructor(
     private readonly world: World,
@@ -167,6 +170,7 @@ class Scanner {
       again: this.again,
       troubled: this.troubled,
       looked: this.looked,
+      linked: this.linked,
     }
   }
 
@@ -254,20 +258,28 @@ class Scanner {
     const path = join(target.directory, name)
     let looked: Look
     try {
-      looked = lookAt(this.world, directory, above, name, old, target.settled.includes(name))
+      // What is in a directory as deep as this has a path that nobody can be told.
+      looked =
+        isDeepest(path) && directory.statAt(name)?.kind === 'directory'
+          ? troubled(old, tooDeep)
+          : lookAt(this.world, directory, above, name, old, target.settled.includes(name))
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
-      // What is gone between two looks, or another thing by now, is looked at once more; it is no problem.
-      if (error.transient && !goneCodes.has(error.code)) this.troubled.push(path)
-      looked = goneCodes.has(error.code) ? { kind: 'restless' } : troubled(old, problemOf(error))
+      // What is gone between two looks, or another thing by now, is looked at once more; it is no problem. A server or a
+      // FUSE process that does not answer for it any more may stay so: that is one.
+      const gone = goneCodes.has(error.code) && error.code !== 'stale'
+      if (error.transient && !gone) this.troubled.push(path)
+      looked = gone ? { kind: 'restless' } : troubled(old, problemOf(error))
     }
     switch (looked.kind) {
       case 'same':
+        if (looked.linked) this.linked ??= path
         break
       case 'gone':
         this.edits.push({ path, directoryId: id, name, old, fields: undefined, quiet: false })
         break
       case 'changed':
+        if (looked.linked) this.linked ??= path
         this.edits.push({ path, directoryId: id, name, old, fields: looked.fields, quiet: looked.quiet })
         break
       case 'unsettled':
@@ -346,6 +358,12 @@ class Scanner {
     writeReport(this.reports, { kind: 'listing', path: directory, members, more: false })
   }
 }
+
+const tooDeep = {
+  kind: 'problem',
+  code: 'name',
+  detail: `${pathDepthMax} directories deep, or a path of ${pathCharsMax} characters: what is in it is left out`,
+} as const
 
 /** Records of directories that are gone, removed along with other writes. */
 const purgeMax = 500

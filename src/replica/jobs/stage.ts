@@ -9,6 +9,7 @@ import { type Item, readItems } from '../../wire/pack.js'
 import { digestOf } from './digest.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import { problemOf } from './problem.js'
+import { writeSparsely } from './sparse.js'
 
 export interface StagePack {
   readonly place: RootPlace
@@ -157,7 +158,7 @@ function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
     return `received from byte ${item.position} on where byte ${slot.sizeBytes} was due`
   const file = first ? createAfresh(stage.in, slot.name) : stage.in.reopenFile(slot.name)
   try {
-    if (item.data.length > 0) file.write(item.data, item.position)
+    writeSparsely(file, item.data, item.position, item.fingerprint !== undefined)
   } finally {
     file.close()
   }

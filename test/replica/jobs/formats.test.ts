@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { conflictName } from '../../../src/core/conflict-name.js'
 import type { Fingerprint } from '../../../src/core/content.js'
 import { encodeName, relPath } from '../../../src/core/path.js'
 import { type FileCode, FileFailure, type Stat } from '../../../src/host/files.js'
-import { conflictName } from '../../../src/replica/jobs/conflict-copy.js'
 import { contentOf, type Form } from '../../../src/replica/jobs/form.js'
 import {
   chmodLine,

@@ -237,6 +237,16 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
+test('S2-26: a new file that its user removes at once is known as published, so that its absence is a change', () => {
+  const root = freshRoot()
+  root.scan([''])
+  root.trap.after('rename:no-replace', 1, () => fs.rmSync(root.abs('n.txt')))
+  const { outcomes, dirty } = root.apply([writeFile('n.txt', absent, 0, 'new')], ['new'])
+  expect(outcomes).toMatchObject([{ kind: 'done' }])
+  expect(dirty).toContain('n.txt')
+  expect(root.record('n.txt')).toMatchObject({ kind: 'file', sizeBytes: 3, racy: true })
+})
+
 test('S1-7: where there are no leases the displaced file is kept for a minute', () => {
   const root = withFile('old')
   root.trap.after('probe', 1, () => {})

@@ -1,0 +1,179 @@
+import { closest } from '../config/closest.js'
+import { Failure } from '../core/failure.js'
+import type { OpenPath, SteeredPair } from './agent-types.js'
+import type { ControlOptions } from './control.js'
+import {
+  type ConflictsAnswer,
+  controlVersion,
+  type DoneAnswer,
+  type FlushAnswer,
+  type OpenAnswer,
+  type PairAnswer,
+  type StatusAnswer,
+} from './control-types.js'
+import { programVersion } from './version.js'
+
+/** The request cannot be answered as it is. */
+export class Refused extends Failure {
+  override readonly name = 'Refused'
+  constructor(
+    /** Of HTTP. */
+    readonly status: 400 | 404 | 405 | 413,
+    readonly code: 'bad-request' | 'unknown-path' | 'unknown-method' | 'unknown-pair' | 'too-large',
+    detail: string,
+  ) {
+    super(detail)
+  }
+}
+
+interface Asked {
+  readonly pairs: readonly SteeredPair[]
+  readonly timeoutSeconds: number
+}
+
+type Answering = (asked: Asked, options: ControlOptions, gone: AbortSignal) => object | Promise<object>
+
+const flushSecondsDefault = 60
+const flushSecondsMax = 86_400
+
+const paths: Readonly<Record<string, { readonly method: string; readonly answer: Answering }>> = {
+  '/v1/status': { method: 'GET', answer: (_, options) => statusOf(options) },
+  '/v1/conflicts': { method: 'GET', answer: ({ pairs }) => conflictsOf(pairs) },
+  '/v1/flush': { method: 'POST', answer: flush },
+  '/v1/pause': { method: 'POST', answer: (asked) => done(asked, (pair) => pair.pause(true)) },
+  '/v1/resume': { method: 'POST', answer: (asked) => done(asked, (pair) => pair.pause(false)) },
+  '/v1/rescan': { method: 'POST', answer: rescan },
+  '/v1/stop': { method: 'POST', answer: stop },
+}
+
+/**
+ * The object that answers a request.
+ * @throws Refused; NotReady when a pair cannot do it now
+ */
+export async function answerTo(
+  method: string,
+  target: string,
+  body: string,
+  options: ControlOptions,
+  gone: AbortSignal,
+): Promise<object> {
+  const url = new URL(target, 'http://tandem')
+  const known = Object.hasOwn(paths, url.pathname) ? paths[url.pathname] : undefined
+  if (known === undefined) throw new Refused(404, 'unknown-path', `there is no ${url.pathname} here`)
+  if (method !== known.method) throw new Refused(405, 'unknown-method', `${url.pathname} is asked with ${known.method}`)
+  const given = method === 'GET' ? Object.fromEntries(url.searchParams) : parsed(body)
+  return known.answer(askedOf(given, options.agent.pairs), options, gone)
+}
+
+function parsed(body: string): Readonly<Record<string, unknown>> {
+  if (body.trim() === '') return {}
+  try {
+    const value: unknown = JSON.parse(body)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw new Refused(400, 'bad-request', 'the body is one JSON object')
+}
+
+function askedOf(given: Readonly<Record<string, unknown>>, pairs: readonly SteeredPair[]): Asked {
+  const { pair, timeoutSeconds = flushSecondsDefault, ...other } = given
+  const [unknown] = Object.keys(other)
+  if (unknown !== undefined) throw new Refused(400, 'bad-request', `unknown field '${unknown}'`)
+  if (pair !== undefined && typeof pair !== 'string') throw new Refused(400, 'bad-request', 'pair is a name')
+  if (typeof timeoutSeconds !== 'number' || !(timeoutSeconds > 0 && timeoutSeconds <= flushSecondsMax))
+    throw new Refused(400, 'bad-request', `timeoutSeconds is a number above 0, at most ${flushSecondsMax}`)
+  if (pair === undefined) return { pairs, timeoutSeconds }
+  const named = pairs.filter(({ name }) => name === pair)
+  if (named.length > 0) return { pairs: named, timeoutSeconds }
+  const names = pairs.map(({ name }) => name)
+  const near = closest(pair, names)
+  const hint = near === undefined ? `; there are: ${names.join(', ') || 'none'}` : `; did you mean '${near}'?`
+  throw new Refused(404, 'unknown-pair', `no pair is named '${pair}'${hint}`)
+}
+
+/** Of the whole process: when it began to be one. */
+function statusOf({ agent, command }: ControlOptions): StatusAnswer {
+  const { listening } = agent
+  return {
+    version: controlVersion,
+    agent: {
+      pid: process.pid,
+      program: programVersion(),
+      command,
+      uptimeMs: Math.round(process.uptime() * 1_000),
+      listening: listening === undefined ? null : `${listening.host}:${listening.port}`,
+    },
+    pairs: agent.pairs.map(pairAnswer),
+    served: agent.served,
+  }
+}
+
+function pairAnswer(pair: SteeredPair): PairAnswer {
+  const { word, code, why, conflicts, problems, scanAgeMs } = pair.state()
+  return {
+    name: pair.name,
+    ...pair.roots,
+    state: word,
+    code: code === '' ? null : code,
+    detail: why === '' ? null : why,
+    conflicts,
+    problems,
+    scanAgeMs: scanAgeMs === undefined ? null : Math.round(scanAgeMs),
+  }
+}
+
+function conflictsOf(pairs: readonly SteeredPair[]): ConflictsAnswer {
+  return {
+    version: controlVersion,
+    pairs: pairs.map((pair) => ({ name: pair.name, ...pair.roots, open: openAnswers(pair.open()) })),
+  }
+}
+
+function openAnswers(open: readonly OpenPath[]): OpenAnswer[] {
+  return open
+    .map(({ path, why, detail }) => ({ path, why, detail }))
+    .sort((one, other) => (one.path < other.path ? -1 : one.path > other.path ? 1 : 0))
+}
+
+async function flush({ pairs, timeoutSeconds }: Asked, _: ControlOptions, gone: AbortSignal): Promise<FlushAnswer> {
+  const signal = AbortSignal.any([gone, AbortSignal.timeout(timeoutSeconds * 1_000)])
+  const flushed = await allOf(pairs, async (pair) => ({ name: pair.name, open: openAnswers(await pair.flush(signal)) }))
+  return { version: controlVersion, pairs: flushed }
+}
+
+async function rescan(asked: Asked): Promise<DoneAnswer> {
+  await allOf(asked.pairs, (pair) => pair.rescan())
+  return done(asked, () => {})
+}
+
+function done({ pairs }: Asked, act: (pair: SteeredPair) => void): DoneAnswer {
+  for (const pair of pairs) act(pair)
+  return { version: controlVersion, pid: process.pid, pairs: pairs.map(({ name }) => name) }
+}
+
+function stop(asked: Asked, { agent, emit }: ControlOptions): DoneAnswer {
+  emit({ event: 'stopping', signal: 'stop' })
+  agent.stop('now')
+  return done(asked, () => {})
+}
+
+/** All at once; when one cannot, the others are still done, and it is told which. @throws Failure */
+async function allOf<T>(pairs: readonly SteeredPair[], act: (pair: SteeredPair) => Promise<T>): Promise<T[]> {
+  const settled = await Promise.allSettled(pairs.map(act))
+  return settled.map((one, at) => {
+    if (one.status === 'fulfilled') return one.value
+    const { reason }: { readonly reason: unknown } = one
+    if (!(reason instanceof Failure)) throw reason
+    throw new PairRefused(pairs[at]?.name ?? '', reason)
+  })
+}
+
+class PairRefused extends Failure {
+  override readonly name = 'PairRefused'
+  readonly code: string
+  constructor(pair: string, why: Failure) {
+    super(`${pair}: ${why.message}`, { cause: why })
+    this.code = why.code
+  }
+}

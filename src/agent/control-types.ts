@@ -1,0 +1,83 @@
+import type { OpenWhy } from '../archive/archive.js'
+import type { StateWord } from '../engine/state.js'
+
+/**
+ * The control socket: HTTP over a Unix socket in the state directory, for its owner only. Every answer is one JSON object with
+ * `version`; one that is no success has `error` and a status of 400 or more. Within a version fields and paths are added, never
+ * changed or taken away.
+ *
+ *     GET  /v1/status
+ *     GET  /v1/conflicts   ?pair=NAME
+ *     POST /v1/flush       {pair?, timeoutSeconds?}
+ *     POST /v1/pause       {pair?}
+ *     POST /v1/resume      {pair?}
+ *     POST /v1/rescan      {pair?}
+ *     POST /v1/stop        {}
+ *
+ * Without `pair` all pairs are meant.
+ */
+export const controlVersion = 1
+
+export interface StatusAnswer {
+  readonly version: typeof controlVersion
+  readonly agent: {
+    readonly pid: number
+    readonly program: string
+    /** The command that it was started with. */
+    readonly command: string
+    readonly uptimeMs: number
+    /** Where peers connect to. */
+    readonly listening: string | null
+  }
+  readonly pairs: readonly PairAnswer[]
+  readonly served: readonly { readonly name: string; readonly path: string; readonly peers: readonly string[] }[]
+}
+
+export interface PairAnswer {
+  readonly name: string
+  readonly alpha: string
+  readonly beta: string
+  readonly state: StateWord
+  /** Why it is halted or disconnected. */
+  readonly code: string | null
+  readonly detail: string | null
+  readonly conflicts: number
+  readonly problems: number
+  /** Since both roots were last looked at as a whole. */
+  readonly scanAgeMs: number | null
+}
+
+export interface ConflictsAnswer {
+  readonly version: typeof controlVersion
+  readonly pairs: readonly {
+    readonly name: string
+    readonly alpha: string
+    readonly beta: string
+    readonly open: readonly OpenAnswer[]
+  }[]
+}
+
+/** A path that is not equal on both sides, and why. Bytes of its name that are not UTF-8 stand as \udc80 to \udcff. */
+export interface OpenAnswer {
+  readonly path: string
+  readonly why: OpenWhy
+  readonly detail: string
+}
+
+export interface FlushAnswer {
+  readonly version: typeof controlVersion
+  /** Everything else that was written before the call is the same on both sides, and on disk. */
+  readonly pairs: readonly { readonly name: string; readonly open: readonly OpenAnswer[] }[]
+}
+
+/** The names of the pairs that it was done to. */
+export interface DoneAnswer {
+  readonly version: typeof controlVersion
+  readonly pid: number
+  readonly pairs: readonly string[]
+}
+
+export interface ErrorAnswer {
+  readonly version: typeof controlVersion
+  readonly error: { readonly code: string; readonly message: string }
+}

@@ -1,0 +1,105 @@
+import { homedir } from 'node:os'
+import type { Agent } from '../agent/agent-types.js'
+import { type Config, ConfigFailure } from '../config/config.js'
+import { type FileConfig, readConfigFile } from '../config/file.js'
+import { makeStateDirectory, stateDirectory } from '../config/state.js'
+import { Failure } from '../core/failure.js'
+import type { AbsPath } from '../core/path.js'
+import type { Emit } from '../status/event.js'
+import { controlled } from './controlled.js'
+import { type ExitCode, exitCodes } from './exit-codes.js'
+import type { OpenHouse } from './house.js'
+import { underSignals } from './pair.js'
+import { logFileOf } from './pair-config.js'
+import type { RunCommand } from './program.js'
+import { logTo, residentVoice } from './voice.js'
+
+/**
+ * `run` and `serve`: the pairs and the served roots of a configuration file, until stopped; SIGHUP reads it again. Being stopped is how a
+ * service ends well, so every signal ends it with 0.
+ * @throws Failure
+ */
+export async function runResident(line: RunCommand, openHouse: OpenHouse): Promise<ExitCode> {
+  const around = { env: process.env, homeDirectory: homedir(), workingDirectory: process.cwd() }
+  const hangups = new Hangups()
+  try {
+    const file = await readConfigFile(line.config, around.homeDirectory)
+    const stateDir = stateDirectory(line.stateDir, around)
+    const config = configOf(line, file, stateDir)
+    makeStateDirectory(stateDir)
+    const log = await logTo(logFileOf([...file.log, ...line.preferences]))
+    const { told, end } = await residentVoice(log)
+    try {
+      await underSignals(
+        log,
+        (emit) => controlled(openHouse, line.command)(config, emit, { resident: true }),
+        told,
+        async (agent) => {
+          hangups.follow(() => reread(line, agent, stateDir, around.homeDirectory, told))
+          await agent.run()
+          return exitCodes.inSync
+        },
+      )
+      return exitCodes.inSync
+    } finally {
+      await end()
+    }
+  } finally {
+    hangups.release()
+  }
+}
+
+/** @throws ConfigFailure when there is nothing to serve */
+function configOf(line: RunCommand, { pairs, listen, serves, peers }: FileConfig, stateDir: AbsPath): Config {
+  if (line.command === 'serve' && serves.length === 0)
+    throw new ConfigFailure(
+      'bad-config',
+      `${line.config}:1: serve is missing: there is no [[serve]]; tandem run keeps the pairs`,
+    )
+  return { pairs: line.command === 'serve' ? [] : pairs, listen, serves, peers, stateDir }
+}
+
+/** A file that cannot be followed changes nothing, and is told. */
+async function reread(line: RunCommand, agent: Agent, stateDir: AbsPath, home: string, told: Emit): Promise<void> {
+  try {
+    const config = configOf(line, await readConfigFile(line.config, home), stateDir)
+    told({ event: 'configuration-reread', file: line.config, ...(await agent.reread(config)) })
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    told({ event: 'configuration-refused', file: line.config, code: error.code, detail: error.message })
+  }
+}
+
+/** SIGHUP, heard from the first moment on: one that comes while the agent starts is answered when it has. One at a time. */
+class Hangups {
+  private act: (() => Promise<void>) | undefined
+  private asked = false
+  private working = false
+  private readonly heard = () => {
+    this.asked = true
+    void this.work()
+  }
+
+  constructor() {
+    process.on('SIGHUP', this.heard)
+  }
+
+  follow(act: () => Promise<void>): void {
+    this.act = act
+    void this.work()
+  }
+
+  release(): void {
+    process.off('SIGHUP', this.heard)
+  }
+
+  private async work(): Promise<void> {
+    if (this.working || this.act === undefined) return
+    this.working = true
+    while (this.asked) {
+      this.asked = false
+      await this.act()
+    }
+    this.working = false
+  }
+}

@@ -1,0 +1,275 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import {
+  eventually,
+  type Finished,
+  giveToPlainUser,
+  placeForOthers,
+  plainUser,
+  type Running,
+  type Sandbox,
+  sandbox,
+  serve,
+} from './harness.js'
+
+/** Two pairs under `tandem run`, in sync. */
+async function running(): Promise<{ box: Sandbox; agent: Running }> {
+  const box = sandbox()
+  box.write('a1/f', 'one')
+  box.write('a2/f', 'two')
+  const pair = (at: number) => `[[pair]]\nname = "p${at}"\nalpha = "a${at}"\nbeta = "b${at}"\n`
+  box.write('tandem.toml', `${pair(1)}\n${pair(2)}`, { mode: 0o600 })
+  const agent = box.start(['run', '--config', 'tandem.toml'])
+  await agent.event('pair-current', 1)
+  return { box, agent }
+}
+
+/** Asks again until the answer is as expected: the agent goes its own way. */
+async function until(box: Sandbox, args: readonly string[], fits: (end: Finished) => boolean): Promise<Finished> {
+  const end = Date.now() + 20_000
+  for (;;) {
+    const answer = await box.tandem(args)
+    if (fits(answer)) return answer
+    if (Date.now() > end) throw new Error(`${args.join(' ')}: ${JSON.stringify(answer)}`)
+  }
+}
+
+/** The bare protocol: status and text of the answer. */
+function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  body = '',
+): Promise<{ status: number; answer: unknown }> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, method, path, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, answer: JSON.parse(text) }))
+    })
+    asking.on('error', reject)
+    asking.end(body)
+  })
+}
+
+test('status: in sync, in conflict, paused, stopped', async () => {
+  const { box, agent } = await running()
+  expect(lstatSync(box.at('state/control.sock')).mode & 0o777).toBe(0o600)
+  const calm = await until(box, ['status'], ({ code }) => code === 0)
+  expect(calm.stdout).toMatch(/^p1 {2}watching {6}scanned .* ago\np2 {2}watching {6}scanned .* ago\n$/)
+
+  await box.tandem(['pause', 'p1'])
+  box.write('a1/f', 'from a')
+  box.write('b1/f', 'from b, longer')
+  box.write('a2/g', 'goes on')
+  await agent.until(() => box.exists('b2/g'), 'g on b2')
+  const paused = await until(box, ['status', '--json'], ({ code }) => code === 3)
+  expect(JSON.parse(paused.stdout)).toMatchObject({
+    version: 1,
+    agent: { pid: agent.pid, command: 'run', listening: null },
+    pairs: [
+      { name: 'p1', alpha: box.at('a1'), beta: box.at('b1'), state: 'paused', code: null, conflicts: 0 },
+      { name: 'p2', state: 'watching', conflicts: 0, problems: 0 },
+    ],
+    served: [],
+  })
+  expect(box.read('b1/f')).toBe('from b, longer')
+
+  expect(await box.tandem(['resume'])).toMatchObject({ code: 0, stdout: 'p1: going on\np2: going on\n' })
+  await agent.event('conflict-found')
+  const attention = await until(box, ['status'], ({ code }) => code === 2)
+  expect(attention.stdout).toMatch(/^p1 .*; 1 conflict|^p1 +watching +1 conflict; /m)
+  const listed = await box.tandem(['conflicts', 'p1'])
+  expect(listed).toMatchObject({ code: 1, stdout: expect.stringMatching(/^p1 {2}conflict {4}f/) })
+  expect(JSON.parse((await box.tandem(['conflicts', '--json'])).stdout)).toMatchObject({
+    version: 1,
+    pairs: [
+      { name: 'p1', open: [{ path: 'f', why: 'conflict' }] },
+      { name: 'p2', open: [] },
+    ],
+  })
+  expect((await box.tandem(['conflicts', 'p2'])).code).toBe(0)
+
+  expect(await box.tandem(['stop'])).toMatchObject({ code: 0, stderr: '' })
+  // It waited for the end.
+  expect(existsSync(`/proc/${agent.pid}`) && process.platform === 'linux').toBe(false)
+  expect(await agent.ended).toMatchObject({ code: 0, signal: null })
+  expect(existsSync(box.at('state/control.sock'))).toBe(false)
+  expect(await box.tandem(['status'])).toMatchObject({ code: 4, stderr: expect.stringMatching(/no agent is at work/) })
+})
+
+test('flush: what was written before is on the other side when it answers, whatever stays open is named', async () => {
+  const { box } = await running()
+  for (let round = 0; round < 5; round++) {
+    for (let at = 0; at < 40; at++) box.write(`a1/many/${round}/${at}`, `${round} ${at}`)
+    box.write(`b2/${round}`, 'other way')
+    expect(await box.tandem(['flush'])).toMatchObject({ code: 0, stdout: '', stderr: '' })
+    for (let at = 0; at < 40; at++) expect(box.read(`b1/many/${round}/${at}`)).toBe(`${round} ${at}`)
+    expect(box.read(`a2/${round}`)).toBe('other way')
+  }
+  await box.tandem(['pause', 'p1'])
+  expect(await box.tandem(['flush', 'p1'])).toMatchObject({ code: 3, stderr: expect.stringMatching(/p1: .*paused/) })
+  box.write('a1/f', 'from a')
+  box.write('b1/f', 'from b, longer')
+  box.write('a1/g', 'travels')
+  await box.tandem(['resume', 'p1'])
+  const open = await box.tandem(['flush', 'p1', '--json'])
+  expect(open.code).toBe(1)
+  expect(JSON.parse(open.stdout)).toMatchObject({
+    version: 1,
+    pairs: [{ name: 'p1', open: [{ path: 'f', why: 'conflict' }] }],
+  })
+  expect(box.read('b1/g')).toBe('travels')
+  expect(await box.tandem(['rescan', 'p2'])).toMatchObject({ code: 0, stdout: 'p2: looked at\n' })
+})
+
+test('a link that is away is waited for by flush, as long as it may take', async () => {
+  const box = sandbox()
+  box.write('a/f', 'x')
+  mkdirSync(box.at('b'))
+  const serving = await serve(box, { photos: 'b' })
+  const lead = box.start(['watch', 'a', serving.url('photos'), '--secret-file', serving.keyFile])
+  await lead.event('pair-current')
+  expect((await box.tandem(['status'])).code).toBe(0)
+  expect(await box.tandem(['status', '--state-dir', 'serving-state'])).toMatchObject({
+    code: 0,
+    stdout: `serving photos on ${serving.address}, used by lead\n`,
+  })
+  await serving.process.kill()
+  await lead.event('link-lost')
+  box.write('a/g', 'y')
+  const away = await box.tandem(['flush', '--timeout', '0.3'])
+  expect(away.code).toBe(3)
+  expect(await until(box, ['status'], ({ stdout }) => stdout.includes('disconnected'))).toMatchObject({ code: 2 })
+  const flushing = box.tandem(['flush'])
+  await serve(box, { photos: 'b' }, Number(serving.address.split(':')[1]))
+  expect((await flushing).code).toBe(0)
+  expect(box.read('b/g')).toBe('y')
+})
+
+test('a pair that is halted says why', async () => {
+  const { box } = await running()
+  chmodSync(box.at('b1'), 0o755)
+  const { renameSync } = await import('node:fs')
+  renameSync(box.at('b1'), box.at('b1.away'))
+  box.write('a1/g', 'y')
+  await box.tandem(['rescan', 'p1'])
+  const halted = await until(box, ['status', '--json'], ({ stdout }) => stdout.includes('halted'))
+  expect(halted.code).toBe(2)
+  expect(JSON.parse(halted.stdout)).toMatchObject({
+    pairs: [
+      { name: 'p1', state: 'halted', code: expect.any(String), detail: expect.stringContaining(box.at('b1')) },
+      {},
+    ],
+  })
+  expect(await box.tandem(['flush', 'p1'])).toMatchObject({ code: 3, stderr: expect.stringContaining('p1') })
+  renameSync(box.at('b1.away'), box.at('b1'))
+  await until(box, ['status'], ({ code }) => code === 0)
+  expect(box.read('b1/g')).toBe('y')
+})
+
+test('the socket of a dead process is replaced, that of a live one respected', async () => {
+  const { box, agent } = await running()
+  await agent.kill()
+  expect(existsSync(box.at('state/control.sock'))).toBe(true)
+  expect((await box.tandem(['status'])).code).toBe(4)
+  box.write('x/f', 'x')
+  const first = box.start(['watch', 'x', 'y'])
+  await first.event('pair-current')
+  expect((await box.tandem(['status', '--json'])).stdout).toContain(`"pid":${first.pid}`)
+  // Another pair of the same state directory does its work without a socket of its own.
+  box.write('v/f', 'x')
+  const second = box.start(['watch', 'v', 'w'])
+  await second.event('pair-current')
+  expect(await second.event('control-refused')).toMatchObject({ code: 'control-busy' })
+  expect((await box.tandem(['status', '--json'])).stdout).toContain(`"pid":${first.pid}`)
+  // Stopped so it ends as it would have by itself.
+  expect((await box.tandem(['stop'])).code).toBe(0)
+  expect(await first.ended).toMatchObject({ code: 0, signal: null })
+})
+
+test('requests that are none are refused, and the agent goes on', async () => {
+  const { box, agent } = await running()
+  const socket = box.at('state/control.sock')
+  const rows: [string, string, string, number, string][] = [
+    // method   path                  body                        status  code
+    ['GET', '/', '', 404, 'unknown-path'],
+    ['GET', '/v1/__proto__', '', 404, 'unknown-path'],
+    ['GET', '/v1/stop', '', 405, 'unknown-method'],
+    ['POST', '/v1/status', '', 405, 'unknown-method'],
+    ['POST', '/v1/pause', '{"pair":"p3"}', 404, 'unknown-pair'],
+    ['POST', '/v1/pause', '{"pair":7}', 400, 'bad-request'],
+    ['POST', '/v1/pause', '{"all":true}', 400, 'bad-request'],
+    ['POST', '/v1/pause', '[]', 400, 'bad-request'],
+    ['POST', '/v1/pause', '{', 400, 'bad-request'],
+    ['POST', '/v1/flush', '{"timeoutSeconds":-1}', 400, 'bad-request'],
+    ['POST', '/v1/flush', '{"timeoutSeconds":1e9}', 400, 'bad-request'],
+    ['POST', '/v1/pause', ' '.repeat(70_000), 413, 'too-large'],
+  ]
+  for (const [method, path, body, status, code] of rows)
+    expect(await ask(socket, method, path, body), `${method} ${path} ${body.slice(0, 40)}`).toMatchObject({
+      status,
+      answer: { version: 1, error: { code } },
+    })
+  expect(await box.tandem(['flush', 'p3'])).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/did you mean 'p[12]'/),
+  })
+  expect(agent.events().some(({ event }) => event === 'pair-paused')).toBe(false)
+  expect((await box.tandem(['flush'])).code).toBe(0)
+})
+
+test('a state directory with a long name has a control socket too', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const box = sandbox()
+  box.write('a/f', 'x')
+  const state = box.at('s'.repeat(100), 't'.repeat(100))
+  const agent = box.start(['watch', 'a', 'b'], { state })
+  await agent.event('pair-current')
+  expect((await box.tandem(['flush'], { state })).code).toBe(0)
+  expect((await box.tandem(['stop'], { state })).code).toBe(0)
+  expect(existsSync(join(state, 'control.sock'))).toBe(false)
+})
+
+test('an answer of another version, or none at all, is told', async () => {
+  const box = sandbox()
+  mkdirSync(box.at('state'))
+  const other = createServer((socket) => {
+    socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{"version":2}'))
+  })
+  await new Promise<void>((resolve) => other.listen(box.at('state/control.sock'), resolve))
+  try {
+    expect(await box.tandem(['status'])).toMatchObject({ code: 3, stderr: expect.stringMatching(/another version/) })
+  } finally {
+    await new Promise((resolve) => other.close(resolve))
+  }
+  symlinkSync('/nowhere', box.at('state/control.sock'))
+  expect((await box.tandem(['status'])).code).toBe(4)
+})
+
+test.skipIf(process.getuid?.() !== 0 || placeForOthers === undefined)(
+  "another user's agent is not for us (needs root, and a place that others can reach)",
+  async () => {
+    const box = sandbox(placeForOthers)
+    box.write('a/f', 'x')
+    chmodSync(box.path, 0o755)
+    const agent = box.start(['watch', 'a', 'b'])
+    await agent.event('pair-current')
+    await eventually(
+      () => box.exists('state/control.sock'),
+      () => agent.stderr,
+    )
+    chmodSync(box.at('state'), 0o755)
+    expect(await box.tandem(['stop'], plainUser)).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/another user's/),
+    })
+    giveToPlainUser(box)
+  },
+)

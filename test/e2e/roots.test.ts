@@ -1,0 +1,206 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, linkSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { eventually, eventuallyEqual, type Running, type Sandbox, sandbox, serve, tree } from './harness.js'
+
+/** A pair of a and b, in sync, kept by one agent or over the link; `a` is on the lead's machine. */
+interface Kept {
+  readonly box: Sandbox
+  readonly lead: Running
+}
+
+async function local(...options: string[]): Promise<Kept> {
+  const box = filled()
+  const lead = box.start(['watch', 'a', 'b', ...options])
+  await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists('a/four'))
+  return { box, lead }
+}
+
+async function linked(): Promise<Kept> {
+  const box = filled()
+  const serving = await serve(box, { photos: 'b' })
+  const lead = box.start(['watch', 'a', serving.url('photos'), '--secret-file', serving.keyFile])
+  await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists('a/four'))
+  return { box, lead }
+}
+
+function filled(): Sandbox {
+  const box = sandbox()
+  for (const name of ['one', 'two', 'd/three']) box.write(`a/${name}`, name)
+  box.write('b/four', 'four')
+  return box
+}
+
+/** The root `away` is not where it should be; the other one is edited meanwhile; then `back` is called. */
+async function outlasts({ box, lead }: Kept, away: string, code: string, back: () => void): Promise<void> {
+  const halted = await lead.event('pair-halted')
+  expect(halted.code).toBe(code)
+  expect(halted.detail).toMatch(/Nothing is deleted anywhere meanwhile\. Move or mount .* back/)
+  const other = away === 'a' ? 'b' : 'a'
+  const before = tree(box.at(other))
+  expect(Object.keys(before)).toEqual(['.', 'd', 'd/three', 'four', 'one', 'two'])
+  box.write(`${other}/one`, 'edited meanwhile')
+  box.write(`${other}/new/five`, 'five')
+  const meanwhile = tree(box.at(other))
+  // It is tried again in between, and fails again.
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  expect(tree(box.at(other))).toEqual(meanwhile)
+  back()
+  await lead.event('pair-resumed')
+  await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists(`${away}/new/five`))
+  expect(box.read(`${away}/one`)).toBe('edited meanwhile')
+  box.write(`${away}/d/six`, 'six')
+  await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists(`${other}/d/six`))
+}
+
+const setups: [what: string, make: () => Promise<Kept>, away: string][] = [
+  ['a root of this machine', local, 'a'],
+  ['the other root of this machine', local, 'b'],
+  ['the root of the lead, over the link', linked, 'a'],
+  ['a served root', linked, 'b'],
+]
+
+describe.each(setups)('%s', (_, make, away) => {
+  test('is moved away and back', async () => {
+    const kept = await make()
+    renameSync(kept.box.at(away), kept.box.at('elsewhere'))
+    await outlasts(kept, away, 'missing', () => renameSync(kept.box.at('elsewhere'), kept.box.at(away)))
+  })
+
+  test('is replaced by a directory that is no root: nothing is written there', async () => {
+    const kept = await make()
+    const { box } = kept
+    box.write('plain/stranger', 'of nobody')
+    renameSync(box.at(away), box.at('elsewhere'))
+    renameSync(box.at('plain'), box.at(away))
+    await outlasts(kept, away, 'in-doubt', () => {
+      expect(Object.keys(tree(box.at(away)))).toEqual(['.', 'stranger'])
+      expect(box.exists(`${away}/.tandem`)).toBe(false)
+      renameSync(box.at(away), box.at('plain'))
+      renameSync(box.at('elsewhere'), box.at(away))
+    })
+    expect(box.exists('a/stranger') || box.exists('b/stranger')).toBe(false)
+  })
+
+  test('is replaced by another root', async () => {
+    const kept = await make()
+    const { box } = kept
+    box.write('c/stranger', 'of another pair')
+    expect((await box.tandem(['sync', 'c', 'd'], { state: box.at('other-state') })).code).toBe(0)
+    renameSync(box.at(away), box.at('elsewhere'))
+    renameSync(box.at('c'), box.at(away))
+    await outlasts(kept, away, 'in-doubt', () => {
+      expect(Object.keys(tree(box.at(away)))).toEqual(['.', 'stranger'])
+      renameSync(box.at(away), box.at('c'))
+      renameSync(box.at('elsewhere'), box.at(away))
+    })
+  })
+})
+
+test('a directory above a root is renamed, of which no event tells', async () => {
+  const box = sandbox()
+  box.write('above/a/one', 'one')
+  mkdirSync(box.at('b'))
+  const lead = box.start(['watch', 'above/a', 'b'])
+  await lead.event('pair-current')
+  renameSync(box.at('above'), box.at('below'))
+  expect((await lead.event('pair-halted')).code).toBe('missing')
+  box.write('b/two', 'two')
+  renameSync(box.at('below'), box.at('above'))
+  await lead.event('pair-resumed')
+  await eventuallyEqual(box.at('above/a'), box.at('b'), () => box.exists('above/a/two'))
+})
+
+const canMount = mayMount()
+describe.skipIf(!canMount)('a root on a file system that is unmounted (only where this user may mount)', () => {
+  test.each([
+    ['on this machine', local],
+    ['over the link', linked],
+  ] as const)('%s: the bare mount point is not touched, and what is mounted again goes on', async (_, make) => {
+    for (const away of ['a', 'b']) {
+      const kept = await make()
+      const { box } = kept
+      // The same tree, seen through a mount: stop, move it behind one, start again.
+      kept.lead.signal('SIGTERM')
+      await kept.lead.ended
+      renameSync(box.at(away), box.at('disk'))
+      mkdirSync(box.at(away))
+      mount(box, '--bind', box.at('disk'), box.at(away))
+      try {
+        const serving = make === linked ? await serve(box, { photos: 'b' }) : undefined
+        const second = serving === undefined ? ['b'] : [serving.url('photos'), '--secret-file', serving.keyFile]
+        const lead = box.start(['watch', 'a', ...second])
+        await lead.event('pair-current')
+        unmount(box, box.at(away))
+        await outlasts({ box, lead }, away, 'in-doubt', () => {
+          expect(Object.keys(tree(box.at(away)))).toEqual(['.'])
+          expect(box.exists(`${away}/.tandem`)).toBe(false)
+          mount(box, '--bind', box.at('disk'), box.at(away))
+        })
+      } finally {
+        unmount(box, box.at(away))
+      }
+    }
+  })
+})
+
+describe('what no event tells', () => {
+  test('is found by the full scan of watch+SECONDS', async () => {
+    const { box } = await local('--repeat', 'watch+1')
+    linkSync(box.at('a/one'), box.at('outside'))
+    writeFileSync(box.at('outside'), 'through another name')
+    await eventually(
+      () => box.read('b/one') === 'through another name',
+      () => 'the write through a hard link',
+    )
+  })
+})
+
+describe('another watcher than that of the platform', () => {
+  test('parcel: changes travel, also those deep in a tree that was moved in', async () => {
+    const { box } = await local('--watcher', 'parcel')
+    box.write('a/one', 'edited')
+    box.write('tree/x/y/z', 'deep')
+    renameSync(box.at('tree'), box.at('a/tree'))
+    await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists('b/tree/x/y/z'))
+    box.write('a/tree/x/y/z', 'edited deep in it')
+    box.write('b/p/q/r/s', 'new and deep')
+    await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists('a/p/q/r/s'))
+    expect(box.read('b/tree/x/y/z')).toBe('edited deep in it')
+  })
+
+  test('poll: changes travel with the next scan', async () => {
+    const { box } = await local('--watcher', 'poll', '--repeat', 'watch+1')
+    box.write('a/one', 'edited')
+    box.write('b/new/deep', 'new')
+    await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists('a/new/deep') && box.read('b/one') === 'edited')
+  })
+
+  test('one that there is not is refused', async () => {
+    const box = filled()
+    const done = await box.tandem(['watch', 'a', 'b', '--watcher', 'magic'])
+    expect(done.code).toBe(3)
+    expect(done.stderr).toContain('watcher is one of: auto, inotify, parcel, poll')
+  })
+})
+
+function mount(box: Sandbox, ...words: string[]): void {
+  const done = spawnSync('mount', words, { cwd: box.path })
+  if (done.status !== 0) throw new Error(`mount: ${done.stderr}`)
+}
+
+/** As when a disk is pulled: at once, whoever has something open in it. */
+function unmount(box: Sandbox, path: string): void {
+  spawnSync('umount', ['-l', path], { cwd: box.path })
+}
+
+function mayMount(): boolean {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
+  const place = mkdtempSync(join(tmpdir(), 'tandem-mount-'))
+  const done = spawnSync('mount', ['--bind', place, place])
+  if (done.status === 0) spawnSync('umount', [place])
+  if (existsSync(place)) rmdirSync(place)
+  return done.status === 0
+}

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import type { PassResult } from '../../src/engine/pass.js'
+import { turns, until } from '../replica/wire-pair.js'
+import { FakePair } from './fake-pair.js'
+
+/** A pair that is kept equal until the test ends it. */
+class Resident {
+  readonly pair = new FakePair().prefer({ repeat: { kind: 'watch', fullScanSeconds: 3_600 } })
+  private readonly finish = new AbortController()
+  private readonly now = new AbortController()
+  private ended: Promise<PassResult> | undefined
+
+  /** Both sides hold these, and it is agreed. */
+  async begin(files: Record<string, string>): Promise<FakePair> {
+    const { alpha, beta } = this.pair
+    for (const [path, text] of Object.entries(files)) for (const root of [alpha, beta]) root.write(path, text, 7n)
+    this.ended = this.pair.open().run(this.finish.signal, this.now.signal)
+    await until(() => this.current > 0, 'current')
+    return this.pair
+  }
+
+  /** How often the pair was brought up to date after an opening. */
+  get current(): number {
+    return this.pair.events.filter(({ event }) => event === 'pair-current').length
+  }
+
+  /** Time passes, a little at a time, until it is so. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    for (let i = 0; i < 400 && !condition(); i++) {
+      await this.pair.clock.pass(100)
+      await turns(20)
+    }
+    expect(condition(), what).toBe(true)
+  }
+
+  async end(): Promise<PassResult | undefined> {
+    this.finish.abort(new Error('enough'))
+    const result = await this.ended
+    await this.pair.stop()
+    return result
+  }
+}
+
+test('an edit travels by itself, and what comes while a cycle runs is the next one', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1' })
+  beta.before = (call) => {
+    if (call !== 'apply') return
+    beta.before = () => {}
+    alpha.write('late', 'l')
+  }
+  alpha.write('f', 'v2')
+  await until(() => beta.tree().late === 'l', 'both edits')
+  expect(beta.tree()).toEqual({ f: 'v2', late: 'l' })
+  expect(await resident.end()).toMatchObject({ skipped: 0, failed: 0 })
+})
+
+test('what is superseded again and again is tried ever more seldom, and in the end', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1' })
+  let tries = 0
+  beta.beforeOperation = () => {
+    tries++
+    const content = beta.at('f')
+    if (tries < 6 && content.kind === 'file') beta.touch('f', content.props.mtimeNs === 8n ? 9n : 8n)
+  }
+  alpha.write('f', 'v2')
+  await resident.until(() => beta.tree().f === 'v2', 'the edit')
+  expect(tries).toBe(6)
+  await resident.end()
+})
+
+test('removals of an emptied root are held while the rest travels', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1' })
+  alpha.remove('f')
+  alpha.remove('g')
+  beta.write('n', 'n')
+  await until(() => alpha.tree().n === 'n', 'the new file')
+  expect(beta.tree()).toMatchObject({ f: 'v1', g: 'v1' })
+  await resident.end()
+})
+
+test('a root that stops reporting is opened again, and nothing was missed', async () => {
+  const resident = new Resident()
+  const { alpha, beta, events } = await resident.begin({ f: 'v1' })
+  for (const session of [...alpha.sessions]) await session.close()
+  alpha.write('f', 'v2')
+  await resident.until(() => beta.tree().f === 'v2', 'the edit')
+  expect(events).toContainEqual(expect.objectContaining({ event: 'pair-halted', code: 'not-answering' }))
+  expect(resident.current).toBe(2)
+  await resident.end()
+})

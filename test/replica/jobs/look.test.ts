@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import type { Stat } from '../../../src/host/files.js'
+import { nodeClock } from '../../../src/host/node/clock.js'
+import type { IndexRecord } from '../../../src/index/record.js'
+import { recordOf } from '../../../src/index/record.js'
+import { type LookedInto, lookAt, unread } from '../../../src/replica/jobs/look.js'
+import { fieldsOf } from '../../../src/replica/jobs/stamp.js'
+import { freshRoot } from './fixture.js'
+
+/** The root's own file system, and one mounted in it. */
+const own = 1n
+const mounted = 2n
+
+const refuse = () => {
+  throw new Error('a directory is neither opened nor read')
+}
+
+function directory(device: bigint, inode: bigint): Stat {
+  return {
+    kind: 'directory',
+    mode: 0o755,
+    inode,
+    device,
+    sizeBytes: 0,
+    mtimeNs: 1n,
+    ctimeNs: 1n,
+    birthNs: 1n,
+    links: 2,
+    uid: 0,
+    gid: 0,
+  }
+}
+
+const known = (inode: bigint, boundary: boolean, problem = false): IndexRecord => {
+  const fields = { ...fieldsOf(directory(own, inode), unread), boundary }
+  const trouble = { kind: 'problem', code: 'boundary', detail: 'then' } as const
+  return recordOf(problem ? { ...fields, problem: trouble } : fields, 5, 9)
+}
+
+const rows: readonly [what: string, old: IndexRecord | undefined, now: Stat, expected: string][] = [
+  ['a mount that was never seen before is a directory that came', undefined, directory(mounted, 2n), 'placed'],
+  ['a mount that is still there', known(2n, true), directory(mounted, 2n), 'same'],
+  ['a mount that is gone: what was below is kept', known(2n, true), directory(own, 77n), 'boundary'],
+  ['something was mounted over a directory', known(77n, false), directory(mounted, 2n), 'boundary'],
+  ['another file system in the place of the mounted one', known(2n, true), directory(mounted, 3n), 'boundary'],
+  ['and it stays a problem', known(2n, true, true), directory(mounted, 3n), 'same'],
+  ['the mount is back: the problem is over', known(2n, true, true), directory(mounted, 2n), 'unread'],
+]
+
+test.each(rows)('S1-14 %s', (_, old, now, expected) => {
+  const { world } = freshRoot()
+  const above = directory(own, 1n)
+  const parent: LookedInto = { statAt: () => now, readSymlink: refuse, openFile: refuse }
+  const looked = lookAt({ ...world, clock: nodeClock() }, parent, above, 'mnt', old, false)
+  const told =
+    looked.kind === 'same'
+      ? 'same'
+      : looked.kind !== 'changed'
+        ? looked.kind
+        : (looked.fields.problem?.code ?? looked.below)
+  expect(told).toBe(expected)
+  // A problem keeps what was known.
+  if (told === 'boundary' && looked.kind === 'changed') expect(looked.fields.inode).toBe(old?.inode)
+})
