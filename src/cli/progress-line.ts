@@ -4,7 +4,7 @@ import type { Progress } from '../status/progress.js'
 /** A terminal to draw on. */
 export interface Canvas {
   write(text: string): void
-  /** Columns; undefined where the terminal does not tell. */
+  /** Columns; undefined or 0 where the terminal does not tell. */
   width(): number | undefined
 }
 
@@ -42,7 +42,7 @@ export class ProgressLine {
       this.clear()
       return
     }
-    const text = fitted(line, (this.canvas.width() ?? usualColumns) - 1)
+    const text = fitted(line, (this.canvas.width() || usualColumns) - 1)
     if (text === this.shown) return
     this.canvas.write(`${eraseLine}${text}`)
     this.shown = text

@@ -12,6 +12,7 @@ import type { OpenHouse } from './house.js'
 import { underSignals } from './pair.js'
 import { logFileOf } from './pair-config.js'
 import type { RunCommand } from './program.js'
+import { serviceOf } from './service.js'
 import { logTo, residentVoice } from './voice.js'
 
 /**
@@ -28,21 +29,33 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
     const config = configOf(line, file, stateDir)
     makeStateDirectory(stateDir)
     const log = await logTo(logFileOf([...file.log, ...line.preferences]))
-    const { told, end } = await residentVoice(log)
+    const voice = await residentVoice(log)
+    const service = await serviceOf(process.env)
+    const told: Emit = (event) => {
+      voice.told(event)
+      if (event.event === 'stopping') service.stopping()
+    }
     try {
       await underSignals(
         log,
         (emit) => controlled(openHouse, line.command)(config, emit, { resident: true }),
         told,
         async (agent) => {
-          hangups.follow(() => reread(line, agent, stateDir, around.homeDirectory, told))
-          await agent.run()
+          const running = agent.run()
+          service.ready(agent)
+          hangups.follow(async () => {
+            service.reloading()
+            await reread(line, agent, stateDir, around.homeDirectory, told)
+            service.ready(agent)
+          })
+          await running
           return exitCodes.inSync
         },
       )
       return exitCodes.inSync
     } finally {
-      await end()
+      service.end()
+      await voice.end()
     }
   } finally {
     hangups.release()

@@ -80,10 +80,8 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
 
   const held: OpenPath[] = []
   const emptied = context.preferences.confirmbigdel ? emptiedOf(context, agreement, trees()) : []
-  if (emptied.length > 0) {
-    if (!input.resident) return haltedAt(emptied, decisions, context.rules)
-    decisions = holdRemovals(decisions, emptied, held)
-  }
+  if (emptied.length > 0 && !input.resident) return haltedAt(emptied, decisions, context.rules)
+  decisions = holdRemovals(decisions, [...emptied, ...heldBefore(context)], held)
   let plan = planOf(decisions, context.rules)
   const items = input.resident ? [] : itemsOf(decisions, plan)
   if (input.options.dryRun) return resultOf(items, decisions, undefined)
@@ -302,8 +300,12 @@ function emptiedOf(
   agreement: AgreementTree,
   { alpha, beta }: { readonly alpha: Tree; readonly beta: Tree },
 ): { path: RelPath; side: Side }[] {
-  const scopes = context.preferences.path.length === 0 ? [rootPath] : context.preferences.path
-  return emptiedScopes(agreement, alpha, beta, scopes, context.rules.skips, context.rules.force)
+  return emptiedScopes(agreement, alpha, beta, scopesOf(context), context.rules.skips, context.rules.force)
+}
+
+/** What counts as a whole: the root, or each `path`. */
+function scopesOf({ preferences }: CycleContext): readonly RelPath[] {
+  return preferences.path.length === 0 ? [rootPath] : preferences.path
 }
 
 function haltedAt(
@@ -319,21 +321,36 @@ function haltedAt(
   return { ...resultOf(itemsOf(decisions, planOf(decisions, rules)), [], undefined), halted }
 }
 
-/** Takes out the removals below what was emptied: everything else travels. */
+/**
+ * Scopes whose removals are held since an earlier cycle: they stay so until what was removed is back or the removals are let
+ * go. That something new was made in an emptied root does not let go of the rest.
+ */
+function heldBefore(context: CycleContext): { path: RelPath }[] {
+  if (!context.preferences.confirmbigdel) return []
+  const scopes = scopesOf(context)
+  return context.opens.all().filter(({ path, why }) => why === 'held' && scopes.includes(path))
+}
+
+/** Takes out the removals below the scopes: everything else travels. */
 function holdRemovals(
   decisions: readonly Decision[],
-  emptied: readonly { readonly path: RelPath }[],
+  scopes: readonly { readonly path: RelPath }[],
   held: OpenPath[],
 ): Decision[] {
+  if (scopes.length === 0) return [...decisions]
+  const paths = outermostOf(scopes.map(({ path }) => path))
+  const holding = new Set<RelPath>()
+  const others = decisions.filter((decision) => {
+    if (decision.kind !== 'settle' || decision.goal.kind !== 'absent') return true
+    if (decision.alpha.kind === 'absent' && decision.beta.kind === 'absent') return true
+    const scope = paths.find((path) => isWithin(decision.path, path))
+    if (scope === undefined) return true
+    holding.add(scope)
+    return false
+  })
   const detail = 'removing all of it was held: one side was emptied; run sync with -confirmbigdel=false to let it go'
-  for (const { path } of emptied) held.push({ path, why: 'held', detail })
-  return decisions.filter(
-    (decision) =>
-      decision.kind !== 'settle' ||
-      decision.goal.kind !== 'absent' ||
-      (decision.alpha.kind === 'absent' && decision.beta.kind === 'absent') ||
-      !emptied.some(({ path }) => isWithin(decision.path, path)),
-  )
+  for (const path of holding) held.push({ path, why: 'held', detail })
+  return others
 }
 
 /** Decisions as the person chose: skipped ones are open, turned ones are decided anew. */

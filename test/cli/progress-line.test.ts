@@ -94,6 +94,7 @@ test('it makes room for what is printed, and comes back', () => {
 test.each([
   ['a narrow terminal', 20, '/aaaa', 'looking at /aaaa, 2'],
   ['letters that may take two columns', 20, '/日本語日本', 'looking at /日本語'],
+  ['a terminal without a size', 0, '/a', 'looking at /a, 2 s'],
   ['a terminal that does not tell', undefined, '/a', 'looking at /a, 2 s'],
 ])('it fits on one line: %s', (_, columns, root, text) => {
   width = columns

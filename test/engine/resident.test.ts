@@ -81,6 +81,25 @@ test('removals of an emptied root are held while the rest travels', async () => 
   await resident.end()
 })
 
+test('something new in an emptied root does not let go of what is held; what comes back is no longer held', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1' })
+  alpha.remove('f')
+  alpha.remove('g')
+  alpha.write('n', 'n')
+  await resident.until(() => beta.tree().n === 'n', 'the new file')
+  alpha.write('m', 'm')
+  await resident.until(() => beta.tree().m === 'm', 'another new file')
+  expect(beta.tree()).toMatchObject({ f: 'v1', g: 'v1' })
+  alpha.write('f', 'v1')
+  alpha.write('g', 'v1')
+  alpha.write('o', 'o')
+  await resident.until(() => beta.tree().o === 'o', 'a last file')
+  alpha.remove('f')
+  await resident.until(() => beta.tree().f === undefined, 'an ordinary removal')
+  await resident.end()
+})
+
 test('a root that stops reporting is opened again, and nothing was missed', async () => {
   const resident = new Resident()
   const { alpha, beta, events } = await resident.begin({ f: 'v1' })

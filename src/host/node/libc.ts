@@ -159,6 +159,15 @@ export const poll = bind<(fds: Memory, count: number, timeoutMs: number) => numb
   'int poll(void *fds, unsigned long count, int timeoutMs)',
 )
 
+/** `domain` 1: Unix; `type` 2: datagrams. */
+export const socket = bind<(domain: number, type: number, protocol: number) => number>(
+  'int socket(int domain, int type, int protocol)',
+)
+type SendTo = (fd: number, from: Memory, size: number, flags: number, address: Memory, addressSize: number) => number
+export const sendto = bind<SendTo>(
+  'intptr_t sendto(int fd, const void *from, size_t size, int flags, const void *address, unsigned int addressSize)',
+)
+
 export const openFlags = {
   readOnly: fileFlags.O_RDONLY,
   readWrite: fileFlags.O_RDWR,
