@@ -121,7 +121,11 @@ class House implements Agent {
     const isLeaving = new Set(leaving)
     this.kept = config.pairs.map((pair) => {
       const old = before.get(pair.name)
-      return old !== undefined && !isLeaving.has(old) ? old : this.keptPair(pair)
+      if (old !== undefined && !isLeaving.has(old)) return old
+      const fresh = this.keptPair(pair)
+      // Whoever paused it did not mean one configuration of it.
+      if (old?.isPaused === true) fresh.pause(true)
+      return fresh
     })
     await this.roots.closeUnused([...this.served.map(({ path }) => path), ...localPaths(config)])
     for (const pair of this.kept) if (before.get(pair.name) !== pair) this.begin(pair)

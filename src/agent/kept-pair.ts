@@ -97,6 +97,10 @@ export class KeptPair implements SteeredPair {
     return this.loop?.standing.open() ?? []
   }
 
+  get isPaused(): boolean {
+    return this.paused
+  }
+
   pause(on: boolean): void {
     if (on === this.paused) return
     this.paused = on

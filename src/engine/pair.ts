@@ -275,6 +275,9 @@ export class Pair implements Steered {
 
   async flush(): Promise<readonly OpenPath[]> {
     await this.rescan()
+    // What was found is on its way to the overlay, some promises behind this one.
+    await this.options.host.clock.sleep(1, this.ending.signal).catch(() => undefined)
+    this.throwIfFailed()
     const cycle = this.asked.ask()
     this.wake()
     return await cycle

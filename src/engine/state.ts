@@ -116,10 +116,6 @@ export class Standing {
     return this.life?.opened() ?? this.known
   }
 
-  get isPaused(): boolean {
-    return this.paused
-  }
-
   pause(on: boolean): void {
     this.paused = on
     this.life?.pause(on)

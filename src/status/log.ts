@@ -21,16 +21,17 @@ export interface Log {
 export async function openLog(file: string | undefined): Promise<Log> {
   const destination = pino.destination({ dest: file ?? 2, sync: false, append: true, minLength: 0, mode: 0o600 })
   await new Promise<void>((resolve, reject) => {
-    destination.once('ready', resolve)
-    destination.once('error', (error: Error) =>
-      reject(
-        new ConfigFailure(
-          'bad-preference',
-          `${file ?? 'standard error'}: the log cannot be opened: ${error.message}`,
-          error,
-        ),
-      ),
-    )
+    const failed = (error: Error) => {
+      // There is nothing to flush at the end of the process, which pino would try, and fail.
+      destination.emit('close')
+      const what = file ?? 'standard error'
+      reject(new ConfigFailure('bad-preference', `${what}: the log cannot be opened: ${error.message}`, error))
+    }
+    destination.once('error', failed)
+    destination.once('ready', () => {
+      destination.off('error', failed)
+      resolve()
+    })
   })
   // A log that cannot be written any more (disk full, a reader that went away) must not end the agent.
   destination.on('error', () => {})

@@ -170,3 +170,30 @@ test('a state directory inside a root is refused before it is made', async () =>
   await expect(ended).rejects.toMatchObject({ code: 'bad-root', message: expect.stringMatching(/state directory/) })
   expect(existsSync(join(directory, 'state'))).toBe(false)
 })
+
+test('with --json events are printed one object a line, what still stands included, and nobody is asked', async () => {
+  const conflict = { ...change, kind: 'conflict', direction: 'none', path: relPath('x\u202e') } as const
+  const { ended } = await typed('sync /a /b --json', { ...equal, skipped: 1, items: [change, conflict] })
+  expect(await ended).toBe(1)
+  expect(printed).toMatch(/^[\x20-\x7e\n]*$/)
+  const events: unknown[] = printed
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(events).toMatchObject([
+    { version: 1, event: 'conflict-found', path: 'x\u202e', alphaVersion: { kind: 'absent' } },
+    { version: 1, event: 'pass-finished', copied: 0, conflicts: 1, problems: 0, exitCode: 1 },
+  ])
+})
+
+test('a dry run with --json tells what is planned', async () => {
+  const { ended } = await typed('sync /a /b --json --dry-run', { ...equal, items: [change] })
+  expect(await ended).toBe(0)
+  expect(JSON.parse(printed.split('\n')[0] ?? '')).toMatchObject({
+    event: 'change-planned',
+    path: 'c',
+    to: 'alpha',
+    beta: 'new file',
+    bytes: 3,
+  })
+})

@@ -28,6 +28,7 @@ const good: [string, string][] = [
   ['a b --state-dir s --secret-file k', 'sync a b state:s secret:k'],
   ['a b -state-dir s', 'sync a b state:s'],
   ['a b --dry-run', 'sync a b dry'],
+  ['watch a b --json', 'watch a b json'],
   ['a b --mirror', 'sync a b mirror'],
   ['watch a b -mirror', 'watch a b mirror'],
   ['a b -links false -nodeletion b', 'sync a b links=false nodeletion=b'],
@@ -170,6 +171,7 @@ function spoken(line: CommandLine): string {
         ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`]),
         ...(line.secretFile === undefined ? [] : [`secret:${line.secretFile}`]),
         ...(line.dryRun ? ['dry'] : []),
+        ...(line.json ? ['json'] : []),
         ...(line.mirror ? ['mirror'] : []),
       ].join(' ')
   }

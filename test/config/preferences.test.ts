@@ -106,6 +106,7 @@ const good: [string, [string, string][], Partial<Preferences>][] = [
   ['threads', [['maxthreads', '7']], { maxthreads: 7 }],
   ['every n seconds', [['repeat', '30']], { repeat: { kind: 'every', seconds: 30 } }],
   ['on events', [['repeat', 'watch']], { repeat: { kind: 'watch', fullScanSeconds: 3_600 } }],
+  ['another watcher', [['watcher', 'poll']], { watcher: 'poll' }],
   ['on events and every n seconds', [['repeat', 'watch+60']], { repeat: { kind: 'watch', fullScanSeconds: 60 } }],
   [
     'nested paths become the outermost',

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { eventually, eventuallyEqual, type Running, type Sandbox, sandbox, serve } from './harness.js'
 
@@ -199,6 +200,46 @@ test('served roots come and go with SIGHUP, and peers that may not use them any 
   box.write('one/g', 'y')
   await first.until(() => box.exists('one-copy/g'), 'g from one')
   expect(agent.events().filter(({ event }) => event === 'listening')).toHaveLength(1)
+})
+
+test('the listener moves with SIGHUP; where it cannot go, it stays where it is', async ({ skip }) => {
+  if (process.platform !== 'linux') skip('needs more than one loopback address')
+  const box = sandbox()
+  mkdirSync(box.at('o'))
+  await box.tandem(['keygen', 'lead', '--out', box.at('lead.key')])
+  const follow = (address: string, ...pairs: PairText[]) =>
+    configure(
+      box,
+      pairs,
+      `[listen]\naddress = "${address}"\n[[serve]]\nname = "o"\npath = "o"\n[[peers]]\nname = "lead"\nkey_file = "lead.key"\nroots = ["o"]\n`,
+    )
+  const ask = (address: string) =>
+    box.tandem(['sync', 'copy', `wss://${address}/o`, '--secret-file', 'lead.key', '--state-dir', 'lead-state'])
+  follow('127.0.0.1:0')
+  const agent = run(box)
+  const first = String((await agent.event('listening')).address)
+  const port = first.split(':')[1]
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(Number(port), '127.0.0.3', resolve))
+  try {
+    follow(`127.0.0.2:${port}`)
+    agent.signal('SIGHUP')
+    await agent.event('configuration-reread')
+    expect((await ask(first)).code).toBe(3)
+    rmSync(box.at('copy'), { recursive: true, force: true })
+    expect((await ask(`127.0.0.2:${port}`)).code).toBe(0)
+    // A pair that is new in a file that cannot be followed does not start either.
+    mkdirSync(box.at('a'))
+    follow(`127.0.0.3:${port}`, ['new', 'a', 'b'])
+    agent.signal('SIGHUP')
+    expect(await agent.event('configuration-refused')).toMatchObject({ code: 'port-in-use' })
+    box.write('o/f', 'still served')
+    expect((await ask(`127.0.0.2:${port}`)).code).toBe(0)
+    expect(box.read('copy/f')).toBe('still served')
+    expect(box.exists('b')).toBe(false)
+  } finally {
+    taken.close()
+  }
 })
 
 test('serve takes the same file, leaves its pairs alone, and needs something to serve', async () => {

@@ -468,18 +468,22 @@ export function describeWatcher(name: string, make: () => WatcherFixture, loose?
     ]
 
     for (const { what, covers, prepare, change, later } of rows) {
-      testOf(what)(`it reports ${what}`, async () => {
-        const at: Place = (path) => (path === '' ? fixture.root : `${fixture.root}/${path}`)
-        const outside: Place = (path) => `${fixture.outside}/${path}`
-        prepare?.(at, outside)
-        await start()
-        change(at, outside, fixture)
-        expect(await missing(covers)).toEqual([])
-        if (later === undefined) return
-        await quiet()
-        later.change(at, outside)
-        expect(await missing(later.covers)).toEqual([])
-      }, 60_000)
+      testOf(what)(
+        `it reports ${what}`,
+        async () => {
+          const at: Place = (path) => (path === '' ? fixture.root : `${fixture.root}/${path}`)
+          const outside: Place = (path) => `${fixture.outside}/${path}`
+          prepare?.(at, outside)
+          await start()
+          change(at, outside, fixture)
+          expect(await missing(covers)).toEqual([])
+          if (later === undefined) return
+          await quiet()
+          later.change(at, outside)
+          expect(await missing(later.covers)).toEqual([])
+        },
+        60_000,
+      )
     }
 
     exact('a name that is not UTF-8 is told byte for byte, as directory and as file', async () => {

@@ -30,6 +30,12 @@ describe.each(rows)('%s (%s)', (_, topology, faults, count) => {
   })
 })
 
+test.each([1, 2])('two roots that are polled (local): seed %i loses nothing and settles', async (seed) => {
+  const faults = { crashes: 1, interleave: 0.01 }
+  const { violations } = await simulate({ seed, topology: 'local', faults, house: agentHouse({ watcher: 'poll' }) })
+  expect(violations).toEqual([])
+})
+
 test('one seed is one history, with every fault there is', async () => {
   const options: SimOptions = {
     seed: 11,

@@ -45,7 +45,7 @@ export class ParcelWatcher implements Watcher {
     if (stat === undefined) throw new FileFailure('absent', root, 'watch', 'ENOENT')
     if (stat.kind !== 'directory') throw new FileFailure('not-directory', root, 'watch', 'ENOTDIR')
     const watch = new ParcelWatch(real, on, (ended) => this.watches.delete(ended))
-    await watch.arm()
+    await inTurn(() => watch.arm())
     this.watches.add(watch)
     return watch
   }
@@ -76,7 +76,7 @@ class ParcelWatch implements Watch {
     this.ending.abort(new Error('the watch is closed'))
     this.ended(this)
     await this.arming
-    await this.disarm()
+    await inTurn(() => this.disarm())
   }
 
   /** @throws FileFailure when it cannot be watched */
@@ -104,6 +104,12 @@ class ParcelWatch implements Watch {
     }
   }
 
+  /** One subscription beside the other would take over what the first knows, and look at nothing. */
+  private async renew(): Promise<void> {
+    await this.disarm()
+    await this.arm()
+  }
+
   private heard(error: Error | null, events: readonly Event[]): void {
     if (this.ending.signal.aborted) return
     const batch = error === null ? batchOf(this.root, events, isDirectory) : { ...nothing, lost: true }
@@ -126,10 +132,8 @@ class ParcelWatch implements Watch {
       if (signal.aborted) return
       this.isStale = false
       const began = this.clock.now()
-      // One subscription beside the other would take over what the first knows, and look at nothing.
-      await this.disarm()
       try {
-        await this.arm()
+        await inTurn(() => this.renew())
       } catch (error) {
         if (!(error instanceof FileFailure)) throw error
         this.on({ ...nothing, gone: true })
@@ -140,6 +144,18 @@ class ParcelWatch implements Watch {
       if (!signal.aborted) this.on({ ...nothing, lost: true })
     }
   }
+}
+
+let turn: Promise<unknown> = Promise.resolve()
+
+/**
+ * One subscription of the process changes at a time. The package has one thread for all, which ends with the last of them: a new
+ * one that comes meanwhile is accepted and never told anything.
+ */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = turn.then(work)
+  turn = mine.catch(() => undefined)
+  return mine
 }
 
 const nothing: WatchBatch = { dirty: [], lost: false, gone: false, unwatched: [] }
