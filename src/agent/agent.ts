@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, PairConfig, RootConfig } from '../config/config.js'
 import type { AbsPath } from '../core/path.js'
-import type { PairOptions } from '../engine/pair.js'
+import type { PairOptions } from '../engine/pair-options.js'
 import { nothing, type PassOptions, type PassResult } from '../engine/pass.js'
 import { FileFailure } from '../host/files.js'
 import type { Host } from '../host/host.js'

@@ -1,6 +1,5 @@
 import { Failure } from '../core/failure.js'
-import type { AbsPath } from '../core/path.js'
-import { isNested } from '../engine/pair.js'
+import { type AbsPath, isWithin, relPath } from '../core/path.js'
 
 /** Roots that cannot be a pair, or a place for state. */
 export class BadRoots extends Failure {
@@ -29,4 +28,9 @@ export function refuseState(root: AbsPath, stateDir: AbsPath): void {
     'state-inside',
     `the state directory ${stateDir} lies inside the root ${root}: choose another with --state-dir`,
   )
+}
+
+/** Whether one path of this machine lies in the other. */
+export function isNested(one: AbsPath, other: AbsPath): boolean {
+  return isWithin(relPath(one.slice(1)), relPath(other.slice(1)))
 }

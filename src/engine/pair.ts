@@ -1,59 +1,21 @@
 import { createHash } from 'node:crypto'
-import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
-import { type ArchiveEdit, commitJob, encodeEdit, openArchive } from '../archive/commit.js'
-import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
-import type { PairConfig, RootConfig } from '../config/config.js'
-import type { Content } from '../core/content.js'
-import { Failure } from '../core/failure.js'
-import { goalOf } from '../core/judge.js'
-import { type AbsPath, absPath, isWithin, parentOf, type RelPath, rootPath } from '../core/path.js'
+import type { ArchiveFacts, OpenPath } from '../archive/archive.js'
+import { commitJob } from '../archive/commit.js'
+import type { PairConfig } from '../config/config.js'
+import { type RelPath, rootPath } from '../core/path.js'
 import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Instant } from '../host/clock.js'
-import type { Host } from '../host/host.js'
 import { type Cursor, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
-import type { Emit } from '../status/event.js'
-import { BytesWriter } from '../wire/bytes.js'
-import { oriented, propsOf } from './agreed.js'
 import { type CycleContext, runCycle } from './cycle.js'
-import { Opens } from './opens.js'
+import { type HeldArchive, StaleArchive } from './held-archive.js'
+import type { Opens } from './opens.js'
 import { Overlay } from './overlay.js'
+import type { PairOptions, Stops } from './pair-options.js'
 import type { PassOptions, PassResult } from './pass.js'
+import { pastEdits } from './past.js'
 import { rulesOf } from './rules-of.js'
 import { AskedCycles, type Steered } from './state.js'
-
-/** What a pair is made of. */
-export interface PairOptions {
-  readonly config: PairConfig
-  readonly host: Host
-  readonly emit: Emit
-  readonly stateDir: AbsPath
-  /** The name under which a root is known, however it was written. */
-  canonicalOf(root: RootConfig): string
-  /** A replica that is not opened yet. @throws LinkFailure */
-  connect(root: RootConfig, signal: AbortSignal): Promise<Replica>
-}
-
-/** What ends an attempt to connect, and what ends the handing out of operations. */
-export interface Stops {
-  readonly connecting: AbortSignal
-  readonly operations: AbortSignal
-}
-
-/** Another process works on the pair. */
-export class PairBusy extends Failure {
-  override readonly name = 'PairBusy'
-  readonly code = 'pair-busy'
-  constructor(
-    pair: string,
-    readonly holder: string,
-  ) {
-    super(
-      `another tandem keeps ${pair} already: process ${holder}. Stop it, or let it do the work; ` +
-        '-ignorelocks goes on in spite of it, at your own risk.',
-    )
-  }
-}
 
 /**
  * One pair between its opening and its closing: both replicas open, the archive held, reports coming in. A link that drops
@@ -438,84 +400,6 @@ const followUpsMax = 2
 
 const stoppedResult: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
 
-/** The archive is older than what the roots know of it: a backup was put back, or another state directory was used. */
-export class StaleArchive extends Failure {
-  override readonly name = 'StaleArchive'
-  readonly code = 'stale-archive'
-  constructor(archive: number, roots: number) {
-    super(`the archive is of generation ${archive}, the roots have seen ${roots}`)
-  }
-}
-
-/** The archive of a pair while this process holds it. It outlives links and roots that come and go. */
-export class HeldArchive {
-  /** Both roots were open in this life, and their ids are written down. */
-  hasOpened = false
-  private batch: number
-
-  private constructor(
-    readonly id: string,
-    readonly path: AbsPath,
-    readonly archive: Archive,
-    readonly swapped: boolean,
-    private readonly directory: AbsPath,
-    private readonly host: Host,
-    firstBatch: number,
-  ) {
-    this.batch = firstBatch
-  }
-
-  /** @throws PairBusy, StoreFailure */
-  static async take(
-    options: PairOptions,
-    canonicals: Readonly<Record<Side, string>>,
-    discard: string | undefined,
-  ): Promise<HeldArchive> {
-    const { host, config, emit, stateDir } = options
-    const id = pairId(canonicals.alpha, canonicals.beta)
-    const directory = absPath(`${stateDir}/pairs/${id}`)
-    const answer = await host.workers.run(
-      openArchiveJob,
-      { directory, ignoreLock: config.preferences.ignorelocks, discard },
-      'edit',
-      archiveLane,
-    )
-    if (answer.kind === 'held') throw new PairBusy(config.name, answer.holder)
-    if (answer.movedAside !== undefined) {
-      const { to, why } = answer.movedAside
-      emit({ event: 'store-moved-aside', path: answer.archive, movedTo: to, why })
-    }
-    const archive = openArchive(host, answer.archive)
-    const swapped = archive.facts()?.alpha === canonicals.beta && canonicals.alpha !== canonicals.beta
-    // Batches are never numbered twice for one root: an intent of an earlier life must not be taken for ours.
-    const firstBatch = Math.max(Number(host.clock.wallNs() / 1_000_000n) * 1_000, (archive.facts()?.batches ?? 0) + 1)
-    return new HeldArchive(id, answer.archive, archive, swapped, directory, host, firstBatch)
-  }
-
-  nextBatch(): number {
-    return this.batch++
-  }
-
-  /** As they are written down: a commit that failed may have left a memory of more. */
-  opens(): Opens {
-    return new Opens(this.archive.opens(), this.host.random)
-  }
-
-  async close(): Promise<void> {
-    this.archive.close()
-    await this.host.workers.run(closeArchiveJob, { directory: this.directory }, 'edit', archiveLane)
-  }
-}
-
-/** Locks are kept by the worker that took them. */
-const archiveLane = 0
-
-/** A pair is found again by its roots, in whichever order they are given. */
-export function pairId(one: string, other: string): string {
-  const sorted = [one, other].sort().join('\n')
-  return createHash('sha256').update(sorted).digest('hex').slice(0, 32)
-}
-
 function checkIdentity(replica: Replica, opened: Opened, expected: string): void {
   if (opened.rootId === expected) return
   throw new ReplicaFailure(
@@ -525,48 +409,6 @@ function checkIdentity(replica: Replica, opened: Opened, expected: string): void
       ? 'it has lost its private folder .tandem: it is unmounted, was emptied, or another directory stands there'
       : 'another root stands there: its marker has another id',
   )
-}
-
-/**
- * Outcomes that an earlier lead was not told: both roots held these contents, so they are agreed, unless the machine that
- * supplied one went down since (it may have lost what it had sent). Of batches before `batches` an earlier life of the pair
- * has taken in what there was to take in: who tells of them only now tells of a past that later cycles have left behind.
- */
-function pastEdits(
-  sides: Readonly<Record<Side, { readonly opened: Opened }>>,
-  swapped: boolean,
-  batches: number,
-  rules: Rules,
-): Uint8Array<ArrayBuffer> {
-  const edits: ArchiveEdit[] = []
-  const above = new Set<RelPath>()
-  for (const side of ['alpha', 'beta'] as const) {
-    const supplier = sides[otherSide(side)].opened.boot
-    for (const { batch, outcome, supplier: then } of sides[side].opened.unacknowledged) {
-      if (batch < batches || outcome.kind !== 'done' || then !== supplier) continue
-      const { path, content } = outcome
-      if (content.kind === 'absent') {
-        edits.push({ path, agreement: undefined })
-        continue
-      }
-      // What is not compared was not agreed; what this side holds of it is known all the same.
-      const { goal, held } = { goal: goalOf(content, rules), held: propsOf(content) }
-      const holds = { alphaHolds: undefined, betaHolds: undefined, [`${side}Holds`]: held }
-      edits.push({ path, agreement: oriented({ content: goal, ...holds }, swapped) })
-      // What leads to it is a directory on both sides, whether or not that had been written down.
-      for (let at = path; at !== rootPath; at = parentOf(at)) above.add(parentOf(at))
-    }
-  }
-  const directory: Content = { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } }
-  const passing = [...above].map((path) => ({
-    path,
-    agreement: { content: directory, alphaHolds: undefined, betaHolds: undefined },
-    passing: true,
-  }))
-  const to = new BytesWriter()
-  // In the order of time, but for directories on the way, which come before all.
-  for (const edit of [...passing.sort((one, other) => (one.path < other.path ? -1 : 1)), ...edits]) encodeEdit(to, edit)
-  return to.finish()
 }
 
 function viewOf({ preferences }: PairConfig): View {
@@ -580,9 +422,4 @@ function digestOf({ preferences }: PairConfig): string {
     .update(JSON.stringify([ignore, ignorenot, path, perms, times, links]))
     .digest('hex')
     .slice(0, 32)
-}
-
-/** Whether one path of this machine lies in the other. */
-export function isNested(one: AbsPath, other: AbsPath): boolean {
-  return isWithin(one.slice(1) as Parameters<typeof isWithin>[0], other.slice(1) as Parameters<typeof isWithin>[1])
 }
