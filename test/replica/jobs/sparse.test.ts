@@ -38,7 +38,12 @@ test.each([
   ['a hole at the end: its last block gives the size', [data(1), zeros(3)], 1_000_000, 2],
   ['a hole at the end, which ends within a block', [data(1), zeros(3), Buffer.alloc(9)], 1_000_000, 1 + 9 / blockBytes],
   ['zeros alone', [zeros(100)], 1_000_000, 1],
-  ['items that do not end with a block', [zeros(16), data(1), zeros(16)], 6_000, 1 + (33 * 4096 % 6_000 % 4096) / blockBytes],
+  [
+    'items that do not end with a block',
+    [zeros(16), data(1), zeros(16)],
+    6_000,
+    1 + (((33 * 4096) % 6_000) % 4096) / blockBytes,
+  ],
 ] as const)('%s', (_, parts, itemBytes, blocks) => {
   const content = Buffer.concat(parts)
   const { bytes, end, written: count } = written(content, itemBytes)
