@@ -36,13 +36,17 @@ export class LocalReplica implements Replica {
   private readonly staging = new Map<number, Staging>()
   private readonly inHand = new Set<Promise<unknown>>()
   private closed = false
+  private watchLater = false
   private closing: Promise<void> | undefined
 
   constructor(
     readonly canonical: string,
     private readonly acquire: (create: boolean) => Promise<LocalRoot>,
     private readonly release: (root: LocalRoot) => Promise<void>,
-    /** The root is watched whatever the lead asks for: it is served for long, and the next lead finds its index up to date. */
+    /**
+     * The root is served for long: it is watched from when its first lead leaves, whatever that asked for, so that the next
+     * one finds the index up to date. Not before: a first pass of many files would be seen by the watcher once more.
+     */
     private readonly resident: boolean,
   ) {}
 
@@ -58,7 +62,8 @@ export class LocalReplica implements Replica {
     this.session = new Session(root, request)
     await root.enter(request.pair, this)
     const generation = await root.generationOf(request.pair)
-    await root.ready(request.watch || this.resident)
+    await root.ready(request.watch)
+    this.watchLater = this.resident && !request.watch
     const { facts, index, place } = root
     return {
       rootId: facts.rootId,
@@ -180,6 +185,7 @@ export class LocalReplica implements Replica {
         .catch(() => undefined)
     this.staging.clear()
     root.leave(this.pair, this)
+    if (this.watchLater) void root.ready(true).catch(() => undefined)
     await this.release(root)
   }
 

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { type Transferable, Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
 import { type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
@@ -140,6 +141,7 @@ class Thread {
   }
 
   private start(): Worker {
+    sizeYoungGeneration()
     const worker = new Worker(this.entry, { execArgv: [] })
     worker.on('message', (answer: Answer) => this.settle(answer))
     worker.on('messageerror', (error) => this.fail(error))
@@ -170,3 +172,15 @@ const noTransfer: readonly Transferable[] = []
 function brokenBy(job: string, error: unknown): Error {
   return new Error(`${job}: a worker thread ended`, { cause: error })
 }
+
+/**
+ * A job makes much that does not outlive it: with V8's own start of 1 MiB a first sync of 100,000 files collects garbage a
+ * tenth of its time. The flags hold for threads that are started after they were set.
+ */
+function sizeYoungGeneration(): void {
+  setFlagsFromString(`--max-semi-space-size=${semiSpaceMiB}`)
+  setFlagsFromString(`--min-semi-space-size=${semiSpaceMiB}`)
+}
+
+/** More is hardly faster; a thread takes up to three times as much. */
+const semiSpaceMiB = 16
