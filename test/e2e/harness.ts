@@ -36,7 +36,14 @@ export function sandbox(base: string = tmpdir()): Sandbox {
 }
 
 /** For tests as root that run tandem as another user: a place for sandboxes that this user can reach, if there is one. */
-export const placeForOthers: string | undefined = [tmpdir(), '/var/tmp', '/dev/shm'].find(othersReach)
+export const placeForOthers: string | undefined = othersCanRun()
+  ? [tmpdir(), '/var/tmp', '/dev/shm'].find(othersReach)
+  : undefined
+
+/** Node itself and the program must be where the plain user can get at them (a Node in root's npm cache is not). */
+function othersCanRun(): boolean {
+  return process.getuid?.() !== 0 || (othersReach(dirname(process.execPath)) && othersReach(dirname(program)))
+}
 
 function othersReach(path: string): boolean {
   if (!existsSync(path) || (lstatSync(path).mode & 0o001) === 0) return false
