@@ -6,7 +6,7 @@ import { readReports } from '../wire/report.js'
 import { acknowledgeJob } from './jobs/acknowledge.js'
 import { applyJob } from './jobs/apply.js'
 import { identifyJob } from './jobs/identify.js'
-import { catchUpJob, type ListStep, listJob } from './jobs/list.js'
+import { type ListStep, listJob } from './jobs/list.js'
 import { setGenerationJob } from './jobs/marker.js'
 import { noteSyncedJob } from './jobs/open-index.js'
 import { dropBatchJob, stageJob } from './jobs/stage.js'
@@ -21,8 +21,8 @@ import {
   ReplicaFailure,
   type Want,
 } from './replica.js'
-import { type LocalRoot, type RootListener, rootLane } from './root.js'
-import { viewFilter } from './view.js'
+import { type LocalRoot, rootLane } from './root.js'
+import { Session } from './session.js'
 
 /**
  * One pair's or peer's dealings with a root of this machine. `open` gets the root from the agent, which shares it between
@@ -316,122 +316,3 @@ class Staging {
 
 /** Packs of a batch that wait for a worker. */
 const packsUnderWayMax = 6
-
-/**
- * What one reader of a root has been told: the catch-up from its cursor, then what is pushed. A reader that is too slow
- * is not queued for without bound: what was queued is dropped, and it is caught up again from where it stands.
- */
-class Session implements RootListener {
-  private queue: { reports: readonly Report[]; sequence: number }[] = []
-  private queued = 0
-  private overflowed = false
-  isListening = false
-  private failure: { readonly error: unknown } | undefined
-  private ended = false
-  private wake: () => void = () => {}
-  /** The reader has taken everything and waits for more. */
-  private idle = false
-  private draining: (() => void)[] = []
-  private readonly unlisten: () => void
-  readonly seen: (reports: readonly Report[]) => readonly Report[]
-
-  constructor(
-    private readonly root: LocalRoot,
-    private readonly request: OpenRequest,
-  ) {
-    this.seen = viewFilter(request.view)
-    this.unlisten = root.listen(this)
-  }
-
-  changed(reports: readonly Report[], sequence: number): void {
-    const seen = this.seen(reports)
-    if (!this.isListening || this.overflowed || this.ended) return
-    if (this.queued + seen.length > queuedMax) {
-      this.queue = []
-      this.queued = 0
-      this.overflowed = true
-    } else {
-      this.queue.push({ reports: seen, sequence })
-      this.queued += seen.length
-    }
-    this.wake()
-  }
-
-  failed(error: unknown): void {
-    this.failure ??= { error }
-    this.wake()
-  }
-
-  /** Resolves when the reader has been told all that is known by now, or reads no more. */
-  async drained(): Promise<void> {
-    if (!this.isListening || this.ended || (this.idle && this.queue.length === 0)) return
-    await new Promise<void>((resolve) => this.draining.push(resolve))
-  }
-
-  end(): void {
-    this.ended = true
-    this.unlisten()
-    this.wake()
-    this.releaseDrained()
-  }
-
-  private releaseDrained(): void {
-    for (const resolve of this.draining.splice(0)) resolve()
-  }
-
-  async *changes(signal: AbortSignal): AsyncIterable<Changes> {
-    try {
-      yield* this.told(signal)
-    } finally {
-      this.isListening = false
-      this.releaseDrained()
-    }
-  }
-
-  private async *told(signal: AbortSignal): AsyncIterable<Changes> {
-    const over = () => this.ended || signal.aborted
-    signal.addEventListener('abort', () => this.wake(), { once: true })
-    // What was found by the scan that `open` made is in the index: the catch-up tells it.
-    this.isListening = true
-    await this.root.scansEnded()
-    let reached = 0
-    let cursor = this.request.cursor
-    for (;;) {
-      this.overflowed = false
-      const { workers } = this.root.host
-      const { place, index } = this.root
-      const { steps, sequence } = await workers.run(catchUpJob, { place, cursor }, 'small')
-      let rest = steps
-      while (rest.length > 0) {
-        const listed = await workers.run(listJob, { place, steps: rest }, 'small')
-        rest = listed.rest
-        if (over()) return
-        yield { reports: this.seen(readReports(new BytesReader(listed.reports))), sequence: reached, current: false }
-      }
-      reached = sequence
-      yield { reports: [], sequence: reached, current: true }
-      while (!this.overflowed) {
-        if (over()) return
-        if (this.failure !== undefined) throw this.failure.error
-        const some = this.queue.splice(0)
-        this.queued = 0
-        for (const { reports, sequence: upTo } of some) {
-          reached = Math.max(reached, upTo)
-          yield { reports, sequence: reached, current: true }
-          if (over()) return
-        }
-        if (some.length > 0 || this.overflowed) continue
-        this.idle = true
-        this.releaseDrained()
-        await new Promise<void>((resolve) => {
-          this.wake = resolve
-        })
-        this.idle = false
-      }
-      cursor = { index: index.id, run: index.run, sequence: reached, view: this.request.cursor?.view ?? '' }
-    }
-  }
-}
-
-/** Reports that wait for a slow reader. */
-const queuedMax = 50_000
