@@ -1,5 +1,3 @@
-import { exitCodes } from './exit-codes.js'
-
 /** What a signal asks of the run. */
 export interface SignalActions {
   /** SIGUSR2: complete the cycle in progress, then end. */
@@ -48,6 +46,3 @@ export function catchSignals(actions: SignalActions): Signals {
     },
   }
 }
-
-/** The code of a run that a signal ended, when it did not get to an end of its own. */
-export const interruptedCode = exitCodes.fatal

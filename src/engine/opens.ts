@@ -1,5 +1,5 @@
 import type { OpenPath } from '../archive/archive.js'
-import { isWithin, type RelPath } from '../core/path.js'
+import type { RelPath } from '../core/path.js'
 import type { Random } from '../host/clock.js'
 import { backoffMs } from './backoff.js'
 
@@ -16,10 +16,6 @@ export class Opens {
     private readonly random: Random,
   ) {
     for (const open of stored) this.paths.set(open.path, { open, attempts: 0, dueMs: undefined })
-  }
-
-  get size(): number {
-    return this.paths.size
   }
 
   all(): OpenPath[] {
@@ -80,12 +76,6 @@ export class Opens {
       if (old?.open.why !== open.why || old.open.detail !== open.detail) opened.push(open)
     }
     return { opened, closed: [...before.keys()] }
-  }
-
-  /** Whether anything is open at the path or below it. */
-  holds(path: RelPath): boolean {
-    for (const open of this.paths.keys()) if (isWithin(open, path)) return true
-    return false
   }
 }
 

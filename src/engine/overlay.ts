@@ -23,11 +23,6 @@ export class Overlay {
     return this.noted === 0
   }
 
-  /** How many reports it holds: a measure of its size. */
-  get size(): number {
-    return this.noted
-  }
-
   note(side: Side, reports: readonly Report[]): void {
     for (const report of reports) {
       const node = this.reach(report.path)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type AbsPath, absPath, parentOf, type RelPath, rootPath } from '../core/path.js'
+import { type AbsPath, absPath, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Host } from '../host/host.js'
 import type { WatcherChoice } from '../host/watcher.js'
@@ -131,10 +131,6 @@ export class LocalRoot {
 
   get path(): AbsPath {
     return this.options.path
-  }
-
-  get sequence(): number {
-    return this.watermark.sequence
   }
 
   /** Outcomes that the pair's lead has not acknowledged: of earlier lives of this agent, and of this one. */
@@ -318,14 +314,4 @@ const sweepAfterMs = 1_100
 
 function hashOf(path: AbsPath): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 32)
-}
-
-/** The directories that a change of the path may touch. */
-export function directoriesOf(paths: Iterable<RelPath>): Set<RelPath> {
-  const directories = new Set<RelPath>()
-  for (const path of paths) {
-    directories.add(parentOf(path))
-    directories.add(path)
-  }
-  return directories
 }
