@@ -215,7 +215,13 @@ export const streamWindowBytes = 4 << 20
 /** Requests under way on a link; the one that closes it may be one more. */
 export const requestsMax = 64
 /** Paths, operations, wants or batches of one request. */
-export const itemsMax = 100_000
+export const itemsMax = 20_000
+/**
+ * What the requests under way on a link may cost together: their frames, and what each item takes in memory beside them. One
+ * request alone may cost more.
+ */
+export const requestCostMax = 32 << 20
+export const itemCostBytes = 200
 
 const linkCodes: readonly string[] = [
   'timed-out',

@@ -242,8 +242,17 @@ export class LocalReplica implements Replica {
     if (staging === undefined) {
       staging = new Staging()
       this.staging.set(batch, staging)
+      const [oldest] = this.staging.keys()
+      if (this.staging.size > batchesStagedMax && oldest !== undefined) this.drop(oldest)
     }
     return staging
+  }
+
+  /** A batch that whoever staged it has given up. */
+  private drop(batch: number): void {
+    const { host, place } = this.opened()
+    this.staging.delete(batch)
+    void this.ahead(this.hold(host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', batch)))
   }
 
   /** Work that is awaited later, or never: what goes wrong with it meanwhile is told then. */
@@ -314,5 +323,7 @@ class Staging {
   }
 }
 
+/** Batches that are staged and not applied: more than a lead has under way, beside some that it gave up. */
+const batchesStagedMax = 8
 /** Packs of a batch that wait for a worker. */
 const packsUnderWayMax = 6

@@ -8,7 +8,17 @@ import type { Message } from '../wire/message.js'
 import * as wire from '../wire/split.js'
 import type { Self } from './greeting.js'
 import { Inbox } from './inbox.js'
-import { itemsMax, Link, type LinkEnd, linkCode, linkWindowBytes, requestsMax, streamWindowBytes } from './link.js'
+import {
+  itemCostBytes,
+  itemsMax,
+  Link,
+  type LinkEnd,
+  linkCode,
+  linkWindowBytes,
+  requestCostMax,
+  requestsMax,
+  streamWindowBytes,
+} from './link.js'
 import {
   type Changes,
   type Opened,
@@ -81,6 +91,8 @@ class RemoteReplica implements Replica, LinkEnd {
   private readonly link: Link
   private readonly calls = new Map<number, Call>()
   private readonly slots = new Window(requestsMax)
+  /** What the requests under way cost the far end. */
+  private readonly asking = new Window(requestCostMax)
   /** Packs sent to be staged. */
   private readonly staged = new Window(linkWindowBytes)
   private readonly staging = new Map<number, Promise<void>>()
@@ -111,11 +123,14 @@ class RemoteReplica implements Replica, LinkEnd {
     const views = [...wire.splitView(request.view)]
     const unacknowledged: PastOutcome[] = []
     return await this.ask(
-      (id) =>
-        views.map((view, at) => {
-          const more = at < views.length - 1
-          return { kind: 'open', id, more, root: this.name, request: { ...request, view } }
-        }),
+      {
+        messages: (id) =>
+          views.map((view, at) => {
+            const more = at < views.length - 1
+            return { kind: 'open', id, more, root: this.name, request: { ...request, view } }
+          }),
+        cost: 0,
+      },
       (message) => {
         if (message.kind === 'past') for (const past of message.outcomes) unacknowledged.push(past)
         else if (message.kind === 'opened') return { value: { ...message.opened, unacknowledged } }
@@ -126,7 +141,10 @@ class RemoteReplica implements Replica, LinkEnd {
   }
 
   async setGeneration(pair: string, generation: number): Promise<void> {
-    await this.ask((id) => [{ kind: 'set-generation', id, pair, generation }], done)
+    await this.ask(
+      single((id) => ({ kind: 'set-generation', id, pair, generation })),
+      done,
+    )
   }
 
   list(scopes: readonly RelPath[]): Promise<readonly Report[]> {
@@ -149,19 +167,22 @@ class RemoteReplica implements Replica, LinkEnd {
   }
 
   async sync(paths: readonly RelPath[] | 'all'): Promise<void> {
-    if (paths === 'all') await this.ask((id) => [{ kind: 'sync-all', id }], done)
+    if (paths === 'all')
+      await this.ask(
+        single((id) => ({ kind: 'sync-all', id })),
+        done,
+      )
     else await this.asked('sync', paths)
   }
 
   async acknowledge(batches: readonly number[]): Promise<void> {
     for (const some of chunks(batches))
       await this.ask(
-        (id) =>
-          inParts(
-            some,
-            () => 8,
-            (items, more) => ({ kind: 'acknowledge', id, more, batches: items }),
-          ),
+        inParts(
+          some,
+          () => 8,
+          (id, batches, more) => ({ kind: 'acknowledge', id, more, batches }),
+        ),
         done,
       )
   }
@@ -189,10 +210,9 @@ class RemoteReplica implements Replica, LinkEnd {
     assert(operations.length <= itemsMax, `${operations.length} operations in a batch`)
     const outcomes: Outcome[] = []
     return await this.ask(
-      (id) =>
-        inParts(operations, wire.operationBytes, (items, more) => {
-          return { kind: 'apply', id, more, batch, supplier, operations: items }
-        }),
+      inParts(operations, wire.operationBytes, (id, items, more) => {
+        return { kind: 'apply', id, more, batch, supplier, operations: items }
+      }),
       (message) => {
         if (message.kind !== 'outcomes') throw misplaced(message)
         for (const outcome of message.outcomes) {
@@ -212,8 +232,7 @@ class RemoteReplica implements Replica, LinkEnd {
       const open = new Set(some.map(({ want }) => want))
       // Data, the frames and headers of many small items, and packs that ended early.
       let budget = some.reduce((bytes, { sizeBytes }) => bytes + sizeBytes * 2 + 4_096, 1 << 20)
-      const request = (id: number) =>
-        inParts(some, wire.wantBytes, (items, more) => ({ kind: 'supply', id, more, wants: items }))
+      const request = inParts(some, wire.wantBytes, (id, items, more) => ({ kind: 'supply', id, more, wants: items }))
       for await (const { message, sizeBytes } of this.follow(request, 'pack', signal)) {
         if (message.kind !== 'pack') throw misplaced(message)
         budget -= sizeBytes
@@ -233,7 +252,11 @@ class RemoteReplica implements Replica, LinkEnd {
     let bytes = 0
     let sequence = 0
     let current = false
-    for await (const { message, sizeBytes } of this.follow((id) => [{ kind: 'changes', id }], 'changed', signal)) {
+    for await (const { message, sizeBytes } of this.follow(
+      single((id) => ({ kind: 'changes', id })),
+      'changed',
+      signal,
+    )) {
       if (message.kind !== 'changed') throw misplaced(message)
       for (const report of message.reports) reports.push(report)
       bytes += sizeBytes
@@ -270,6 +293,7 @@ class RemoteReplica implements Replica, LinkEnd {
 
   closed(failure: LinkFailure): void {
     this.slots.close(failure)
+    this.asking.close(failure)
     this.staged.close(failure)
     const calls = [...this.calls.values()]
     this.calls.clear()
@@ -294,7 +318,7 @@ class RemoteReplica implements Replica, LinkEnd {
     const reports: Report[] = []
     for (const some of chunks(paths))
       await this.ask(
-        (id) => inParts(some, wire.textBytes, (items, more) => ({ kind, id, more, paths: items })),
+        inParts(some, wire.textBytes, (id, items, more) => ({ kind, id, more, paths: items })),
         (message) => {
           if (message.kind !== 'reports') throw misplaced(message)
           for (const report of message.reports) {
@@ -309,14 +333,22 @@ class RemoteReplica implements Replica, LinkEnd {
 
   private async asked(kind: 'rescan' | 'sync', paths: readonly RelPath[]): Promise<void> {
     for (const some of chunks(paths))
-      await this.ask((id) => inParts(some, wire.textBytes, (items, more) => ({ kind, id, more, paths: items })), done)
+      await this.ask(
+        inParts(some, wire.textBytes, (id, items, more) => ({ kind, id, more, paths: items })),
+        done,
+      )
   }
 
   /** One request among at most requestsMax, and its answer. */
-  private async ask<T>(messages: (id: number) => readonly Message[], answer: Answer<T>): Promise<T> {
+  private async ask<T>({ messages, cost }: Request, answer: Answer<T>): Promise<T> {
     await this.slots.take(1)
     try {
-      return await this.request(messages, answer)
+      await this.asking.take(cost)
+      try {
+        return await this.request(messages, answer)
+      } finally {
+        this.asking.give(cost)
+      }
     } finally {
       this.slots.give(1)
     }
@@ -349,12 +381,13 @@ class RemoteReplica implements Replica, LinkEnd {
 
   /** Messages that come until the far end is done or `signal` aborts. Room is given back as they are taken. */
   private async *follow(
-    messages: (id: number) => readonly Message[],
+    { messages, cost }: Request,
     kind: 'pack' | 'changed',
     signal: AbortSignal,
   ): AsyncGenerator<Arrived> {
     if (signal.aborted) return
     await this.slots.take(1)
+    await this.asking.take(cost)
     const id = this.nextId()
     const inbox = new Inbox<Arrived>()
     let held = 0
@@ -362,6 +395,7 @@ class RemoteReplica implements Replica, LinkEnd {
     let over = false
     const finish = (failure?: Error) => {
       over = true
+      this.asking.give(cost)
       this.slots.give(1)
       inbox.end(failure)
     }
@@ -436,14 +470,31 @@ function misplaced(message: Message): LinkFailure {
   return new LinkFailure('protocol', `${message.kind} where it has no place`)
 }
 
+/** A request in one or several messages, and what it costs the far end while it is under way. */
+interface Request {
+  messages(id: number): readonly Message[]
+  readonly cost: number
+}
+
+function single(message: (id: number) => Message): Request {
+  return { messages: (id) => [message(id)], cost: 0 }
+}
+
 function inParts<T>(
   items: readonly T[],
   bytesOf: (item: T) => number,
-  message: (items: readonly T[], more: boolean) => Message,
-): readonly Message[] {
+  message: (id: number, items: readonly T[], more: boolean) => Message,
+): Request {
   const groups = [...wire.split(items, bytesOf)]
-  return groups.map((group, at) => message(group, at < groups.length - 1))
+  const bytes = items.reduce((sum, item) => sum + bytesOf(item), 0)
+  return {
+    messages: (id) => groups.map((group, at) => message(id, group, at < groups.length - 1)),
+    cost: bytes + items.length * itemCostBytes + groups.length * headerBytesMax,
+  }
 }
+
+/** What a message of a list has beside its items, at most. */
+const headerBytesMax = 256
 
 /** At most itemsMax at a time; nothing for no items. */
 function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {

@@ -1,6 +1,6 @@
 import { Failure } from '../core/failure.js'
 import type { Operation } from '../core/operation.js'
-import type { RelPath } from '../core/path.js'
+import { parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Clock } from '../host/clock.js'
 import { LinkFailure, type Socket } from '../host/sockets.js'
 import type { Emit } from '../status/event.js'
@@ -8,7 +8,18 @@ import type { Message } from '../wire/message.js'
 import { patternsMax } from '../wire/open.js'
 import * as wire from '../wire/split.js'
 import type { Self } from './greeting.js'
-import { itemsMax, Link, type LinkEnd, linkWindowBytes, requestsMax, streamWindowBytes } from './link.js'
+import {
+  itemCostBytes,
+  itemsMax,
+  Link,
+  type LinkEnd,
+  linkWindowBytes,
+  requestCostMax,
+  requestsMax,
+  streamWindowBytes,
+} from './link.js'
+import { peerPair } from './peer-pair.js'
+import { withoutRights } from './peer-rights.js'
 import { type OpenRequest, type Replica, ReplicaFailure, type View, type Want } from './replica.js'
 import { Window } from './window.js'
 
@@ -41,6 +52,9 @@ class Serving implements LinkEnd {
 
   private replica: Replica | undefined
   private opened = false
+  /** The pair as its lead calls it. */
+  private pair = ''
+  private patternBytes = 0
   /** The lead closed in order. */
   private isDone = false
   private asked = false
@@ -53,11 +67,14 @@ class Serving implements LinkEnd {
   private readonly packs = new Window(linkWindowBytes)
   private readonly pump = new Pump()
 
-  private readonly paths = new Gathering<RelPath>()
-  private readonly wants = new Gathering<Want>()
-  private readonly operations = new Gathering<Operation>()
-  private readonly batches = new Gathering<number>()
-  private readonly patterns = new Gathering<View>()
+  private readonly load = new Load()
+  private readonly paths = new Gathering<RelPath>(this.load)
+  private readonly wants = new Gathering<Want>(this.load)
+  private readonly operations = new Gathering<Operation>(this.load)
+  private readonly batches = new Gathering<number>(this.load)
+  private readonly patterns = new Gathering<View>(this.load)
+  /** One listing or reading at a time: its answer is held whole. */
+  private reading: Promise<unknown> = Promise.resolve()
 
   private readonly staging = new Map<number, Promise<void>>()
   private readonly unstaged = new Map<number, unknown>()
@@ -84,7 +101,7 @@ class Serving implements LinkEnd {
     for (const cancel of this.cancels.values()) cancel.abort()
     await Promise.all([...this.tasks.values(), ...this.staging.values()])
     await this.closeReplica()
-    this.tell(failure)
+    this.emitEnd(failure)
     if (this.bug !== undefined) throw this.bug.error
   }
 
@@ -95,7 +112,7 @@ class Serving implements LinkEnd {
   }
 
   message(message: Message, sizeBytes: number): void {
-    if (message.kind === 'open') this.takeOpen(message)
+    if (message.kind === 'open') this.takeOpen(message, sizeBytes)
     else if (message.kind === 'close') this.task(message.id, () => this.finish(message.id))
     else if (this.replica !== undefined && this.opened) this.dispatch(this.replica, message, sizeBytes)
     else throw new LinkFailure('protocol', `${message.kind} before a root is open`)
@@ -105,34 +122,34 @@ class Serving implements LinkEnd {
     switch (message.kind) {
       case 'list':
       case 'identify':
-        this.paths.add(message, message.paths, (paths) =>
-          this.task(message.id, async () => {
-            const reports = message.kind === 'list' ? replica.list(paths) : replica.identify(paths)
-            await this.report(message.id, await reports)
-          }),
-        )
+        this.paths.add(message, sizeBytes, message.paths, (paths) => {
+          if (new Set(paths).size < paths.length || (message.kind === 'list' && !areApart(paths)))
+            throw new LinkFailure('protocol', 'a path asked for twice')
+          this.task(message.id, () => this.tell(replica, message, paths))
+        })
         break
       case 'rescan':
-        this.paths.add(message, message.paths, (scopes) =>
+        this.paths.add(message, sizeBytes, message.paths, (scopes) =>
           this.task(message.id, () => this.rescan(replica, message.id, scopes)),
         )
         break
       case 'sync':
-        this.paths.add(message, message.paths, (paths) => this.simple(message.id, () => replica.sync(paths)))
+        this.paths.add(message, sizeBytes, message.paths, (paths) => this.simple(message.id, () => replica.sync(paths)))
         break
       case 'sync-all':
         this.simple(message.id, () => replica.sync('all'))
         break
       case 'acknowledge':
-        this.batches.add(message, message.batches, (batches) =>
+        this.batches.add(message, sizeBytes, message.batches, (batches) =>
           this.simple(message.id, () => replica.acknowledge(batches)),
         )
         break
       case 'set-generation':
-        this.simple(message.id, () => replica.setGeneration(message.pair, message.generation))
+        if (message.pair !== this.pair) throw new LinkFailure('protocol', 'a generation of another pair')
+        this.simple(message.id, () => replica.setGeneration(this.pairHere(), message.generation))
         break
       case 'supply':
-        this.wants.add(message, message.wants, (wants) =>
+        this.wants.add(message, sizeBytes, message.wants, (wants) =>
           this.stream(message.id, true, (stream) => this.supply(replica, message.id, wants, stream)),
         )
         break
@@ -152,7 +169,7 @@ class Serving implements LinkEnd {
         this.stage(replica, message, sizeBytes)
         break
       case 'apply':
-        this.operations.add(message, message.operations, (operations) =>
+        this.operations.add(message, sizeBytes, message.operations.map(withoutRights), (operations) =>
           this.task(message.id, () => this.apply(replica, message, operations)),
         )
         break
@@ -161,10 +178,14 @@ class Serving implements LinkEnd {
     }
   }
 
-  private takeOpen(message: Message & { readonly kind: 'open' }): void {
+  private takeOpen(message: Message & { readonly kind: 'open' }, sizeBytes: number): void {
     if (this.asked) throw new LinkFailure('protocol', 'a second open')
-    this.patterns.add(message, [message.request.view], (views) => {
+    this.patternBytes += sizeBytes
+    if (this.patternBytes > viewBytesMax)
+      throw new LinkFailure('protocol', `more than ${viewBytesMax} bytes of patterns`)
+    this.patterns.add(message, sizeBytes, [message.request.view], (views) => {
       this.asked = true
+      this.pair = message.request.pair
       const view: View = {
         ignore: views.flatMap(({ ignore }) => ignore),
         ignorenot: views.flatMap(({ ignorenot }) => ignorenot),
@@ -187,7 +208,7 @@ class Serving implements LinkEnd {
     }
     this.replica = root
     if (this.link.failure !== undefined) return
-    const { unacknowledged, ...opened } = await root.open(request)
+    const { unacknowledged, ...opened } = await root.open({ ...request, pair: this.pairHere() })
     this.opened = true
     this.options.emit({ event: 'peer-accepted', peer: identity, remote, root: name })
     const pastBytes = (past: { outcome: (typeof unacknowledged)[number]['outcome'] }) =>
@@ -207,6 +228,24 @@ class Serving implements LinkEnd {
   private async closeReplica(): Promise<void> {
     this.closing ??= this.replica?.close()
     await this.closing
+  }
+
+  private pairHere(): string {
+    return peerPair(this.link.identity, this.pair)
+  }
+
+  private async tell(
+    replica: Replica,
+    { id, kind }: Message & { readonly kind: 'list' | 'identify' | 'rescan' | 'sync' },
+    paths: readonly RelPath[],
+  ): Promise<void> {
+    const before = this.reading
+    const told = (async () => {
+      await before.catch(() => undefined)
+      await this.report(id, await (kind === 'list' ? replica.list(paths) : replica.identify(paths)))
+    })()
+    this.reading = told
+    await told
   }
 
   private async report(id: number, reports: Parameters<typeof wire.splitReports>[0]): Promise<void> {
@@ -338,7 +377,10 @@ class Serving implements LinkEnd {
         if (error instanceof Failure) this.fail(id, error)
         else this.stumble(error)
       })
-      .finally(() => this.tasks.delete(id))
+      .finally(() => {
+        this.tasks.delete(id)
+        this.load.end(id)
+      })
     this.tasks.set(id, task)
   }
 
@@ -356,7 +398,7 @@ class Serving implements LinkEnd {
     this.link.close('internal-error')
   }
 
-  private tell(failure: LinkFailure): void {
+  private emitEnd(failure: LinkFailure): void {
     const { emit } = this.options
     const { identity, remote } = this.link
     const code = this.isDone ? 'closed' : failure.code
@@ -378,30 +420,66 @@ interface Stream {
 /** Batches whose staging failed, until they are applied; older ones were given up by the lead. */
 const unstagedMax = 1_024
 
+/** Patterns of one view: far more than anybody writes, and little to hold. */
+const viewBytesMax = 1 << 20
+
+/** What the requests of the far end cost, from their first part to their answer. */
+class Load {
+  private total = 0
+  private readonly costs = new Map<number, number>()
+
+  /** @throws LinkFailure 'protocol' when it is too much; a far end that keeps the rules waits for room */
+  add(id: number, cost: number): void {
+    const isAlone = this.costs.size === 0 || (this.costs.size === 1 && this.costs.has(id))
+    this.total += cost
+    if (this.total > requestCostMax && !(isAlone && this.total <= 2 * requestCostMax))
+      throw new LinkFailure('protocol', 'more asked for at once than there is room for')
+    this.costs.set(id, (this.costs.get(id) ?? 0) + cost)
+  }
+
+  end(id: number): void {
+    this.total -= this.costs.get(id) ?? 0
+    this.costs.delete(id)
+  }
+}
+
 /** Parts of long requests, until the last one is there. */
 class Gathering<T> {
   private readonly parts = new Map<number, T[]>()
-  private held = 0
+
+  constructor(private readonly load: Load) {}
 
   /** Calls `whole` with all items of the request once they are there. @throws LinkFailure 'protocol' when they are too many */
   add(
     { id, more }: { readonly id: number; readonly more: boolean },
+    sizeBytes: number,
     items: readonly T[],
     whole: (items: readonly T[]) => void,
   ): void {
+    this.load.add(id, sizeBytes + items.length * itemCostBytes)
     const all = this.parts.get(id) ?? []
-    this.held += items.length
-    if (this.held > itemsMax || this.parts.size > requestsMax)
-      throw new LinkFailure('protocol', `more than ${itemsMax} items in requests`)
+    if (all.length + items.length > itemsMax || this.parts.size > requestsMax)
+      throw new LinkFailure('protocol', `more than ${itemsMax} items in a request`)
     for (const item of items) all.push(item)
     if (more) {
       this.parts.set(id, all)
       return
     }
     this.parts.delete(id)
-    this.held -= all.length
     whole(all)
   }
+}
+
+/** None is within another. */
+function areApart(paths: readonly RelPath[]): boolean {
+  const all = new Set(paths)
+  return paths.every((path) => {
+    for (let at = path; at !== rootPath; ) {
+      at = parentOf(at)
+      if (all.has(at)) return false
+    }
+    return true
+  })
 }
 
 /** Tells when the changes that are known have all been sent. */

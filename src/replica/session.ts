@@ -28,7 +28,7 @@ export class Session implements RootListener {
     private readonly root: LocalRoot,
     private readonly request: OpenRequest,
   ) {
-    this.seen = viewFilter(request.view)
+    this.seen = viewFilter(request.view, root.host.clock)
     this.unlisten = root.listen(this)
   }
 

@@ -2,15 +2,18 @@ import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
 import { ignorePredicate } from '../core/pattern.js'
 import type { Report } from '../core/report.js'
+import type { Clock } from '../host/clock.js'
 import type { View } from './replica.js'
 
 /**
  * Leaves out of reports what a lead does not want to see: ignored paths with all below, and what its `path` leaves out.
- * It saves the wire, nothing depends on it: the lead looks away from these paths anyway.
+ * It saves the wire, nothing depends on it: the lead looks away from these paths anyway. So it is given up, for good, where the
+ * lead's patterns are too many or cost too much: no peer makes this thread stand still with a pattern.
  */
-export function viewFilter(view: View): (reports: readonly Report[]) => readonly Report[] {
+export function viewFilter(view: View, clock: Clock): (reports: readonly Report[]) => readonly Report[] {
   if (view.ignore.length === 0 && view.paths.length === 0) return (reports) => reports
-  const ignored = ignorePredicate(view.ignore, view.ignorenot)
+  const cost = new Cost(clock)
+  const ignored = charsOf(view.ignore) + charsOf(view.ignorenot) > patternCharsMax ? () => false : ignoredIn(view, cost)
   const scope = scopeOf(view.paths as readonly RelPath[])
   const own = (path: RelPath): boolean =>
     !ignored(path) && (path === rootPath || scope.inScope(path) || scope.leadsToScope(path))
@@ -36,6 +39,39 @@ export function viewFilter(view: View): (reports: readonly Report[]) => readonly
     }
     return kept
   }
+}
+
+function ignoredIn({ ignore, ignorenot }: View, cost: Cost): (path: RelPath) => boolean {
+  const ignored = ignorePredicate(ignore, ignorenot)
+  return (path) => !cost.isTooHigh && cost.of(() => ignored(path))
+}
+
+/** What the patterns of one view cost so far. */
+class Cost {
+  isTooHigh = false
+  private spentMs = 0
+  private paths = 0
+
+  constructor(private readonly clock: Clock) {}
+
+  of<T>(work: () => T): T {
+    const before = this.clock.now()
+    const result = work()
+    this.spentMs += this.clock.now() - before
+    this.paths++
+    if (this.spentMs > patternsMs && this.spentMs > this.paths * pathMs) this.isTooHigh = true
+    return result
+  }
+}
+
+/** Patterns of a view in characters: a person's are far fewer. */
+const patternCharsMax = 16_384
+/** Patterns may take this long in all, or this long a path. */
+const patternsMs = 200
+const pathMs = 0.1
+
+function charsOf(patterns: readonly string[]): number {
+  return patterns.reduce((chars, pattern) => chars + pattern.length, 0)
 }
 
 /** Directories whose answer is kept. */

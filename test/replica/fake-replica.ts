@@ -106,6 +106,7 @@ export class FakeReplica implements Replica {
 
   async sync(paths: readonly RelPath[] | 'all'): Promise<void> {
     this.note('sync', paths)
+    await this.gate
   }
 
   async acknowledge(batches: readonly number[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { Member, Report } from '../../src/core/report.js'
 import { LinkFailure, type Socket } from '../../src/host/sockets.js'
 import type { Self } from '../../src/replica/greeting.js'
 import { itemsMax, linkWindowBytes, requestsMax, streamWindowBytes } from '../../src/replica/link.js'
+import { peerPair } from '../../src/replica/peer-pair.js'
 import { openRemote } from '../../src/replica/remote.js'
 import { type Changes, type OpenRequest, type Pack, type Replica, ReplicaFailure } from '../../src/replica/replica.js'
 import { serve } from '../../src/replica/serving.js'
@@ -106,7 +107,7 @@ describe('every method', () => {
     const remote = await here.connect()
     expect(remote.canonical).toBe('wss://hub:4242/docs')
     expect(await remote.open(request)).toEqual(here.local.opened)
-    expect(here.local.asked).toEqual([['open', request]])
+    expect(here.local.asked).toEqual([['open', { ...request, pair: peerPair('laptop', 'pair') }]])
     expect(here.codes()).toEqual(['peer-accepted'])
   })
 
@@ -116,7 +117,7 @@ describe('every method', () => {
     const ignore = Array.from({ length: 9_000 }, (_, at) => `Path ${'long/'.repeat(20)}${at}`)
     const big = { ...request, view: { ...request.view, ignore } }
     await remote.open(big)
-    expect(here.local.asked).toEqual([['open', big]])
+    expect(here.local.asked).toEqual([['open', { ...big, pair: peerPair('laptop', 'pair') }]])
   })
 
   test('the short ones', async () => {
@@ -138,7 +139,7 @@ describe('every method', () => {
       ['sync', [p('a')]],
       ['sync', 'all'],
       ['acknowledge', [1, 1_700_000_000_000_000]],
-      ['setGeneration', 'pair', 4],
+      ['setGeneration', peerPair('laptop', 'pair'), 4],
     ])
   })
 
@@ -422,7 +423,7 @@ describe('nothing grows', () => {
     const remote = await here.opened()
     const letGo = here.hold()
     here.local.asked.length = 0
-    const calls = Array.from({ length: requestsMax * 3 }, () => remote.list([p('a')]))
+    const calls = Array.from({ length: requestsMax * 3 }, () => remote.sync([p('a')]))
     await turns(500)
     expect(here.local.asked).toHaveLength(requestsMax)
     letGo()

@@ -1,6 +1,7 @@
 import type { AbsPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
+import { pairPrefixChars } from '../peer-pair.js'
 import { ReplicaFailure } from '../replica.js'
 import { dropFile, openRoot, privatePath, type RootPlace, readWhole } from './place.js'
 
@@ -33,7 +34,7 @@ export const setGenerationJob: Job<SetGeneration, void> = {
       const marker = checkRoot(root, place)
       const folder = root.openDirectory(privatePath)
       try {
-        writeMarker(folder, { ...marker, generations: { ...marker.generations, [pair]: generation } })
+        writeMarker(folder, { ...marker, generations: noted(marker.generations, pair, generation) })
       } catch (error) {
         if (!(error instanceof FileFailure)) throw error
         throw new ReplicaFailure('unwritable', place.root, error.message, error)
@@ -51,6 +52,17 @@ export interface SetGeneration {
   readonly pair: string
   readonly generation: number
 }
+
+/** The oldest of the pairs whose ids begin alike go: a peer that invents pairs forgets its own, and nobody else's. */
+function noted(before: Marker['generations'], pair: string, generation: number): Marker['generations'] {
+  const others = Object.entries(before).filter(([other]) => other !== pair)
+  const isAlike = ([other]: readonly [string, number]) => other.startsWith(pair.slice(0, pairPrefixChars))
+  const gone = new Set(others.filter(isAlike).slice(0, -pairsAlikeMax + 1))
+  return Object.fromEntries([...others.filter((one) => !gone.has(one)), [pair, generation]])
+}
+
+/** Pairs of one peer with one root whose generations are kept. */
+const pairsAlikeMax = 64
 
 /**
  * Reads the marker and compares its id: whether this directory is still the root that was opened. Asked before and after a

@@ -4,7 +4,7 @@ import { rootPath } from '../../core/path.js'
 import type { ProblemCode } from '../../core/report.js'
 import { type Directory, FileFailure, type FileHandle } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
-import { fingerprintOf } from '../../wire/bytes.js'
+import { fingerprintOf, Malformed } from '../../wire/bytes.js'
 import { type Item, readItems } from '../../wire/pack.js'
 import { digestOf } from './digest.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
@@ -67,6 +67,9 @@ export const dropBatchJob: Job<Omit<StagePack, 'pack'>, void> = {
   },
 }
 
+/** Files of one batch: far more than a lead puts into one. */
+const slotsMax = 10_000
+
 /** What was received of one batch. */
 export interface Received {
   /** For syncfs: open since before the first byte was written. */
@@ -127,6 +130,8 @@ function batchOf(world: World, place: RootPlace, pair: string, batch: number, ro
 
 function take(stage: StageFolder, received: Received, item: Item): void {
   let slot = received.slots.get(item.want)
+  if (slot === undefined && received.slots.size >= slotsMax)
+    throw new Malformed(`more than ${slotsMax} files in a batch`)
   if (slot === undefined || item.position === 0) {
     // The beginning of a file, perhaps once more after the link was cut: what was there is worth nothing.
     slot = {
