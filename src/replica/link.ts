@@ -221,7 +221,7 @@ export const itemsMax = 20_000
  * request alone may cost more.
  */
 export const requestCostMax = 32 << 20
-export const itemCostBytes = 200
+export const itemCostBytes = 400
 
 const linkCodes: readonly string[] = [
   'timed-out',

@@ -111,17 +111,27 @@ export class HostileLead {
 
   /** Nothing outside the root was touched, and what is in it is the user's still. */
   expectUnharmed(): void {
-    expect(fs.readdirSync(this.there.home).sort()).toEqual(['canary', 'root', 'state'])
-    expect(fs.readdirSync(`${this.there.home}/canary`)).toEqual(['secret'])
-    expect(fs.readFileSync(`${this.there.home}/canary/secret`, 'utf8')).toBe('secret')
+    this.expectNothingOutside()
     expect(fs.readdirSync(this.there.root).sort()).toEqual(['.tandem', 'dir', 'mine', 'way-out'])
     expect(this.there.read('mine')).toBe('mine')
     expect(this.there.read('dir/inner')).toBe('inner')
   }
 
-  async end(): Promise<void> {
+  /** Nothing outside the root was touched: what is in it a lead may change. */
+  expectNothingOutside(): void {
+    expect(fs.readdirSync(this.there.home).sort()).toEqual(['canary', 'root', 'state'])
+    expect(fs.readdirSync(`${this.there.home}/canary`)).toEqual(['secret'])
+    expect(fs.readFileSync(`${this.there.home}/canary/secret`, 'utf8')).toBe('secret')
+  }
+
+  /** Ends the link from here. */
+  async cut(): Promise<void> {
     this.wire.cut()
     await this.serving
+  }
+
+  async end(): Promise<void> {
+    await this.cut()
     await this.there.dispose()
   }
 }

@@ -1,0 +1,229 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { readSecret } from '../../src/config/secret.js'
+import { absent } from '../../src/core/content.js'
+import { relPath, rootPath } from '../../src/core/path.js'
+import { nodeSockets } from '../../src/host/node/sockets.js'
+import type { Socket } from '../../src/host/sockets.js'
+import { BytesWriter } from '../../src/wire/bytes.js'
+import { decode, encode, type Message } from '../../src/wire/message.js'
+import { packBytesMax, writeItem } from '../../src/wire/pack.js'
+import { eventually, portOf, Sandbox, type Serving, serve } from '../e2e/harness.js'
+import { hello } from './hostile-lead.js'
+
+const growthKiBMax = 64 * 1_024
+const ends: (() => void)[] = []
+afterEach(() => {
+  for (const end of ends.splice(0)) end()
+})
+
+/** Frames as a hostile lead sends them, one after the other, until the link is ended or there are no more. */
+type Attack = (id: () => number) => Iterable<Message | Uint8Array>
+
+const open: Message = {
+  kind: 'open',
+  id: 1,
+  more: false,
+  root: 'docs',
+  request: {
+    pair: 'a'.repeat(32),
+    cursor: undefined,
+    view: { ignore: [], ignorenot: [], paths: [] },
+    create: true,
+    watch: true,
+  },
+}
+const long = 'x'.repeat(250)
+
+const attacks: readonly [string, Attack][] = [
+  [
+    'counts that no frame can hold',
+    function* () {
+      yield open
+      const forged = Buffer.from(encode({ kind: 'acknowledge', id: 3, more: false, batches: [1] }))
+      forged.writeUInt32LE(0xffff_ffff, forged.length - 12)
+      yield forged
+    },
+  ],
+  [
+    'patterns without an end',
+    function* () {
+      const ignore = Array.from({ length: 200 }, () => `Regex ${'(a|b)*'.repeat(600)}`)
+      for (let at = 0; at < 500; at++)
+        yield { ...open, more: true, request: { ...open.request, view: { ...open.request.view, ignore } } }
+    },
+  ],
+  [
+    'patterns that are costly to match',
+    function* () {
+      const ignore = Array.from({ length: 250 }, (_, at) => `Regex ${'(a|b)*(x|y|z){1,50}'.repeat(20)}${at}`)
+      yield { ...open, request: { ...open.request, view: { ...open.request.view, ignore } } }
+      yield { kind: 'changes', id: 2 }
+    },
+  ],
+  [
+    'requests whose end never comes',
+    function* () {
+      yield open
+      const paths = Array.from({ length: 1_000 }, (_, at) => relPath(`${long}/${long}/${at}`))
+      for (let at = 0; at < 2_000; at++) yield { kind: 'identify', id: 2 + (at % 60), more: true, paths }
+    },
+  ],
+  [
+    'the whole root, as often as one request can name it',
+    function* (id) {
+      yield open
+      for (let at = 0; at < 60; at++)
+        yield { kind: 'list', id: id(), more: false, paths: Array.from({ length: 10_000 }, () => rootPath) }
+    },
+  ],
+  [
+    'the whole root, in all requests that there may be, and nothing is read',
+    function* (id) {
+      yield open
+      for (let at = 0; at < 60; at++) yield { kind: 'list', id: id(), more: false, paths: [rootPath] }
+    },
+  ],
+  [
+    'wants by the million',
+    function* (id) {
+      yield open
+      const path = relPath('file-1')
+      const wants = Array.from({ length: 15_000 }, (_, want) => {
+        return { want, path, sizeBytes: 1, mtimeNs: 1n, fingerprint: undefined }
+      })
+      for (let at = 0; at < 60; at++) yield { kind: 'supply', id: id(), more: false, wants }
+    },
+  ],
+  [
+    'batches that are never applied',
+    function* () {
+      yield open
+      for (let batch = 1; batch < 3_000; batch++) yield { kind: 'stage', batch, finished: [], bytes: manySmall(20) }
+    },
+  ],
+  [
+    'one batch of more files than there is sense in',
+    function* () {
+      yield open
+      for (let at = 0; at < 40; at++)
+        yield { kind: 'stage', batch: 1, finished: [], bytes: manySmall(1_000, at * 1_000) }
+    },
+  ],
+  [
+    'more to stage than there is room for',
+    function* () {
+      yield open
+      for (let at = 0; at < 400; at++)
+        yield { kind: 'stage', batch: 1, finished: [], bytes: new Uint8Array(packBytesMax) }
+    },
+  ],
+  [
+    'batches whose outcomes are never acknowledged',
+    function* (id) {
+      yield open
+      for (let batch = 1; batch < 400; batch++)
+        yield {
+          kind: 'apply',
+          id: id(),
+          more: false,
+          batch,
+          supplier: 'boot',
+          operations: Array.from({ length: 20 }, (_, at) => ({
+            op: 'remove' as const,
+            path: relPath(`none/${batch}-${at}`),
+            expect: absent,
+          })),
+        }
+    },
+  ],
+]
+
+describe('T8: the serving agent grows by less than 64 MiB, and serves others meanwhile', () => {
+  const box = new Sandbox(mkdtempSync(join(tmpdir(), 'tandem-threats-')))
+  let serving: Serving
+  const goodPeer = async () => {
+    const good = await box.tandem(['sync', 'copy', serving.url('docs'), '--secret-file', serving.keyFile, '--batch'])
+    expect(good.code, good.stderr).toBe(0)
+  }
+
+  beforeAll(async () => {
+    for (let at = 0; at < 2_000; at++) box.write(`docs/dir-${at % 20}/file-${at}`, `${at}`)
+    serving = await serve(box, { docs: 'docs' })
+    // Its code is warm then.
+    await goodPeer()
+  })
+  afterAll(() => box.remove())
+
+  test.each(attacks)('%s', { timeout: 60_000 }, async (_, attack) => {
+    peakKiB(serving)
+    const before = peakKiB(serving)
+    await attackWith(serving, attack)
+    const grown = peakKiB(serving) - before
+    await goodPeer()
+    expect(grown).toBeLessThan(growthKiBMax)
+  })
+})
+
+/** Sends what the far end has room for, until it has answered a ping after the last frame or has ended the link. */
+async function attackWith(serving: Serving, attack: Attack): Promise<void> {
+  const endpoint = { host: '127.0.0.1', port: portOf(serving.address) }
+  const socket = await nodeSockets().connect(endpoint, readSecret(serving.keyFile), new AbortController().signal)
+  ends.push(() => socket.close('end of test'))
+  const state = { opened: false, closed: false, pong: false, wake: () => {} }
+  socket.start({
+    frame(bytes) {
+      const { kind } = decode(bytes)
+      if (kind === 'pong') state.pong = true
+      else if (kind === 'opened' || kind === 'failed') state.opened = true
+    },
+    drained: () => state.wake(),
+    closed() {
+      state.closed = true
+      state.wake()
+    },
+  })
+  const identity = socket.identity
+  socket.send(encode({ ...hello, identity }))
+  let last = 1
+  for (const frame of attack(() => ++last)) {
+    if (state.closed) return
+    socket.send(frame instanceof Uint8Array ? frame : encode(frame))
+    await roomIn(socket, state)
+    // What asks for the root before it is open is refused at once.
+    if (!(frame instanceof Uint8Array) && frame.kind === 'open' && !frame.more)
+      await eventually(
+        () => state.opened || state.closed,
+        () => 'the root',
+      )
+  }
+  socket.send(encode({ kind: 'ping' }))
+  await eventually(
+    () => state.closed || state.pong,
+    () => 'an answer to the ping, or the end of the link',
+  )
+}
+
+async function roomIn(socket: Socket, state: { closed: boolean; wake: () => void }): Promise<void> {
+  while (!state.closed && socket.bufferedBytes > 4 << 20)
+    await new Promise<void>((resolve) => {
+      state.wake = resolve
+    })
+}
+
+function manySmall(count: number, first = 0): Uint8Array {
+  const pack = new BytesWriter()
+  for (let want = first; want < first + count; want++)
+    writeItem(pack, { want, position: 0, data: new Uint8Array(1), fingerprint: undefined })
+  return pack.finish()
+}
+
+/** The most memory that the agent had so far; begins anew with each call. */
+function peakKiB(serving: Serving): number {
+  const folder = `/proc/${serving.process.pid}`
+  const peak = /VmHWM:\s*(\d+) kB/.exec(readFileSync(`${folder}/status`, 'utf8'))?.[1]
+  writeFileSync(`${folder}/clear_refs`, '5')
+  return Number(peak)
+}
