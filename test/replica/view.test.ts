@@ -27,9 +27,9 @@ test('T8: patterns that cost more than 0.1 ms a path are given up after 200 ms',
     view,
     ticking(50, () => asked++),
   )
-  expect(pathsOf(seen(Array.from({ length: 40 }, () => reports).flat())).filter((path) => path === 'a/x.o').length).toBe(
-    39,
-  )
+  expect(
+    pathsOf(seen(Array.from({ length: 40 }, () => reports).flat())).filter((path) => path === 'a/x.o').length,
+  ).toBe(39)
   expect(asked).toBeLessThan(20)
 })
 
