@@ -49,6 +49,7 @@ export class Pair implements Steered {
     private readonly stop: AbortSignal,
   ) {
     for (const side of ['alpha', 'beta'] as const) void this.follow(side)
+    stop.addEventListener('abort', () => void this.leaveWhatHangs(), { once: true, signal: this.ending.signal })
   }
 
   /**
@@ -61,13 +62,20 @@ export class Pair implements Steered {
       options.connect(config.alpha, stops.connecting),
       options.connect(config.beta, stops.connecting),
     ])
+    const close = () =>
+      Promise.all([alpha, beta].map((end) => (end.status === 'fulfilled' ? end.value.close() : undefined)))
+    // Who is told to stop does not wait for a root that is not open yet.
+    const giveUp = () => void close()
+    stops.connecting.addEventListener('abort', giveUp, { once: true })
     try {
       if (alpha.status === 'rejected') throw alpha.reason
       if (beta.status === 'rejected') throw beta.reason
       return await Pair.openWith(options, held, { alpha: alpha.value, beta: beta.value }, watch, stops.operations)
     } catch (error) {
-      await Promise.all([alpha, beta].map((end) => (end.status === 'fulfilled' ? end.value.close() : undefined)))
+      await close()
       throw error
+    } finally {
+      stops.connecting.removeEventListener('abort', giveUp)
     }
   }
 
@@ -342,6 +350,17 @@ export class Pair implements Steered {
     }
   }
 
+  /** Told to stop now: what is in hand is finished, but a far end that answers nothing is not waited for for ever. */
+  private async leaveWhatHangs(): Promise<void> {
+    try {
+      await this.options.host.clock.sleep(stopMs, this.ending.signal)
+    } catch {
+      // It ended by itself.
+      return
+    }
+    await Promise.all([this.sides.alpha.replica.close(), this.sides.beta.replica.close()])
+  }
+
   /** Takes in what one root reports, until the pair is closed. */
   private async follow(side: Side): Promise<void> {
     try {
@@ -394,6 +413,9 @@ export class Pair implements Steered {
     this.throwIfFailed()
   }
 }
+
+/** From being told to stop to closing roots under operations that do not end. */
+const stopMs = 10_000
 
 /** Tries after the first cycle of a pass, for paths that changed while it ran. */
 const followUpsMax = 2

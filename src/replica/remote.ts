@@ -83,7 +83,7 @@ interface Arrived {
 type Answer<T> = (message: Message) => { readonly value: T } | undefined
 
 /** How long `close` waits for the far end to finish its work. */
-const closeMs = 30_000
+const closeMs = 10_000
 /** Changes that came in parts are handed on in parts when they are longer than this. */
 const changesBytesMax = 32 << 20
 
@@ -98,6 +98,7 @@ class RemoteReplica implements Replica, LinkEnd {
   private readonly staging = new Map<number, Promise<void>>()
   private readonly followed = { taken: 0, waiting: () => 0 }
   private lastId = 0
+  private isOpen = false
   private closing: Promise<void> | undefined
 
   constructor(
@@ -133,8 +134,10 @@ class RemoteReplica implements Replica, LinkEnd {
       },
       (message) => {
         if (message.kind === 'past') for (const past of message.outcomes) unacknowledged.push(past)
-        else if (message.kind === 'opened') return { value: { ...message.opened, unacknowledged } }
-        else throw misplaced(message)
+        else if (message.kind === 'opened') {
+          this.isOpen = true
+          return { value: { ...message.opened, unacknowledged } }
+        } else throw misplaced(message)
         return undefined
       },
     )
@@ -302,6 +305,8 @@ class RemoteReplica implements Replica, LinkEnd {
 
   private async closeNow(): Promise<void> {
     if (this.link.failure !== undefined) return
+    // Nothing is in hand there that would have to be finished.
+    if (!this.isOpen) return this.abandon()
     const over = new AbortController()
     const answered = this.request((id) => [{ kind: 'close', id }], done)
     // However it ends, the link is closed after it.
