@@ -244,13 +244,14 @@ export class Pair implements Steered {
   }
 
   async flush(): Promise<readonly OpenPath[]> {
-    await this.rescan()
+    const { alpha, beta } = this.sides
+    const restless = await Promise.all([alpha.replica.flush(), beta.replica.flush()])
     // What was found is on its way to the overlay, some promises behind this one.
     await this.options.host.clock.sleep(1, this.ending.signal).catch(() => undefined)
     this.throwIfFailed()
     const cycle = this.asked.ask()
     this.wake()
-    return await cycle
+    return withRestless(await cycle, new Set(restless.flat()), this.rules)
   }
 
   private async once(options: PassOptions, resident: boolean, wait: boolean): Promise<PassResult> {
@@ -421,6 +422,14 @@ const stopMs = 10_000
 const followUpsMax = 2
 
 const stoppedResult: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
+
+/** Paths that a flush could not be told of are open like the others. */
+function withRestless(open: readonly OpenPath[], restless: ReadonlySet<RelPath>, rules: Rules): readonly OpenPath[] {
+  const named = new Set(open.map(({ path }) => path))
+  const more = [...restless].filter((path) => !named.has(path) && !rules.skips(path))
+  const detail = 'it changed each time it was looked at'
+  return [...open, ...more.map((path): OpenPath => ({ path, why: 'superseded', detail }))]
+}
 
 function checkIdentity(replica: Replica, opened: Opened, expected: string): void {
   if (opened.rootId === expected) return

@@ -108,6 +108,12 @@ export class LocalReplica implements Replica {
     await this.hold(this.opened().rescan(scopes))
   }
 
+  async flush(): Promise<readonly RelPath[]> {
+    const restless = await this.hold(this.opened().flush())
+    await this.session?.drained()
+    return restless
+  }
+
   async *supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack> {
     const root = this.opened()
     const { workers } = root.host

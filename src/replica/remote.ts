@@ -160,7 +160,26 @@ class RemoteReplica implements Replica, LinkEnd {
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     await this.asked('rescan', scopes)
-    // What it found came before the answer. Whoever is reading the changes gets to it first.
+    await this.told()
+  }
+
+  async flush(): Promise<readonly RelPath[]> {
+    const restless: RelPath[] = []
+    await this.ask(
+      single((id) => ({ kind: 'flush', id })),
+      (message) => {
+        if (message.kind !== 'flushed') throw misplaced(message)
+        for (const path of message.paths) restless.push(path)
+        if (restless.length > itemsMax) throw new LinkFailure('protocol', `more than ${itemsMax} paths stay open`)
+        return message.last ? { value: undefined } : undefined
+      },
+    )
+    await this.told()
+    return restless
+  }
+
+  /** What was found came before the answer. Whoever is reading the changes gets to it first. */
+  private async told(): Promise<void> {
     const { followed } = this
     for (let taken = -1; taken !== followed.taken; ) {
       taken = followed.taken

@@ -47,6 +47,13 @@ export interface Replica {
   rescan(scopes: readonly RelPath[]): Promise<void>
 
   /**
+   * A barrier: everything that was written before the call is part of `changes` before this resolves, files that are still
+   * being written as they are. Where the watcher tells every change, only what it told is looked at; elsewhere everything is.
+   * Answers the paths that changed each time they were looked at: of these nothing is said yet.
+   */
+  flush(): Promise<readonly RelPath[]>
+
+  /**
    * Reads files and packs them, in the order wanted, large ones in several packs. Bounded: at most a few packs are read
    * ahead of the consumer. A file that is not as wanted any more is finished as superseded.
    */

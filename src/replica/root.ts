@@ -191,8 +191,7 @@ export class LocalRoot {
       return
     }
     await this.covered
-    await this.scanned
-    await this.flush()
+    await this.catchUp()
   }
 
   listen(listener: RootListener): () => void {
@@ -225,22 +224,37 @@ export class LocalRoot {
 
   /** Looks at and below the scopes; what was found has been handed on when it resolves. */
   async rescan(scopes: readonly RelPath[]): Promise<void> {
-    if (scopes.includes(rootPath)) await this.watching.drain()
+    const isWhole = scopes.includes(rootPath)
+    if (isWhole) await this.watching.drain()
+    await this.looking<unknown>(isWhole ? this.everything() : this.scanning.scan(scopes))
+  }
+
+  /** Everything that was written before the call has been handed on, but for the paths it answers: see Replica. */
+  async flush(): Promise<readonly RelPath[]> {
+    // The first look finds out what is being written, the second takes it as it is.
+    await this.looking(this.catchUp())
+    return await this.looking(this.scanning.settle())
+  }
+
+  /** Everything that was written before the call has been looked at. */
+  private async catchUp(): Promise<void> {
+    await this.watching.drain()
+    // Events that were lost are made up for by a full scan, which may still wait for its turn.
+    await this.scanned
+    const { blind } = this.watching
+    if (blind.includes(rootPath)) await this.everything()
+    else if (blind.length > 0) await this.scanning.scan(blind)
+    await this.scanning.catchUp()
+  }
+
+  /** What a look had found before it failed was told to nobody: the root is opened anew. */
+  private async looking<T>(look: Promise<T>): Promise<T> {
     try {
-      await this.scanning.scan(scopes)
+      return await look
     } catch (error) {
-      // What the scan had found before it failed was told to nobody.
       this.fail(error)
       throw error
     }
-  }
-
-  /** Everything that was written before the call has been seen. */
-  async flush(): Promise<void> {
-    await this.watching.drain()
-    await this.scanning.settle()
-    const { blind } = this.watching
-    if (blind.length > 0) await this.scanning.scan(blind)
   }
 
   /** Scans that began before the call are over: their reports may have been left out, as nobody listened. */

@@ -20,6 +20,8 @@ export class Scanning {
   private readonly restless = new Map<RelPath, Restless>()
   /** Paths that could not be looked at, or changed while they were. */
   private readonly troubles = new Map<RelPath, Trouble>()
+  /** What the look in progress could not tell of, since it is being written or changed meanwhile. */
+  private readonly changing = new Set<RelPath>()
   private work: Promise<void> = Promise.resolve()
   private pumping = false
   private firstDirty: number | undefined
@@ -57,9 +59,23 @@ export class Scanning {
   }
 
   /** Looks at all that is dirty at the call, whatever was put off included. */
-  settle(): Promise<number> {
+  catchUp(): Promise<number> {
     for (const path of this.unsettled.keys()) this.dirty.add(path, 'entry')
     return this.queue(() => this.takeDirty(undefined))
+  }
+
+  /** Likewise, and takes files that are known to be written as they are. Answers the paths that changed while they were looked at. */
+  settle(): Promise<readonly RelPath[]> {
+    return this.queue(async () => {
+      const now = this.host.clock.now()
+      for (const path of this.unsettled.keys()) {
+        this.unsettled.set(path, now)
+        this.dirty.add(path, 'entry')
+      }
+      this.changing.clear()
+      await this.takeDirty(undefined)
+      return [...this.changing]
+    })
   }
 
   /** Resolves when the scans under way are over. */
@@ -228,6 +244,7 @@ export class Scanning {
     for (const target of batch) for (const name of target.settled) this.unsettled.delete(join(target.directory, name))
     for (const path of output.unsettled)
       if (!this.unsettled.has(path)) this.unsettled.set(path, this.host.clock.now() + settleMs)
+    for (const path of [...output.unsettled, ...output.again]) this.changing.add(path)
     for (const path of output.again) this.later(path, againMs)
     for (const path of output.troubled) this.later(path, troubledMs)
     if (output.unsettled.length + output.again.length + output.troubled.length > 0) this.pump()

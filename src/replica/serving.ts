@@ -133,6 +133,9 @@ class Serving implements LinkEnd {
           this.task(message.id, () => this.rescan(replica, message.id, scopes)),
         )
         break
+      case 'flush':
+        this.task(message.id, () => this.flush(replica, message.id))
+        break
       case 'sync':
         this.paths.add(message, sizeBytes, message.paths, (paths) => this.simple(message.id, () => replica.sync(paths)))
         break
@@ -256,13 +259,25 @@ class Serving implements LinkEnd {
 
   private async rescan(replica: Replica, id: number, scopes: readonly RelPath[]): Promise<void> {
     await replica.rescan(scopes)
-    // What it found is among the changes by now, perhaps some promises away; the answer goes after them.
+    await this.pushed()
+    this.link.send({ kind: 'done', id })
+  }
+
+  private async flush(replica: Replica, id: number): Promise<void> {
+    const restless = (await replica.flush()).slice(0, itemsMax)
+    await this.pushed()
+    const groups = [...wire.split(restless, wire.textBytes)]
+    for (const [at, paths] of groups.entries())
+      await this.link.bulk({ kind: 'flushed', id, last: at === groups.length - 1, paths })
+  }
+
+  /** What was found is among the changes by now, perhaps some promises away; the answer goes after them. */
+  private async pushed(): Promise<void> {
     for (;;) {
       await this.options.clock.sleep(0)
       if (!this.pump.isBusy) break
       await this.pump.idle()
     }
-    this.link.send({ kind: 'done', id })
   }
 
   private async supply(replica: Replica, id: number, wants: readonly Want[], stream: Stream): Promise<void> {

@@ -55,7 +55,8 @@ export class Watching {
 
   /** What no event tells of: it must be scanned before all that was written until now can be said to be seen. */
   get blind(): readonly RelPath[] {
-    return this.watch?.fullScanSeconds === undefined ? this.unwatched : [rootPath]
+    const tellsAll = this.watch !== undefined && this.watch.fullScanSeconds === undefined
+    return tellsAll ? this.unwatched : [rootPath]
   }
 
   async close(): Promise<void> {

@@ -37,7 +37,7 @@ export const protocolVersion = 1
 
 /**
  * What the two ends of a link say. A request has an id, unique among those under way; its answers carry it, and the last of
- * them is `opened`, `done`, `failed`, or `reports` and `outcomes` that are the last. Long lists go in several messages:
+ * them is `opened`, `done`, `failed`, or `reports`, `outcomes` and `flushed` that are the last. Long lists go in several messages:
  * `more` says that the next message of that id goes on, `last` that none does.
  *
  * A peer's answers to requests:
@@ -45,6 +45,7 @@ export const protocolVersion = 1
  *     open            past*, opened      set-generation, rescan, sync, acknowledge, close   done
  *     list, identify  reports+           changes   changed*, done when cancelled
  *     apply           outcomes+          supply    pack*, done
+ *     flush           flushed+
  *     any             failed
  *
  * `stage` has no answer but credit under the id 0; what went wrong with it is the answer to the apply of its batch.
@@ -70,7 +71,7 @@ export type Message =
       readonly more: boolean
       readonly paths: readonly RelPath[]
     }
-  | { readonly kind: 'sync-all'; readonly id: number }
+  | { readonly kind: 'sync-all' | 'flush'; readonly id: number }
   | { readonly kind: 'supply'; readonly id: number; readonly more: boolean; readonly wants: readonly Want[] }
   | { readonly kind: 'changes'; readonly id: number }
   /** Ends a supply or the changes, which are then answered with done. */
@@ -101,6 +102,8 @@ export type Message =
   | { readonly kind: 'opened'; readonly id: number; readonly opened: OpenedFacts }
   | { readonly kind: 'reports'; readonly id: number; readonly last: boolean; readonly reports: readonly Report[] }
   | { readonly kind: 'outcomes'; readonly id: number; readonly last: boolean; readonly outcomes: readonly Outcome[] }
+  /** Paths that stay open. */
+  | { readonly kind: 'flushed'; readonly id: number; readonly last: boolean; readonly paths: readonly RelPath[] }
   /** Part of one Changes; sequence and current hold once its last part is there. */
   | {
       readonly kind: 'changed'
@@ -161,6 +164,7 @@ function writeFields(to: BytesWriter, message: Message): void {
     case 'ping':
     case 'pong':
     case 'sync-all':
+    case 'flush':
     case 'changes':
     case 'cancel':
     case 'close':
@@ -174,6 +178,7 @@ function writeFields(to: BytesWriter, message: Message): void {
     case 'identify':
     case 'rescan':
     case 'sync':
+    case 'flushed':
       writePaths(to, message.paths)
       break
     case 'supply':
@@ -269,6 +274,7 @@ type Numbered = Extract<Message, { readonly id: number }>
 function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Message {
   switch (kind) {
     case 'sync-all':
+    case 'flush':
     case 'changes':
     case 'cancel':
     case 'close':
@@ -285,6 +291,10 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
     case 'sync': {
       const more = readFlag(from)
       return { kind, id, more, paths: readPaths(from) }
+    }
+    case 'flushed': {
+      const last = readFlag(from)
+      return { kind, id, last, paths: readPaths(from) }
     }
     case 'supply': {
       const more = readFlag(from)
@@ -371,6 +381,8 @@ const kinds: readonly Message['kind'][] = [
   'done',
   'failed',
   'credit',
+  'flush',
+  'flushed',
 ]
 /** Likewise. */
 const failures = ['link', 'replica', 'other'] as const

@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, renameSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -125,6 +135,33 @@ test('flush: what was written before is on the other side when it answers, whate
   })
   expect(box.read('b1/g')).toBe('travels')
   expect(await box.tandem(['rescan', 'p2'])).toMatchObject({ code: 0, stdout: 'p2: looked at\n' })
+})
+
+test('flush looks at what changed, not at all there is, and takes a file that is being written as it is', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  const box = sandbox()
+  for (let at = 0; at < 200; at++) box.write(`a/d${at % 20}/${at}`, 'x')
+  mkdirSync(box.at('b'))
+  const serving = await serve(box, { photos: 'b' })
+  const lead = box.start(['watch', 'a', serving.url('photos'), '--secret-file', serving.keyFile])
+  await lead.event('pair-current')
+  const scans = () =>
+    [lead, serving.process].flatMap((one) => one.events().filter(({ event }) => event === 'scan-started'))
+  expect((await box.tandem(['flush'])).code).toBe(0)
+  const before = scans().length
+  const log = openSync(box.at('a/log'), 'w')
+  for (let round = 1; round <= 3; round++) {
+    writeSync(log, 'a line\n')
+    box.write('a/d7/7', `${round}`)
+    box.write(`b/d8/${round}`, 'other way')
+    expect(await box.tandem(['flush'])).toMatchObject({ code: 0, stdout: '' })
+    expect(box.read('b/log')).toBe('a line\n'.repeat(round))
+    expect(box.read('b/d7/7')).toBe(`${round}`)
+    expect(box.read(`a/d8/${round}`)).toBe('other way')
+  }
+  closeSync(log)
+  expect(scans().length).toBe(before)
 })
 
 test('a link that is away is waited for by flush, as long as it may take', async () => {

@@ -45,6 +45,8 @@ export class FakeRoot {
   /** What to do just before an operation is looked at: the user who is faster. */
   beforeOperation: (operation: Operation) => void = () => {}
   readonly sessions = new Set<FakeReplica>()
+  /** What a flush cannot tell of. */
+  restless: readonly RelPath[] = []
   private readonly log: { readonly sequence: number; readonly path: RelPath }[] = []
   private timeNs = 1_000n
 
@@ -210,6 +212,11 @@ export class FakeReplica implements Replica {
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     await this.call('rescan', scopes)
+  }
+
+  async flush(): Promise<readonly RelPath[]> {
+    await this.call('flush')
+    return this.root.restless
   }
 
   async *supply(wants: readonly Want[]): AsyncGenerator<Pack> {

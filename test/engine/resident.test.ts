@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import type { OpenPath } from '../../src/archive/archive.js'
+import { relPath } from '../../src/core/path.js'
+import type { PairLoop } from '../../src/engine/loop.js'
 import type { PassResult } from '../../src/engine/pass.js'
 import { turns, until } from '../replica/wire-pair.js'
 import { FakePair } from './fake-pair.js'
@@ -9,6 +12,10 @@ class Resident {
   private readonly finish = new AbortController()
   private readonly now = new AbortController()
   private ended: Promise<PassResult> | undefined
+
+  get loop(): PairLoop {
+    return this.pair.open()
+  }
 
   /** Both sides hold these, and it is agreed. */
   async begin(files: Record<string, string>): Promise<FakePair> {
@@ -97,6 +104,26 @@ test('something new in an emptied root does not let go of what is held; what com
   await resident.until(() => beta.tree().o === 'o', 'a last file')
   alpha.remove('f')
   await resident.until(() => beta.tree().f === undefined, 'an ordinary removal')
+  await resident.end()
+})
+
+test('S2-21 a flush looks at neither root as a whole, tries what is dirty once, and names what stays open', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1', h: 'v1' })
+  alpha.calls.length = 0
+  beta.calls.length = 0
+  alpha.write('f', 'from alpha')
+  beta.write('f', 'from beta')
+  alpha.write('g', 'v2')
+  beta.restless = [relPath('h')]
+  let open: readonly OpenPath[] | undefined
+  void resident.loop.standing.flush(new AbortController().signal).then((answer) => {
+    open = answer
+  })
+  await resident.until(() => open !== undefined, 'the answer')
+  expect(open?.map(({ path, why }) => `${path} ${why}`).toSorted()).toEqual(['f conflict', 'h superseded'])
+  expect(beta.tree().g).toBe('v2')
+  expect([...alpha.calls, ...beta.calls].filter((call) => /^(rescan|flush)/.test(call))).toEqual(['flush', 'flush'])
   await resident.end()
 })
 

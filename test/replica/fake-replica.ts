@@ -72,12 +72,21 @@ export class FakeReplica implements Replica {
     return this.reports
   }
 
-  /** What a rescan finds is among the changes before it ends. */
+  /** What a rescan or a flush finds is among the changes before it ends. */
   found: Changes[] = []
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     this.note('rescan', scopes)
     this.tell(...this.found.splice(0))
+  }
+
+  /** What a flush answers. */
+  restless: readonly RelPath[] = []
+
+  async flush(): Promise<readonly RelPath[]> {
+    this.note('flush')
+    this.tell(...this.found.splice(0))
+    return this.restless
   }
 
   async *supply(wants: readonly Want[], signal: AbortSignal): AsyncGenerator<Pack> {

@@ -32,6 +32,9 @@ export class LocalRootFixture {
   readonly roots: Roots
   /** Calls of the file system: each may be made to fail. */
   readonly trap: Trap
+  /** What the watcher has in its queue: it is told when it is drained. */
+  readonly queued: (() => void)[] = []
+  private fullScanSeconds: number | undefined
   private heard: (batch: WatchBatch) => void = () => {}
 
   constructor() {
@@ -80,7 +83,10 @@ export class LocalRootFixture {
       watcher: {
         watch: async (_, on) => {
           this.heard = on
-          return { fullScanSeconds: undefined, drain: async () => {}, close: async () => {} }
+          const drain = async () => {
+            for (const tell of this.queued.splice(0)) tell()
+          }
+          return { fullScanSeconds: this.fullScanSeconds, drain, close: async () => {} }
         },
         close: async () => {},
       },
@@ -100,6 +106,18 @@ export class LocalRootFixture {
   write(path: string, text: string): void {
     fs.mkdirSync(nodePath.dirname(this.abs(path)), { recursive: true })
     fs.writeFileSync(this.abs(path), text)
+  }
+
+  append(path: string, text: string): void {
+    fs.appendFileSync(this.abs(path), text)
+  }
+
+  /** A program writes a file and keeps it open; the function closes it. */
+  keepOpen(path: string, text: string): () => void {
+    fs.mkdirSync(nodePath.dirname(this.abs(path)), { recursive: true })
+    const fd = fs.openSync(this.abs(path), 'w')
+    fs.writeSync(fd, text)
+    return () => fs.closeSync(fd)
   }
 
   read(path: string): string {
@@ -135,6 +153,11 @@ export class LocalRootFixture {
       return typeof one === 'string' ? { path: relPath(one), depth: 'entry', closed: true } : one
     })
     this.heard({ dirty, lost: false, gone: false, unwatched: [] })
+  }
+
+  /** The watcher is one that does not hear of every change. */
+  mayMissChanges(): void {
+    this.fullScanSeconds = 10
   }
 
   /** The watcher has lost events, or the root itself. */

@@ -170,6 +170,23 @@ test('events that were lost are made up for by looking at everything', async () 
   await until(() => reader.tree().f === 'file of 9', 'the change')
 })
 
+test('S2-21 a flush waits for the full scan that makes up for lost events, also while another one is under way', async () => {
+  root.write('d/f', 'v1')
+  root.write('g', 'v1')
+  const reader = await Reader.open(root.replica())
+  // After those of the root's entry and of the root.
+  const scan = gate('scan', 3)
+  root.lose('lost')
+  await until(scan.reached, 'the scan of d')
+  root.write('g', 'version 2')
+  root.queued.push(() => root.lose('lost'))
+  const flushed = reader.replica.flush()
+  await turns(50)
+  scan.open()
+  expect(await flushed).toEqual([])
+  expect(reader.tree()).toMatchObject({ g: 'file of 9' })
+})
+
 test('a root that moved away under its watcher is a failure, not a removal', async () => {
   root.write('f', 'f')
   const reader = await Reader.open(root.replica())

@@ -199,7 +199,7 @@ describe('every method', () => {
     await until(() => here.wire.near.sent.some((frame) => decode(frame).kind === 'cancel'), 'the far side is told')
   })
 
-  test('what a rescan found has reached the reader of the changes when it resolves', async () => {
+  test('what a rescan or a flush found has reached the reader of the changes when it resolves', async () => {
     const remote = await here.opened()
     const got: number[] = []
     const reading = (async () => {
@@ -209,6 +209,10 @@ describe('every method', () => {
     here.local.found = Array.from({ length: 40 }, (_, at) => change(at + 1, [entry(`f${at}`)]))
     await remote.rescan([rootPath])
     expect(got).toHaveLength(40)
+    here.local.found = [change(41, [entry('g')])]
+    here.local.restless = Array.from({ length: 9_000 }, (_, at) => p(`${'long/'.repeat(20)}${at}`))
+    expect(await remote.flush()).toEqual(here.local.restless)
+    expect(got).toHaveLength(41)
   })
 
   test('close finishes there, then ends the link', async () => {

@@ -3,6 +3,7 @@ import type { Content } from '../../src/core/content.js'
 import type { Operation } from '../../src/core/operation.js'
 import { type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Found, Report } from '../../src/core/report.js'
+import { FileFailure } from '../../src/host/files.js'
 import type { Cursor, Opened, OpenRequest, Replica, Want } from '../../src/replica/replica.js'
 import { LocalRootFixture } from './local-root.js'
 import { until } from './wire-pair.js'
@@ -306,6 +307,56 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
       await first.replica.close()
       const second = await Reader.open(await connect(root))
       expect(second.opened).toMatchObject({ generation: 5, fresh: true, rootId: first.opened.rootId })
+    })
+
+    test('S2-21 a flush tells what the watcher had heard of before it, and looks at nothing else', async () => {
+      root.write('d/f', 'v1')
+      const reader = await Reader.open(await connect(root))
+      root.write('d/f', 'version 2')
+      root.write('unheard', 'of')
+      root.queued.push(() => root.tell('d/f'))
+      expect(await reader.replica.flush()).toEqual([])
+      expect(reader.tree()).toEqual({ d: 'directory', 'd/f': 'file of 9' })
+    })
+
+    test('S2-21 a flush tells what waits its turn: a path that keeps changing, a file that is being written', async () => {
+      root.write('log', '1')
+      const reader = await Reader.open(await connect(root))
+      for (let lines = 2; lines < 20; lines++) root.tell('log')
+      const close = root.keepOpen('new/part', 'half of it')
+      root.append('log', 'all')
+      root.tell('log', { path: relPath('new'), depth: 'subtree', closed: false })
+      expect(await reader.replica.flush()).toEqual([])
+      expect(reader.tree()).toEqual({ log: 'file of 4', new: 'directory', 'new/part': 'file of 10' })
+      close()
+    })
+
+    test('S2-21 a path that changes each time it is looked at is the answer of a flush', async () => {
+      root.write('f', 'v1')
+      const reader = await Reader.open(await connect(root))
+      root.write('f', 'v2')
+      root.write('g', 'g')
+      root.tell('f', 'g')
+      root.trap.fail((call, path) =>
+        call === 'statAt' && path.endsWith('/f') ? new FileFailure('absent', path, 'statx', 'ENOENT') : undefined,
+      )
+      expect(await reader.replica.flush()).toEqual(['f'])
+      expect(reader.tree()).toEqual({ f: 'file of 2', g: 'file of 1' })
+    })
+
+    const unheard: readonly [string, (root: LocalRootFixture) => void, Partial<OpenRequest>][] = [
+      ['where the watcher may miss changes', (root) => root.mayMissChanges(), {}],
+      ['where nobody watches', () => {}, { watch: false }],
+      ['where events were lost', (root) => root.queued.push(() => root.lose('lost')), {}],
+    ]
+    test.each(unheard)('S2-21 a flush looks at everything %s', async (_, prepare, request) => {
+      root.write('d/f', 'v1')
+      prepare(root)
+      const reader = await Reader.open(await connect(root), request)
+      root.remove('d/f')
+      root.write('d/g', 'g')
+      expect(await reader.replica.flush()).toEqual([])
+      expect(reader.tree()).toEqual({ d: 'directory', 'd/g': 'file of 1' })
     })
 
     test('S1-14 another directory in the place of the root is a failure, and nothing is told of it', async () => {

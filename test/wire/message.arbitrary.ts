@@ -107,6 +107,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({
     kind: fc.constantFrom(
       'sync-all' as const,
+      'flush' as const,
       'changes' as const,
       'cancel' as const,
       'close' as const,
@@ -179,6 +180,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     transient: fc.boolean(),
     detail: text,
   }),
+  fc.record({ kind: fc.constant('flushed' as const), id: u32, last, paths: fc.array(path, few) }),
   fc.record({ kind: fc.constant('credit' as const), id: u32, bytes: u32 }),
 )
 export const anyReports = fc.array(report, { maxLength: 12 })

