@@ -1,11 +1,11 @@
-import type { OpenPath } from '../archive/archive.js'
 import type { Config } from '../config/config.js'
 import type { AbsPath } from '../core/path.js'
+import type { OpenItem } from '../engine/opens.js'
 import type { PassOptions, PassResult } from '../engine/pass.js'
 import type { PairState } from '../engine/state.js'
 import type { Endpoint } from '../host/sockets.js'
 
-export type { OpenPath } from '../archive/archive.js'
+export type { OpenItem } from '../engine/opens.js'
 export type { Choice, Item, PassOptions, PassResult, SideState } from '../engine/pass.js'
 export { NotReady, type PairState, type StateWord } from '../engine/state.js'
 
@@ -48,7 +48,7 @@ export interface SteeredPair {
   readonly roots: { readonly alpha: string; readonly beta: string }
   state(): PairState
   /** Paths that were reported and are not equal. */
-  open(): readonly OpenPath[]
+  open(): readonly OpenItem[]
   /** Paused, it completes the cycle in progress and begins no other, until it is resumed or the agent ends. */
   pause(on: boolean): void
   /** Looks at both roots as a whole. @throws NotReady */
@@ -57,7 +57,7 @@ export interface SteeredPair {
    * Resolves when everything that was written to either root before the call has been tried once; the paths that stayed open.
    * @throws NotReady 'timed-out' or 'disconnected' when the signal aborts
    */
-  flush(signal: AbortSignal): Promise<readonly OpenPath[]>
+  flush(signal: AbortSignal): Promise<readonly OpenItem[]>
 }
 
 export interface ServedRoot {

@@ -1,6 +1,6 @@
 import { closest } from '../config/closest.js'
 import { Failure } from '../core/failure.js'
-import type { OpenPath, SteeredPair } from './agent-types.js'
+import type { OpenItem, SteeredPair } from './agent-types.js'
 import type { ControlOptions } from './control.js'
 import {
   type ConflictsAnswer,
@@ -130,9 +130,12 @@ function conflictsOf(pairs: readonly SteeredPair[]): ConflictsAnswer {
   }
 }
 
-function openAnswers(open: readonly OpenPath[]): OpenAnswer[] {
+function openAnswers(open: readonly OpenItem[]): OpenAnswer[] {
   return open
-    .map(({ path, why, detail }) => ({ path, why, detail }))
+    .map(({ path, why, detail, versions }) => {
+      const { alpha = null, beta = null } = versions ?? {}
+      return { path, why, detail, alpha, beta }
+    })
     .sort((one, other) => (one.path < other.path ? -1 : one.path > other.path ? 1 : 0))
 }
 

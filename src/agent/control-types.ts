@@ -1,5 +1,6 @@
 import type { OpenWhy } from '../archive/archive.js'
 import type { StateWord } from '../engine/state.js'
+import type { Version } from '../status/version.js'
 
 /**
  * The control socket: HTTP over a Unix socket in the state directory, for its owner only. Every answer is one JSON object with
@@ -62,6 +63,9 @@ export interface OpenAnswer {
   readonly path: string
   readonly why: OpenWhy
   readonly detail: string
+  /** What each side holds, of a conflict; null for the rest, and until the agent has looked at it. */
+  readonly alpha: Version | null
+  readonly beta: Version | null
 }
 
 export interface FlushAnswer {

@@ -1,8 +1,8 @@
-import type { OpenPath } from '../archive/archive.js'
 import type { PairConfig, RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
 import { backoffMs } from '../engine/backoff.js'
 import { PairLoop } from '../engine/loop.js'
+import type { OpenItem } from '../engine/opens.js'
 import type { PairOptions } from '../engine/pair-options.js'
 import { nothing, type PassOptions, type PassResult } from '../engine/pass.js'
 import { NotReady, type PairState } from '../engine/state.js'
@@ -93,7 +93,7 @@ export class KeptPair implements SteeredPair {
       : { ...before, word: 'halted', code: trouble.code, why: trouble.message }
   }
 
-  open(): readonly OpenPath[] {
+  open(): readonly OpenItem[] {
     return this.loop?.standing.open() ?? []
   }
 
@@ -112,7 +112,7 @@ export class KeptPair implements SteeredPair {
     await this.steered().standing.rescan()
   }
 
-  async flush(signal: AbortSignal): Promise<readonly OpenPath[]> {
+  async flush(signal: AbortSignal): Promise<readonly OpenItem[]> {
     // The agent is only just starting.
     while (this.loop === undefined && this.trouble === undefined && !signal.aborted && !this.finish.signal.aborted)
       await this.host.clock.sleep(startingMs, signal).catch(() => undefined)

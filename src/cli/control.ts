@@ -11,6 +11,8 @@ import { stateDirectory } from '../config/state.js'
 import { unreachable } from '../core/assert.js'
 import { durationText } from '../status/amounts.js'
 import { escapeJson, escapeName, escapeText } from '../status/escape.js'
+import { reasonOf, versionText } from '../status/terminal.js'
+import type { Version } from '../status/version.js'
 import { answerFrom, askAgent, ControlRefused, type ControlRequest } from './control-client.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { countText } from './layout.js'
@@ -112,13 +114,27 @@ function conflicts(line: ControlCommand, text: string): ExitCode {
   const waiting = pairs.some(({ open }) => open.length > 0)
   if (line.json) printJson(text)
   else if (!waiting) print('nothing is in conflict\n')
-  else for (const { name, open } of pairs) printLines(open.map((one) => `${escapeText(name)}  ${openLine(one)}`))
+  else printLines(conflictLines(pairs))
   return waiting ? exitCodes.skipped : exitCodes.inSync
 }
 
-function openLine({ path, why, detail }: OpenAnswer): string {
+/** A line for each open path, and two more with what the sides of a conflict hold. */
+export function conflictLines(pairs: ConflictsAnswer['pairs']): string[] {
+  return pairs.flatMap(({ name, alpha, beta, open }) =>
+    open.flatMap((one) => {
+      const line = `${escapeText(name)}  ${openLine(one)}`
+      if (one.alpha === null || one.beta === null) return [line]
+      const width = Math.max(escapeText(alpha).length, escapeText(beta).length)
+      const side = (root: string, version: Version) => `    ${escapeText(root).padEnd(width)} : ${versionText(version)}`
+      return [line, side(alpha, one.alpha), side(beta, one.beta)]
+    }),
+  )
+}
+
+function openLine({ path, why, detail, alpha, beta }: OpenAnswer): string {
   const shown = path === '' ? '(the root)' : escapeName(path)
-  return `${why.padEnd(10)}  ${shown}${detail === '' ? '' : `: ${escapeText(detail)}`}`
+  const reason = alpha === null || beta === null ? detail : reasonOf(detail)
+  return `${why.padEnd(10)}  ${shown}${reason === '' ? '' : `: ${escapeText(reason)}`}`
 }
 
 function flushed(line: ControlCommand, text: string): ExitCode {

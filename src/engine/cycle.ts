@@ -17,7 +17,7 @@ import { agreedTree } from './agreed.js'
 import { changeOf, itemsOf } from './items.js'
 import { copiesOf, type KeptAside, keepAside, withoutFailed } from './keep-aside.js'
 import { checkMountpoints } from './mountpoints.js'
-import type { Opens } from './opens.js'
+import type { LeftOpen, Opens, Versions } from './opens.js'
 import { type Overlay, outermostOf } from './overlay.js'
 import { overrule } from './overrule.js'
 import type { Item, PassOptions, PassResult } from './pass.js'
@@ -255,11 +255,15 @@ async function conclude(
   examined: readonly RelPath[],
   settling: Settling,
 ): Promise<void> {
-  const now = [...settling.opened, ...held.map((open) => ({ open, retries: false }))]
+  const now: LeftOpen[] = [...settling.opened, ...held.map((open) => ({ open, retries: false }))]
   for (const decision of decisions) {
     const { path } = decision
     if (decision.kind === 'conflict')
-      now.push({ open: { path, why: 'conflict', detail: conflictDetail(decision) }, retries: false })
+      now.push({
+        open: { path, why: 'conflict', detail: conflictDetail(decision) },
+        retries: false,
+        versions: versionsOf(decision),
+      })
     else if (decision.kind === 'problem') {
       const { code, detail } = decision.problem
       now.push({ open: { path, why: 'problem', detail: `${decision.side}: ${code}: ${detail}` }, retries: false })
@@ -269,6 +273,10 @@ async function conclude(
   const { opened, closed } = context.opens.replace(examined, now, context.host.clock.now())
   tellNew(context, decisions, opened)
   await settling.last({ facts: input.facts(), opened, closed })
+}
+
+function versionsOf({ agreement, alpha, beta }: Conflict): Versions {
+  return { alpha: versionOf(alpha, changeOf(agreement, alpha)), beta: versionOf(beta, changeOf(agreement, beta)) }
 }
 
 function conflictDetail({ agreement, alpha, beta, why }: Conflict): string {
@@ -282,9 +290,8 @@ function tellNew({ pair, emit }: CycleContext, decisions: readonly Decision[], o
     const open = fresh.get(decision.path)
     if (open === undefined) continue
     if (decision.kind === 'conflict') {
-      const { path, agreement, alpha, beta } = decision
-      const alphaVersion = versionOf(alpha, changeOf(agreement, alpha))
-      const betaVersion = versionOf(beta, changeOf(agreement, beta))
+      const { path } = decision
+      const { alpha: alphaVersion, beta: betaVersion } = versionsOf(decision)
       emit({ event: 'conflict-found', pair, path, detail: open.detail, alphaVersion, betaVersion })
     } else if (decision.kind === 'problem') {
       const { path, side, problem } = decision

@@ -95,7 +95,10 @@ export class PairLoop {
     const { config, canonicalOf } = this.options
     const canonicals = { alpha: canonicalOf(config.alpha), beta: canonicalOf(config.beta) }
     const discard = config.ignoreArchives ? 'asked for with -ignorearchives' : undefined
-    this.held ??= await HeldArchive.take(this.options, canonicals, discard)
+    if (this.held === undefined) {
+      this.held = await HeldArchive.take(this.options, canonicals, discard)
+      this.standing.remembers([...this.held.archive.opens()])
+    }
     try {
       return await Pair.open(this.options, this.held, watch, stops)
     } catch (error) {

@@ -1,7 +1,26 @@
 import type { OpenPath } from '../archive/archive.js'
 import type { RelPath } from '../core/path.js'
 import type { Random } from '../host/clock.js'
+import type { Version } from '../status/version.js'
 import { backoffMs } from './backoff.js'
+
+/** An open path as it is told outside, with what both sides hold where it is in conflict. */
+export interface OpenItem extends OpenPath {
+  /** undefined until the conflict was looked at by this agent. */
+  readonly versions?: Versions | undefined
+}
+
+export interface Versions {
+  readonly alpha: Version
+  readonly beta: Version
+}
+
+/** What a cycle left open. `retries`: waiting can help. */
+export interface LeftOpen {
+  readonly open: OpenPath
+  readonly retries: boolean
+  readonly versions?: Versions
+}
 
 /**
  * The open paths of a pair: reported, and not equal to the archive, for whatever reason. Each is read afresh from both sides,
@@ -15,11 +34,11 @@ export class Opens {
     stored: Iterable<OpenPath>,
     private readonly random: Random,
   ) {
-    for (const open of stored) this.paths.set(open.path, { open, attempts: 0, dueMs: undefined })
+    for (const open of stored) this.paths.set(open.path, { open, versions: undefined, attempts: 0, dueMs: undefined })
   }
 
-  all(): OpenPath[] {
-    return [...this.paths.values()].map((entry) => entry.open)
+  all(): OpenItem[] {
+    return [...this.paths.values()].map(({ open, versions }) => ({ ...open, versions }))
   }
 
   /** What waits for somebody to look, and what went wrong. */
@@ -52,11 +71,10 @@ export class Opens {
 
   /**
    * After a cycle that looked at `examined`: what is open there now. Answers the difference, for the archive.
-   * `retries`: waiting can help.
    */
   replace(
     examined: readonly RelPath[],
-    now: readonly { readonly open: OpenPath; readonly retries: boolean }[],
+    now: readonly LeftOpen[],
     nowMs: number,
   ): { readonly opened: OpenPath[]; readonly closed: RelPath[] } {
     const before = new Map<RelPath, Entry>()
@@ -67,11 +85,11 @@ export class Opens {
       this.paths.delete(path)
     }
     const opened: OpenPath[] = []
-    for (const { open, retries } of now) {
+    for (const { open, retries, versions } of now) {
       const old = before.get(open.path) ?? this.paths.get(open.path)
       const attempts = old === undefined ? 0 : old.attempts + 1
       const dueMs = retries ? nowMs + backoffMs(attempts, firstMs, mostMs, this.random) : undefined
-      this.paths.set(open.path, { open, attempts, dueMs })
+      this.paths.set(open.path, { open, versions, attempts, dueMs })
       before.delete(open.path)
       if (old?.open.why !== open.why || old.open.detail !== open.detail) opened.push(open)
     }
@@ -81,6 +99,7 @@ export class Opens {
 
 interface Entry {
   readonly open: OpenPath
+  readonly versions: Versions | undefined
   readonly attempts: number
   dueMs: number | undefined
 }

@@ -9,7 +9,7 @@ import type { Instant } from '../host/clock.js'
 import { type Cursor, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
 import { type CycleContext, runCycle } from './cycle.js'
 import { type HeldArchive, StaleArchive } from './held-archive.js'
-import type { Opens } from './opens.js'
+import type { OpenItem, Opens } from './opens.js'
 import { Overlay } from './overlay.js'
 import type { PairOptions, Stops } from './pair-options.js'
 import type { PassOptions, PassResult } from './pass.js'
@@ -222,7 +222,7 @@ export class Pair implements Steered {
     return this.inCycle || !this.overlay.isEmpty
   }
 
-  opened(): readonly OpenPath[] {
+  opened(): readonly OpenItem[] {
     return this.opens.all()
   }
 
@@ -243,7 +243,7 @@ export class Pair implements Steered {
     this.wake()
   }
 
-  async flush(): Promise<readonly OpenPath[]> {
+  async flush(): Promise<readonly OpenItem[]> {
     const { alpha, beta } = this.sides
     const restless = await Promise.all([alpha.replica.flush(), beta.replica.flush()])
     // What was found is on its way to the overlay, some promises behind this one.
@@ -424,11 +424,11 @@ const followUpsMax = 2
 const stoppedResult: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
 
 /** Paths that a flush could not be told of are open like the others. */
-function withRestless(open: readonly OpenPath[], restless: ReadonlySet<RelPath>, rules: Rules): readonly OpenPath[] {
+function withRestless(open: readonly OpenItem[], restless: ReadonlySet<RelPath>, rules: Rules): readonly OpenItem[] {
   const named = new Set(open.map(({ path }) => path))
   const more = [...restless].filter((path) => !named.has(path) && !rules.skips(path))
   const detail = 'it changed each time it was looked at'
-  return [...open, ...more.map((path): OpenPath => ({ path, why: 'superseded', detail }))]
+  return [...open, ...more.map((path): OpenItem => ({ path, why: 'superseded', detail }))]
 }
 
 function checkIdentity(replica: Replica, opened: Opened, expected: string): void {

@@ -1,4 +1,3 @@
-import type { OpenPath } from '../archive/archive.js'
 import { type ArchiveEdit, commitJob, encodeEdit, type LastEdits } from '../archive/commit.js'
 import type { Content } from '../core/content.js'
 import type { Settle } from '../core/decision.js'
@@ -12,6 +11,7 @@ import type { Emit } from '../status/event.js'
 import { BytesWriter } from '../wire/bytes.js'
 import { agreementOf, oriented } from './agreed.js'
 import { isFirstMeeting } from './items.js'
+import type { LeftOpen } from './opens.js'
 import type { Settled } from './propagate.js'
 
 /**
@@ -19,7 +19,7 @@ import type { Settled } from './propagate.js'
  * disk. Batches that became visible while the last ones were synced are written down together.
  */
 export class Settling {
-  readonly opened: { readonly open: OpenPath; readonly retries: boolean }[] = []
+  readonly opened: LeftOpen[] = []
   /** What we changed ourselves, by side. */
   readonly changed: Record<Side, RelPath[]> = { alpha: [], beta: [] }
   applied = 0

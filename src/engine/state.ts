@@ -1,7 +1,7 @@
-import type { OpenPath } from '../archive/archive.js'
 import { Failure } from '../core/failure.js'
 import type { Clock, Instant } from '../host/clock.js'
 import { LinkFailure } from '../host/sockets.js'
+import type { OpenItem } from './opens.js'
 
 /**
  *     watching      in sync, but for what is counted; changes are awaited
@@ -37,13 +37,13 @@ export interface Steered {
   readonly isLooking: boolean
   /** A cycle is in progress, or something waits for one. */
   readonly isBusy: boolean
-  opened(): readonly OpenPath[]
+  opened(): readonly OpenItem[]
   /** A paused pair finishes the cycle in progress and begins no other. */
   pause(on: boolean): void
   /** Looks at both roots as a whole; what is found is in the hands of the next cycle when it resolves. */
   rescan(): Promise<void>
   /** Everything written before the call has been tried once; the paths that stayed open. @throws Failure when this life ends */
-  flush(): Promise<readonly OpenPath[]>
+  flush(): Promise<readonly OpenItem[]>
 }
 
 /** The pair cannot do what was asked for now. */
@@ -61,13 +61,18 @@ export class NotReady extends Failure {
 export class Standing {
   private life: Steered | undefined
   private trouble: Failure | undefined
-  private known: readonly OpenPath[] = []
+  private known: readonly OpenItem[] = []
   private paused = false
   private scannedAt: Instant | undefined
   private over = false
   private readonly waiting = new Set<() => void>()
 
   constructor(private readonly clock: Clock) {}
+
+  /** What was open when the pair was last at work, before any life of it here. */
+  remembers(open: readonly OpenItem[]): void {
+    this.known = open
+  }
 
   /** Both roots are open. What halted it is over only when a cycle came through. */
   opened(life: Steered): void {
@@ -112,7 +117,7 @@ export class Standing {
   }
 
   /** What is open now, or was when the pair was last at work. */
-  open(): readonly OpenPath[] {
+  open(): readonly OpenItem[] {
     return this.life?.opened() ?? this.known
   }
 
@@ -133,7 +138,7 @@ export class Standing {
    * The barrier: see Steered. A link that is away is waited for as long as `signal` lets; what a person has to mend is not.
    * @throws NotReady
    */
-  async flush(signal: AbortSignal): Promise<readonly OpenPath[]> {
+  async flush(signal: AbortSignal): Promise<readonly OpenItem[]> {
     for (;;) {
       if (signal.aborted) throw this.notReady('it was not flushed in time')
       if (this.over) throw new NotReady('stopping', 'the agent is being stopped')
@@ -214,7 +219,7 @@ export class AskedCycles {
     return this.asked.length === 0
   }
 
-  ask(): Promise<readonly OpenPath[]> {
+  ask(): Promise<readonly OpenItem[]> {
     return new Promise((resolve, reject) => this.asked.push({ resolve, reject }))
   }
 
@@ -224,7 +229,7 @@ export class AskedCycles {
     this.asked = []
   }
 
-  done(open: readonly OpenPath[]): void {
+  done(open: readonly OpenItem[]): void {
     for (const { resolve } of this.under.splice(0)) resolve(open)
   }
 
@@ -235,6 +240,6 @@ export class AskedCycles {
 }
 
 interface Asked {
-  resolve(open: readonly OpenPath[]): void
+  resolve(open: readonly OpenItem[]): void
   reject(error: Failure): void
 }

@@ -85,12 +85,18 @@ function versionsText({
   betaVersion,
 }: AgentEvent & { readonly event: 'conflict-found' }): string {
   if (alphaVersion === undefined || betaVersion === undefined) return detail === '' ? '' : `: ${escapeText(detail)}`
-  // What a preference forbids is told beside it; that both sides changed is what the versions say.
-  const why = detail === '' || detail.includes('<-?->') ? '' : `; ${escapeText(detail)}`
-  return `: alpha ${versionText(alphaVersion)}, beta ${versionText(betaVersion)}${why}`
+  const why = reasonOf(detail)
+  const both = `: alpha ${versionText(alphaVersion)}, beta ${versionText(betaVersion)}`
+  return why === '' ? both : `${both}; ${escapeText(why)}`
 }
 
-function versionText({ change, sizeBytes, mtimeNs }: Version): string {
+/** What of the detail of a conflict is to be told beside its versions: they say that both sides changed, and how. */
+export function reasonOf(detail: string): string {
+  return detail.includes('<-?->') ? '' : detail
+}
+
+/** 'changed (12 bytes, 2026-01-31 12:00:00)' */
+export function versionText({ change, sizeBytes, mtimeNs }: Version): string {
   const what = change === '' ? 'unchanged' : change
   if (sizeBytes === undefined) return what
   const time = mtimeNs === undefined ? undefined : secondText(BigInt(mtimeNs))

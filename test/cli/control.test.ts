@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { PairAnswer } from '../../src/agent/control-types.js'
-import { exitCodeOfStatus, statusLines } from '../../src/cli/control.js'
+import type { OpenAnswer, PairAnswer } from '../../src/agent/control-types.js'
+import { conflictLines, exitCodeOfStatus, statusLines } from '../../src/cli/control.js'
 
 const calm: PairAnswer = {
   name: 'p',
@@ -28,6 +28,36 @@ const codes: [string, Partial<PairAnswer>[], number][] = [
 ]
 test.each(codes)('the exit code of status: %s', (_, parts, code) => {
   expect(exitCodeOfStatus(parts.map((part) => ({ ...calm, ...part })))).toBe(code)
+})
+
+test('a conflict is told with what both sides hold, safe to show; the rest with its reason', () => {
+  const day = 86_400_000_000_000n
+  const conflict = { why: 'conflict', detail: 'changed <-?-> deleted' } as const
+  const changed = { change: 'changed', kind: 'file', sizeBytes: 2_048, mtimeNs: `${365n * day}` } as const
+  const deleted = { change: 'deleted', kind: 'absent' } as const
+  const open: OpenAnswer[] = [
+    { path: 'd/f', ...conflict, alpha: changed, beta: deleted },
+    {
+      path: 'forbidden',
+      why: 'conflict',
+      detail: 'nodeletion forbids it',
+      alpha: deleted,
+      beta: { ...changed, change: '' },
+    },
+    { path: 'not looked at yet', ...conflict, alpha: null, beta: null },
+    { path: 'p\u001b[31m', why: 'problem', detail: 'alpha: denied: EACCES', alpha: null, beta: null },
+  ]
+  const lines = conflictLines([{ name: 'p', alpha: '/a', beta: 'wss://h:1/b', open }])
+  expect(lines.map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/, 'TIME'))).toEqual([
+    'p  conflict    d/f',
+    '    /a          : changed (2.0 KiB, TIME)',
+    '    wss://h:1/b : deleted',
+    'p  conflict    forbidden: nodeletion forbids it',
+    '    /a          : deleted',
+    '    wss://h:1/b : unchanged (2.0 KiB, TIME)',
+    'p  conflict    not looked at yet: changed <-?-> deleted',
+    'p  problem     p\\x1b[31m: alpha: denied: EACCES',
+  ])
 })
 
 test('status has a line for each pair and served root, safe to show', () => {

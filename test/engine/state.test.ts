@@ -69,6 +69,15 @@ test('what is open is counted, and remembered while no life is there to ask', ()
   expect(standing.open()).toHaveLength(4)
 })
 
+test('what the archive held open is told before the peer was reached', () => {
+  const standing = new Standing(clock)
+  standing.remembers([open('conflict', 'c')])
+  standing.failed(cut)
+  expect(standing.open()).toEqual([open('conflict', 'c')])
+  standing.opened(life({ opened: () => [] }))
+  expect(standing.open()).toEqual([])
+})
+
 test('the age of the last full scan outlives a link, for a life after a cut looks at nothing', () => {
   const standing = new Standing(clock)
   nowMs = 1_000
