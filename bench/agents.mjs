@@ -27,7 +27,7 @@ export class Agents {
   }
 
   get url() {
-    return `wss://127.0.0.1:${this.port}/tree`
+    return `wss://127.0.0.1:${this.via ?? this.port}/tree`
   }
 
   startPeer() {

@@ -1,14 +1,15 @@
 // The figures of the README: first sync, nothing changed, latency of an edit, processor time and memory.
-//   node bench/speed.mjs [FILES] [PLACE] [RUNS]
+//   node bench/speed.mjs [FILES] [PLACE] [RUNS] [SECONDS CUT]
 // FILES files of 0 to 8 KiB (100,000), in PLACE (a fresh directory on tmpfs or a journaling file system).
 // The floor is cp -a of the same tree in the same run: quote the ratio, these are medians on a machine that is never quiet.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agents, cli, cpuSeconds, median, memoryOf, percentile, until } from './agents.mjs'
+import { reconnect } from './reconnect.mjs'
 import { differences } from './tree.mjs'
 
-const [count = '100000', place = '/dev/shm/tandem-speed', runs = '3'] = process.argv.slice(2)
+const [count = '100000', place = '/dev/shm/tandem-speed', runs = '3', cutSeconds = '60'] = process.argv.slice(2)
 const files = Number(count)
 rmSync(place, { recursive: true, force: true })
 const alpha = join(place, 'alpha')
@@ -72,6 +73,9 @@ console.log(
     `memory, MiB                lead ${JSON.stringify(memoryOf(agents.lead.pid))}, peer ${JSON.stringify(memoryOf(agents.peer.pid))}`,
   ].join('\n'),
 )
+const cutPaths = Array.from({ length: 10 }, (_, at) => pathOf((at * 9_973 + 5) % files))
+const bytes = await reconnect(agents, cutPaths, Number(cutSeconds))
+console.log(`a cut of ${cutSeconds} s, 10 edits   ${(bytes / 1024).toFixed(1)} KiB crossed the wire`)
 await agents.stop()
 rmSync(place, { recursive: true, force: true })
 

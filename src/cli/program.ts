@@ -34,6 +34,8 @@ export interface PairCommand {
 export interface RunCommand {
   readonly command: 'run' | 'serve'
   readonly config: string
+  /** Events on standard output, as JSON. */
+  readonly json: boolean
   readonly preferences: readonly Assignment[]
   readonly stateDir: string | undefined
 }
@@ -141,9 +143,10 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       .description(description)
       .requiredOption('--config <FILE>', 'the configuration file, as config.example.toml')
       .option('--state-dir <DIR>', 'where archives and indices are kept (default ~/.local/state/tandem)')
-      .action((options: { readonly config: string; readonly stateDir?: string }) => {
+      .option('--json', 'print events as JSON, one object a line (docs/events.md)')
+      .action(({ config, json = false, stateDir }: ResidentOptions) => {
         refuseOther(preferences, ['log', 'logfile'], command)
-        found({ command, config: options.config, preferences, stateDir: options.stateDir })
+        found({ command, config, json, preferences, stateDir })
       })
   resident('run', 'keep every pair of a configuration file equal, and serve its roots, until stopped')
   resident('serve', 'serve the roots of a configuration file to its peers, and nothing else')
@@ -191,6 +194,12 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
     '--timeout <SECONDS>',
     'wait no longer than that (default 60)',
   )
+}
+
+interface ResidentOptions {
+  readonly config: string
+  readonly json?: boolean
+  readonly stateDir?: string
 }
 
 interface ControlOptions {

@@ -29,7 +29,7 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
     const config = configOf(line, file, stateDir)
     makeStateDirectory(stateDir)
     const log = await logTo(logFileOf([...file.log, ...line.preferences]))
-    const voice = await residentVoice(log)
+    const voice = await residentVoice(log, line.json)
     const service = await serviceOf(process.env)
     const told: Emit = (event) => {
       voice.told(event)

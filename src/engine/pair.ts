@@ -131,6 +131,7 @@ export class Pair implements Steered {
       { archive: held.path, edits, last: { facts: next, opened: [], closed: [] } },
       'edit',
     )
+    if (!held.hasOpened) tellHardLinks(options, sides, rules)
     held.hasOpened = true
     for (const side of ['alpha', 'beta'] as const) {
       const { replica, opened } = sides[side]
@@ -429,6 +430,20 @@ function withRestless(open: readonly OpenItem[], restless: ReadonlySet<RelPath>,
   const more = [...restless].filter((path) => !named.has(path) && !rules.skips(path))
   const detail = 'it changed each time it was looked at'
   return [...open, ...more.map((path): OpenItem => ({ path, why: 'superseded', detail }))]
+}
+
+/** Those of roots that others serve; one of this machine is told by whoever scans it. */
+function tellHardLinks(
+  { config, emit }: PairOptions,
+  sides: Readonly<Record<Side, { readonly replica: Replica; readonly opened: Opened }>>,
+  rules: Rules,
+): void {
+  for (const side of ['alpha', 'beta'] as const) {
+    const { replica, opened } = sides[side]
+    const path = opened.hardLink
+    if (config[side].kind === 'local' || path === undefined || rules.skips(path)) continue
+    emit({ event: 'hard-links-found', root: replica.canonical, path })
+  }
 }
 
 function checkIdentity(replica: Replica, opened: Opened, expected: string): void {

@@ -75,6 +75,7 @@ export class LocalReplica implements Replica {
       run: index.run,
       unacknowledged: await root.pastOf(request.pair),
       folding: facts.folding,
+      hardLink: root.hardLink,
     }
   }
 

@@ -132,6 +132,8 @@ export interface Opened {
   readonly unacknowledged: readonly PastOutcome[]
   /** Case or form is not distinguished by this root's file system. */
   readonly folding: boolean
+  /** A file that has other names too, if a scan of this root saw one. */
+  readonly hardLink: RelPath | undefined
 }
 
 /** An outcome that the lead may not have taken in before it went down. */

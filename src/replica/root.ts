@@ -65,7 +65,8 @@ export class LocalRoot {
   private readonly ending = new AbortController()
   private sweeping = false
   private failure: { readonly error: unknown } | undefined
-  private linksTold = false
+  /** A file that has other names too. */
+  hardLink: RelPath | undefined
 
   private constructor(
     private readonly options: LocalRootOptions,
@@ -303,8 +304,8 @@ export class LocalRoot {
   }
 
   private found(output: ScanOutput): void {
-    if (output.linked !== undefined && !this.linksTold) {
-      this.linksTold = true
+    if (output.linked !== undefined && this.hardLink === undefined) {
+      this.hardLink = output.linked
       this.options.emit({ event: 'hard-links-found', root: this.path, path: output.linked })
     }
     this.publish(readReports(new BytesReader(output.reports)), output.spans, undefined)

@@ -2,7 +2,16 @@ import { isReserved, relPath } from '../core/path.js'
 import type { Cursor, Opened, OpenRequest, View } from '../replica/replica.js'
 import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
 import { pathBytesMax } from './report.js'
-import { idBytesMax, readFlag, readNumber, readTexts, writeFlag, writeNumber, writeTexts } from './text.js'
+import {
+  idBytesMax,
+  readFlag,
+  readNumber,
+  readOpenPath,
+  readTexts,
+  writeFlag,
+  writeNumber,
+  writeTexts,
+} from './text.js'
 
 /** Names of served roots, in bytes. */
 export const rootNameBytesMax = 255
@@ -57,7 +66,7 @@ function readView(from: BytesReader): View {
 /** Unacknowledged outcomes travel before it, in messages of their own. */
 export type OpenedFacts = Omit<Opened, 'unacknowledged'>
 
-/**     | rootId text | created u8 | fresh u8 | generation u64 | boot, index, run text | folding u8 | */
+/**     | rootId text | created u8 | fresh u8 | generation u64 | boot, index, run text | folding u8 | hardLink u8, path text if 1 | */
 export function writeOpened(to: BytesWriter, opened: OpenedFacts): void {
   to.text(opened.rootId)
   writeFlag(to, opened.created)
@@ -67,6 +76,8 @@ export function writeOpened(to: BytesWriter, opened: OpenedFacts): void {
   to.text(opened.index)
   to.text(opened.run)
   writeFlag(to, opened.folding)
+  writeFlag(to, opened.hardLink !== undefined)
+  if (opened.hardLink !== undefined) to.text(opened.hardLink)
 }
 
 export function readOpened(from: BytesReader): OpenedFacts {
@@ -77,5 +88,7 @@ export function readOpened(from: BytesReader): OpenedFacts {
   const boot = from.text(idBytesMax)
   const index = from.text(idBytesMax)
   const run = from.text(idBytesMax)
-  return { rootId, created, fresh, generation, boot, index, run, folding: readFlag(from) }
+  const folding = readFlag(from)
+  const hardLink = readFlag(from) ? readOpenPath(from) : undefined
+  return { rootId, created, fresh, generation, boot, index, run, folding, hardLink }
 }

@@ -49,6 +49,7 @@ const good: [string, string][] = [
   ['flush photos --timeout 2.5 --json', 'flush photos json 2.5s'],
   ['pause', 'pause 60s'],
   ['resume photos', 'resume photos 60s'],
+  ['run --config f --json', 'run f json'],
   ['rescan photos', 'rescan photos 60s'],
   ['stop --timeout=5', 'stop 5s'],
   ['keygen laptop --out k', 'keygen laptop k'],
@@ -161,7 +162,12 @@ function spoken(line: CommandLine): string {
       return `keygen ${line.name} ${line.out}`
     case 'run':
     case 'serve':
-      return [line.command, line.config, ...line.preferences.map((one) => `${one.name}=${one.value}`)].join(' ')
+      return [
+        line.command,
+        line.config,
+        ...line.preferences.map((one) => `${one.name}=${one.value}`),
+        ...(line.json ? ['json'] : []),
+      ].join(' ')
     default:
       return [
         line.command,

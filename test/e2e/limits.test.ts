@@ -258,6 +258,20 @@ describe('hard links', () => {
     expect((await box.tandem(['sync', 'a', 'b'])).code).toBe(0)
     expect([box.read('b/one'), box.read('b/d/two'), box.read('b/three')]).toEqual(Array(3).fill('edited in place'))
     expect(lstatSync(box.at('a/one')).nlink).toBe(3)
+  })
+
+  test('those below a served root are told by the lead too, once a run', async () => {
+    const box = sandbox()
+    box.write('b/one', 'shared')
+    linkSync(box.at('b/one'), box.at('b/two'))
+    mkdirSync(box.at('a'))
+    const { url, keyFile } = await serve(box, { r: 'b' })
+    const end = await box.tandem(['sync', 'a', url('r'), '--secret-file', keyFile])
+    expect(end.stdout.match(/files in wss:.*hard links/g)).toHaveLength(1)
+    expectEqual(box.at('a'), box.at('b'))
+  })
+
+  test('without any, nothing is said', async () => {
     const plain = sandbox()
     plain.write('a/f', 'x')
     expect((await plain.tandem(['sync', 'a', 'b'])).stdout).not.toMatch(/hard links/)

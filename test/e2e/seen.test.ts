@@ -79,6 +79,22 @@ describe('--json', () => {
   })
 })
 
+test('run --json: the events of every pair on standard output, and nothing elsewhere', async () => {
+  const box = sandbox()
+  box.write('a1/f', 'x')
+  box.write('a2/g', 'y')
+  const pair = (at: number) => `[[pair]]\nname = "p${at}"\nalpha = "a${at}"\nbeta = "b${at}"\n`
+  box.write('tandem.toml', `${pair(1)}\n${pair(2)}`, { mode: 0o600 })
+  const agent = box.start(['run', '--config', 'tandem.toml', '--json'])
+  for (const name of ['p1', 'p2']) await agent.said(new RegExp(`"event":"pair-current","pair":"${name}"`))
+  box.write('b2/h', 'from there')
+  await agent.said(/"event":"path-applied","pair":"p2","path":"h","to":"alpha"/)
+  agent.signal('SIGTERM')
+  const end = await agent.ended
+  expect(end).toMatchObject({ code: 0, stderr: '' })
+  for (const one of objects(end.stdout)) expect(one).toMatchObject({ version: 1, event: expect.any(String) })
+})
+
 test('without a terminal nothing is drawn; the summary says what was done', async () => {
   const box = sandbox()
   box.write('a/f', 'x')

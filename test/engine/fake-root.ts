@@ -170,6 +170,7 @@ export class FakeReplica implements Replica {
       run: root.run,
       unacknowledged: [...root.past],
       folding: false,
+      hardLink: undefined,
     }
   }
 

@@ -19,6 +19,7 @@ export class FakeReplica implements Replica {
     run: 'run',
     unacknowledged: [],
     folding: false,
+    hardLink: undefined,
   }
   reports: readonly Report[] = []
   outcomes: readonly Outcome[] = []

@@ -186,6 +186,24 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
       expect(reader.tree()).not.toHaveProperty('d')
     })
 
+    test('a reader that comes back is listed no directory in which nothing changed', async () => {
+      for (let at = 0; at < 300; at++) root.write(`d${at % 30}/deep/${at}`, `${at}`)
+      const first = await Reader.open(await connect(root))
+      const { cursor } = first
+      await first.replica.close()
+      root.write('d7/deep/7', 'edited')
+      root.write('d8/new', 'n')
+      root.remove('d9/deep/9')
+      const reader = await Reader.open(await connect(root), { cursor })
+      await reader.replica.rescan([rootPath])
+      const listed = new Set(reader.reports.flatMap((report) => (report.kind === 'listing' ? [report.path] : [])))
+      expect([...listed].filter((path) => !['d7/deep', 'd8', 'd9/deep'].includes(path))).toEqual([])
+      // The root's own entry is told always: nothing else would tell of it.
+      const told = reader.reports.flatMap(({ path }) => (/^d[789]/.test(path) ? [] : [path]))
+      expect(told).toEqual([rootPath])
+      expect(reader.tree()).toMatchObject({ 'd7/deep/7': 'file of 6', 'd8/new': 'file of 1' })
+    })
+
     const unvouched: readonly [string, (cursor: Cursor) => Cursor][] = [
       ['of another index', (cursor) => ({ ...cursor, index: '00'.repeat(16) })],
       ['of a run that is not known', (cursor) => ({ ...cursor, run: '00'.repeat(16) })],

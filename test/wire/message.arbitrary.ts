@@ -159,6 +159,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
       index: id,
       run: id,
       folding: fc.boolean(),
+      hardLink: fc.option(path, { nil: undefined }),
     }),
   }),
   fc.record({ kind: fc.constant('reports' as const), id: u32, last, reports: fc.array(report, few) }),
