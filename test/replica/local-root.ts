@@ -108,6 +108,10 @@ export class LocalRootFixture {
     fs.writeFileSync(this.abs(path), text)
   }
 
+  link(path: string, target: string): void {
+    fs.symlinkSync(target, this.abs(path))
+  }
+
   append(path: string, text: string): void {
     fs.appendFileSync(this.abs(path), text)
   }
