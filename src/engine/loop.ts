@@ -50,6 +50,7 @@ export class PairLoop {
       try {
         pair = await this.open(config.preferences.repeat.kind === 'watch', { connecting: stopping, operations: now })
         this.standing.opened(pair)
+        // It comes back when it is told to stop, or in a long pause.
         await pair.run(finish, (result) => {
           // Not before a cycle came through: a missing mount point halts it after the roots were opened.
           if (halted !== undefined) emit({ event: 'pair-resumed', pair: config.name })
@@ -59,6 +60,8 @@ export class PairLoop {
           worked = true
           attempt = 0
         })
+        await pair.close()
+        await this.standing.resumed(stopping)
       } catch (error) {
         if (stopping.aborted) break
         // A bug ends the process. What the world did may pass, unless it never worked and waiting cannot help.

@@ -23,6 +23,11 @@ export class Overlay {
     return this.noted === 0
   }
 
+  /** How much was reported, what was replaced since included. */
+  get size(): number {
+    return this.noted
+  }
+
   note(side: Side, reports: readonly Report[]): void {
     for (const report of reports) {
       const node = this.reach(report.path)

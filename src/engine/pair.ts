@@ -173,7 +173,8 @@ export class Pair implements Steered {
   }
 
   /**
-   * Keeps the roots equal until told to stop. `finish`: after the cycle in progress.
+   * Keeps the roots equal until told to stop, or paused with more changes than should be kept in memory: the life after the
+   * pause is told them again. `finish`: after the cycle in progress.
    * @throws LinkFailure, ReplicaFailure when the pair has to be opened again
    */
   async run(finish: AbortSignal, done: (result: PassResult) => void): Promise<void> {
@@ -183,6 +184,7 @@ export class Pair implements Steered {
     let first = true
     while (!finish.aborted && !this.stop.aborted) {
       if (this.paused) {
+        if (this.overlay.size > pausedReportsMax) return
         await this.sleep(undefined, finish)
         continue
       }
@@ -419,6 +421,8 @@ export class Pair implements Steered {
 /** From being told to stop to closing roots under operations that do not end. */
 const stopMs = 10_000
 
+/** Reports that a paused pair keeps. */
+const pausedReportsMax = 100_000
 /** Tries after the first cycle of a pass, for paths that changed while it ran. */
 const followUpsMax = 2
 

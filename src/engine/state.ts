@@ -127,6 +127,12 @@ export class Standing {
     this.changed()
   }
 
+  /** Resolves when it is not paused, or the signal aborts. Until then the pair may be left closed. */
+  async resumed(signal: AbortSignal): Promise<void> {
+    if (this.paused) this.remember()
+    while (this.paused && !signal.aborted) await this.nextChange(signal)
+  }
+
   /** @throws NotReady when it cannot be looked at now */
   async rescan(): Promise<void> {
     const { life } = this

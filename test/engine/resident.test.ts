@@ -127,6 +127,23 @@ test('S2-21 a flush looks at neither root as a whole, tries what is dirty once, 
   await resident.end()
 })
 
+test('a long pause keeps no more than so much in memory: the pair is left closed, and told again what changed', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1' })
+  const { standing } = resident.loop
+  standing.pause(true)
+  alpha.write('g', 'v2')
+  for (let at = 0; at <= 100_000; at++) alpha.touch('f', BigInt(1_000 + at))
+  await resident.until(() => alpha.sessions.size === 0 && beta.sessions.size === 0, 'both sides closed')
+  expect(standing.state()).toMatchObject({ word: 'paused', code: '' })
+  beta.write('h', 'while it is closed')
+  expect(beta.tree().g).toBe('v1')
+  standing.pause(false)
+  await resident.until(() => alpha.tree().h !== undefined && beta.tree().g === 'v2', 'what changed')
+  expect(beta.at('f')).toEqual(alpha.at('f'))
+  expect(await resident.end()).toMatchObject({ skipped: 0, failed: 0 })
+})
+
 test('a root that stops reporting is opened again, and nothing was missed', async () => {
   const resident = new Resident()
   const { alpha, beta, events } = await resident.begin({ f: 'v1' })

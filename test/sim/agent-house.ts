@@ -1,37 +1,19 @@
 import { openAgent } from '../../src/agent/agent.js'
 import type { Config, PairConfig, RootConfig } from '../../src/config/config.js'
+import { parsePreferences } from '../../src/config/parse-preferences.js'
 import type { Preferences } from '../../src/config/preferences.js'
-import type { AbsPath } from '../../src/core/path.js'
+import { type AbsPath, absPath } from '../../src/core/path.js'
 import { type OpenHouse, type Role, servedName } from './house.js'
 
 /** As the command line gives them when nothing is said, but with full scans often enough for a history. */
 export const usual: Preferences = {
-  ignore: [],
-  ignorenot: [],
-  path: [],
-  prefer: 'nobody',
-  force: 'nobody',
-  preferpartial: [],
-  forcepartial: [],
-  nocreation: [],
-  noupdate: [],
-  nodeletion: [],
-  nocreationpartial: [],
-  noupdatepartial: [],
-  nodeletionpartial: [],
-  copyonconflict: false,
-  mountpoint: [],
-  links: true,
-  maxsizethreshold: -1,
-  retry: 0,
+  ...parsePreferences([], named('alpha'), named('beta')),
   batch: true,
-  times: true,
-  perms: 0o1777,
-  confirmbigdel: true,
-  maxthreads: 0,
-  ignorelocks: false,
   repeat: { kind: 'watch', fullScanSeconds: 30 },
-  watcher: 'auto',
+}
+
+function named(name: string): Parameters<typeof parsePreferences>[1] {
+  return { given: `/${name}`, spec: { kind: 'local', path: absPath(`/${name}`) } }
 }
 
 /** The house itself, on whatever host it is given. */
