@@ -54,7 +54,7 @@ async function silentPeer(
 function answer(socket: Socket, message: Message): void {
   if (message.kind === 'open') {
     const ids = { rootId: 'r', boot: 'b', index: 'i', run: 'u' }
-    const opened = { ...ids, created: true, fresh: true, generation: 0, folding: false }
+    const opened = { ...ids, created: true, fresh: true, generation: 0, folding: false, hardLink: undefined }
     socket.send(encode({ kind: 'opened', id: message.id, opened }))
   } else if (message.kind === 'set-generation') socket.send(encode({ kind: 'done', id: message.id }))
   else if (message.kind === 'changes') {
