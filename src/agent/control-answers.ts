@@ -110,7 +110,7 @@ function statusOf({ agent, command }: ControlOptions): StatusAnswer {
 }
 
 function pairAnswer(pair: SteeredPair): PairAnswer {
-  const { word, code, why, conflicts, problems, scanAgeMs } = pair.state()
+  const { word, code, why, conflicts, problems, scanAgeMs, auditAgeMs, auditDifferences } = pair.state()
   return {
     name: pair.name,
     ...pair.roots,
@@ -120,6 +120,8 @@ function pairAnswer(pair: SteeredPair): PairAnswer {
     conflicts,
     problems,
     scanAgeMs: scanAgeMs === undefined ? null : Math.round(scanAgeMs),
+    auditAgeMs: auditAgeMs === undefined ? null : Math.round(auditAgeMs),
+    auditDifferences,
   }
 }
 

@@ -46,6 +46,9 @@ export interface PairAnswer {
   readonly problems: number
   /** Since both roots were last looked at as a whole. */
   readonly scanAgeMs: number | null
+  /** Since what is written down was last checked against both roots, and how much these checks found and repaired. */
+  readonly auditAgeMs: number | null
+  readonly auditDifferences: number
 }
 
 export interface ConflictsAnswer {

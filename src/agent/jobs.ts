@@ -1,7 +1,9 @@
 import { commitJob } from '../archive/commit.js'
+import { foldArchiveJob } from '../archive/fold.js'
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import { acknowledgeJob } from '../replica/jobs/acknowledge.js'
 import { applyJob } from '../replica/jobs/apply.js'
+import { auditJob, doubtJob, foldJob } from '../replica/jobs/audit.js'
 import { generationJob } from '../replica/jobs/generation.js'
 import { identifyJob } from '../replica/jobs/identify.js'
 import { catchUpJob, listJob } from '../replica/jobs/list.js'
@@ -22,12 +24,16 @@ import { resolveJob, stateJob } from './roots.js'
 export const jobs = [
   acknowledgeJob,
   applyJob,
+  auditJob,
   catchUpJob,
   closeArchiveJob,
   closeIndexJob,
   closeRootJob,
   commitJob,
+  doubtJob,
   dropBatchJob,
+  foldArchiveJob,
+  foldJob,
   generationJob,
   identifyJob,
   listJob,

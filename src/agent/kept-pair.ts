@@ -169,6 +169,8 @@ const nothingKnown: PairState = {
   conflicts: 0,
   problems: 0,
   scanAgeMs: undefined,
+  auditAgeMs: undefined,
+  auditDifferences: 0,
 }
 
 /** What a person has to mend (a key, a lock of another process) is looked at again every minute. */

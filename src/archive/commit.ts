@@ -194,6 +194,11 @@ function openStore(world: World, path: AbsPath) {
   return store
 }
 
+/** For a job: open as long as its thread lives, or until closeStore. */
+export function archiveIn(world: World, path: AbsPath): Archive {
+  return new Archive(openStore(world, path))
+}
+
 export function closeStore(world: World, path: AbsPath): void {
   opened.get(world)?.get(path)?.close()
   opened.get(world)?.delete(path)

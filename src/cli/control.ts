@@ -105,6 +105,7 @@ function factsOf(pair: PairAnswer): string[] {
   if (pair.detail !== null) facts.push(`${escapeText(pair.detail)} (${pair.code ?? ''})`)
   if (pair.conflicts > 0) facts.push(countText(pair.conflicts, 'conflict'))
   if (pair.problems > 0) facts.push(countText(pair.problems, 'problem'))
+  if (pair.auditDifferences > 0) facts.push(`${countText(pair.auditDifferences, 'mistake')} of ours found and repaired`)
   facts.push(pair.scanAgeMs === null ? 'not scanned yet' : `scanned ${durationText(pair.scanAgeMs)} ago`)
   return facts
 }

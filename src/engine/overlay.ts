@@ -1,5 +1,5 @@
-import type { Agreement } from '../core/agreement.js'
-import { absent, type Content } from '../core/content.js'
+import { heldBy } from '../core/agreement.js'
+import { absent } from '../core/content.js'
 import { componentsOf, isWithin, join, type RelPath, rootPath } from '../core/path.js'
 import type { Found, Member, Report } from '../core/report.js'
 import type { Side } from '../core/side.js'
@@ -188,15 +188,6 @@ class SideTree implements Tree {
       this.found.kind !== 'directory' || (node?.[side].listed === 'whole' && below?.[side].found === undefined)
     return new SideTree(side, below, gone ? noAgreement : this.agreement.member(name), gone)
   }
-}
-
-/** What a side holds where nothing was reported since the agreement. */
-export function heldBy(side: Side, agreement: Agreement | undefined): Content {
-  if (agreement === undefined) return absent
-  const holds = side === 'alpha' ? agreement.alphaHolds : agreement.betaHolds
-  const { content } = agreement
-  if (holds === undefined || content.kind === 'absent' || content.kind === 'symlink') return content
-  return { ...content, props: holds }
 }
 
 class TouchedNode implements Touched {

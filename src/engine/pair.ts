@@ -7,13 +7,16 @@ import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Instant } from '../host/clock.js'
 import { type Cursor, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
+import { type AuditContext, type AuditDifference, audit } from './audit.js'
 import { type CycleContext, runCycle } from './cycle.js'
 import { type HeldArchive, StaleArchive } from './held-archive.js'
+import { changeOf } from './items.js'
 import type { OpenItem, Opens } from './opens.js'
 import { Overlay } from './overlay.js'
 import type { PairOptions, Stops } from './pair-options.js'
 import type { PassOptions, PassResult } from './pass.js'
 import { pastEdits } from './past.js'
+import { repair } from './repair.js'
 import { rulesOf } from './rules-of.js'
 import { AskedCycles, type Steered } from './state.js'
 
@@ -35,6 +38,12 @@ export class Pair implements Steered {
   private looking = 0
   private inCycle = false
   private readonly asked = new AskedCycles()
+  private auditDue = false
+  private auditing = false
+  /** What the audit found, until it is repaired. */
+  private mistakes: readonly AuditDifference[] = []
+  auditedAt: Instant | undefined
+  auditDifferences = 0
   currentAt: Instant | undefined
   lookedAt: Instant | undefined
 
@@ -188,10 +197,12 @@ export class Pair implements Steered {
         await this.sleep(undefined, finish)
         continue
       }
+      if (this.mistakes.length > 0) await this.repair()
       const due = this.opens.nextDueMs()
       const wanted = first || !this.overlay.isEmpty || !this.asked.isEmpty
       const ready = this.isCurrent && !this.overlay.isUnfinished && wanted
       if (!ready && !(this.isCurrent && due !== undefined && due <= clock.now())) {
+        if (this.auditDue && this.isCurrent && this.overlay.isEmpty) this.beginAudit()
         await this.sleep(due === undefined ? undefined : Math.max(1, due - clock.now()), finish)
         continue
       }
@@ -235,6 +246,13 @@ export class Pair implements Steered {
   }
 
   async rescan(): Promise<void> {
+    await this.look()
+    this.auditDue = true
+    this.wake()
+  }
+
+  /** Looks at both roots as a whole. */
+  private async look(): Promise<void> {
     this.looking++
     try {
       await Promise.all([this.sides.alpha.replica.rescan([rootPath]), this.sides.beta.replica.rescan([rootPath])])
@@ -286,6 +304,56 @@ export class Pair implements Steered {
     })
     this.throwIfFailed()
     return result
+  }
+
+  /** Beside the cycles: it does not hold them up. */
+  private beginAudit(): void {
+    this.auditDue = false
+    if (this.auditing) return
+    this.auditing = true
+    const { clock } = this.options.host
+    const { emit, config } = this.options
+    const startedMs = clock.now()
+    const looked = async () => {
+      const differences = await audit(this.auditContext())
+      this.auditedAt = clock.now()
+      this.auditDifferences += differences.length
+      for (const { side, path, agreed, found } of differences)
+        emit({ event: 'audit-differed', pair: config.name, path, side, detail: changeOf(agreed, found) })
+      const durationMs = clock.now() - startedMs
+      emit({ event: 'audit-finished', pair: config.name, differences: differences.length, durationMs })
+      this.mistakes = differences
+      if (differences.length > 0) this.wake()
+    }
+    void looked()
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => {
+        this.auditing = false
+      })
+  }
+
+  private async repair(): Promise<void> {
+    const { facts } = this
+    const differences = this.mistakes
+    this.mistakes = []
+    await repair(
+      { ...this.context(), workers: this.options.host.workers, clock: this.options.host.clock, facts },
+      differences,
+    )
+  }
+
+  private auditContext(): AuditContext {
+    const { config, host } = this.options
+    return {
+      ...this.context(),
+      preferences: config.preferences,
+      workers: host.workers,
+      clock: host.clock,
+      openPaths: () => this.opens.all().map(({ path }) => path),
+      quiet: () => (this.inCycle || this.recheck.size > 0 ? undefined : this.cycle),
+      reached: (side) => this.reached[side],
+      undecided: (path) => this.overlay.touches(path),
+    }
   }
 
   /**

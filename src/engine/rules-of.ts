@@ -2,15 +2,15 @@ import type { ForPaths, Preferences } from '../config/preferences.js'
 import { isKeptVersion } from '../core/conflict-name.js'
 import { partialOf } from '../core/partial.js'
 import type { RelPath } from '../core/path.js'
-import { scopeOf } from '../core/paths.js'
-import { ignorePredicate, matcherOf, parsePattern } from '../core/pattern.js'
+import { matcherOf, parsePattern } from '../core/pattern.js'
 import type { Decider, Prefer, Restriction, Rules } from '../core/rules.js'
+import { seenPredicate } from '../core/seen.js'
 import type { Side } from '../core/side.js'
 
 /** The preferences of a pair as the core asks for them. */
 export function rulesOf(preferences: Preferences): Rules {
-  const ignored = ignorePredicate(preferences.ignore, preferences.ignorenot)
-  const scope = scopeOf(preferences.path)
+  const { ignore, ignorenot, path: paths } = preferences
+  const seen = seenPredicate({ ignore, ignorenot, paths })
   return {
     perms: preferences.perms,
     times: preferences.times,
@@ -21,7 +21,7 @@ export function rulesOf(preferences: Preferences): Rules {
     spares: sparesOf(preferences),
     tooLargeBytes:
       preferences.maxsizethreshold < 0 ? Number.POSITIVE_INFINITY : preferences.maxsizethreshold * bytesPerUnit,
-    skips: (path) => ignored(path) || !(scope.inScope(path) || scope.leadsToScope(path) || path === ''),
+    skips: (path) => !seen(path),
   }
 }
 

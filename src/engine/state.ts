@@ -24,6 +24,9 @@ export interface PairState {
   readonly problems: number
   /** Since both roots were last looked at as a whole on this agent's account; undefined: not yet. */
   readonly scanAgeMs: number | undefined
+  /** Since the archive was last checked against both roots; undefined: not yet. What these checks found is repaired. */
+  readonly auditAgeMs: number | undefined
+  readonly auditDifferences: number
 }
 
 /** One life of a pair, as it is asked from outside. */
@@ -33,6 +36,9 @@ export interface Steered {
   /** When it came to know both, and when both were last looked at as a whole since. */
   readonly currentAt: Instant | undefined
   readonly lookedAt: Instant | undefined
+  /** When the archive was last checked, and how much these checks have found. */
+  readonly auditedAt: Instant | undefined
+  readonly auditDifferences: number
   /** A whole root is being looked at. */
   readonly isLooking: boolean
   /** A cycle is in progress, or something waits for one. */
@@ -64,6 +70,8 @@ export class Standing {
   private known: readonly OpenItem[] = []
   private paused = false
   private scannedAt: Instant | undefined
+  private auditedAt: Instant | undefined
+  private auditDifferences = 0
   private over = false
   private readonly waiting = new Set<() => void>()
 
@@ -104,6 +112,7 @@ export class Standing {
     const { trouble } = this
     const open = this.open()
     const scannedAt = this.lastScan()
+    const auditedAt = this.life?.auditedAt ?? this.auditedAt
     const conflicts = open.filter(({ why }) => why === 'conflict').length
     const problems = open.filter(({ why }) => why !== 'conflict' && why !== 'superseded').length
     return {
@@ -113,6 +122,8 @@ export class Standing {
       conflicts,
       problems,
       scanAgeMs: scannedAt === undefined ? undefined : this.clock.now() - scannedAt,
+      auditAgeMs: auditedAt === undefined ? undefined : this.clock.now() - auditedAt,
+      auditDifferences: this.auditDifferences + (this.life?.auditDifferences ?? 0),
     }
   }
 
@@ -169,6 +180,8 @@ export class Standing {
   private remember(): void {
     this.known = this.open()
     this.scannedAt = this.lastScan()
+    this.auditedAt = this.life?.auditedAt ?? this.auditedAt
+    this.auditDifferences += this.life?.auditDifferences ?? 0
     this.life = undefined
   }
 

@@ -1,10 +1,12 @@
 import type { Operation, Outcome } from '../core/operation.js'
-import { parentOf, type RelPath, rootPath } from '../core/path.js'
+import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import { BytesReader } from '../wire/bytes.js'
+import { digestText, foldAll } from '../wire/fold.js'
 import { readReports } from '../wire/report.js'
 import { acknowledgeJob } from './jobs/acknowledge.js'
 import { applyJob } from './jobs/apply.js'
+import { auditJob, doubtJob, foldJob } from './jobs/audit.js'
 import { identifyJob } from './jobs/identify.js'
 import { type ListStep, listJob } from './jobs/list.js'
 import { setGenerationJob } from './jobs/marker.js'
@@ -13,12 +15,15 @@ import { dropBatchJob, stageJob } from './jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from './jobs/supply.js'
 import { syncJob } from './jobs/sync.js'
 import {
+  type AuditRequest,
+  type AuditRow,
   type Changes,
   type Opened,
   type OpenRequest,
   type Pack,
   type Replica,
   ReplicaFailure,
+  type View,
   type Want,
 } from './replica.js'
 import { type LocalRoot, rootLane } from './root.js'
@@ -31,6 +36,7 @@ import { Session } from './session.js'
 export class LocalReplica implements Replica {
   private root: LocalRoot | undefined
   private pair = ''
+  private view: View = { ignore: [], ignorenot: [], paths: [] }
   private session: Session | undefined
   private applying: Promise<unknown> = Promise.resolve()
   private readonly staging = new Map<number, Staging>()
@@ -59,6 +65,7 @@ export class LocalReplica implements Replica {
     }
     this.root = root
     this.pair = request.pair
+    this.view = request.view
     this.session = new Session(root, request)
     await root.enter(request.pair, this)
     const generation = await root.generationOf(request.pair)
@@ -113,6 +120,27 @@ export class LocalReplica implements Replica {
     const restless = await this.hold(this.opened().flush())
     await this.session?.drained()
     return restless
+  }
+
+  async audit({ paths, members, perms, times, except }: AuditRequest): Promise<readonly AuditRow[]> {
+    const { host, place } = this.opened()
+    const { view } = this
+    const { rows, steps } = await this.hold(host.workers.run(auditJob, { place, view, paths, members }, 'bulk'))
+    const digests = await this.hold(
+      foldAll(steps, (some) => {
+        this.opened()
+        return host.workers.run(foldJob, { place, view, steps: some, perms, times, except }, 'bulk')
+      }),
+    )
+    return rows.map((row) => {
+      const digest = digests.get(row.name === '' ? row.directory : join(row.directory, row.name))
+      return digest === undefined ? row : { ...row, digest: digestText(digest) }
+    })
+  }
+
+  async doubt(paths: readonly RelPath[]): Promise<void> {
+    const { host, place } = this.opened()
+    await this.hold(host.workers.run(doubtJob, { place, paths }, 'edit'))
   }
 
   async *supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack> {

@@ -20,6 +20,8 @@ import {
   streamWindowBytes,
 } from './link.js'
 import {
+  type AuditRequest,
+  type AuditRow,
   type Changes,
   type Opened,
   type OpenRequest,
@@ -197,6 +199,36 @@ class RemoteReplica implements Replica, LinkEnd {
     else await this.asked('sync', paths)
   }
 
+  async audit({ paths, members, perms, times, except }: AuditRequest): Promise<readonly AuditRow[]> {
+    const asked = new Set(paths)
+    const items = [
+      ...paths.map((path) => ({ path, isLeftOut: false })),
+      ...except.map((path) => ({ path, isLeftOut: true })),
+    ]
+    assert(items.length <= itemsMax, `${items.length} paths in an audit`)
+    const rows: AuditRow[] = []
+    return await this.ask(
+      inParts(
+        items,
+        ({ path }) => 1 + wire.textBytes(path),
+        (id, some, more) => ({ kind: 'audit', id, more, members, perms, times, paths: some }),
+      ),
+      (message) => {
+        if (message.kind !== 'audited') throw misplaced(message)
+        for (const row of message.rows) {
+          if (!asked.has(row.directory) || (!members && row.name !== ''))
+            throw new LinkFailure('protocol', 'an audit of what was not asked')
+          rows.push(row)
+        }
+        return message.last ? { value: rows } : undefined
+      },
+    )
+  }
+
+  async doubt(paths: readonly RelPath[]): Promise<void> {
+    await this.asked('doubt', paths)
+  }
+
   async acknowledge(batches: readonly number[]): Promise<void> {
     for (const some of chunks(batches))
       await this.ask(
@@ -355,7 +387,7 @@ class RemoteReplica implements Replica, LinkEnd {
     return wire.joinReports(reports)
   }
 
-  private async asked(kind: 'rescan' | 'sync', paths: readonly RelPath[]): Promise<void> {
+  private async asked(kind: 'rescan' | 'sync' | 'doubt', paths: readonly RelPath[]): Promise<void> {
     for (const some of chunks(paths))
       await this.ask(
         inParts(some, wire.textBytes, (id, items, more) => ({ kind, id, more, paths: items })),

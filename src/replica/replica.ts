@@ -2,7 +2,7 @@ import type { Fingerprint } from '../core/content.js'
 import { Failure } from '../core/failure.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
-import type { ProblemCode, Report } from '../core/report.js'
+import type { Found, ProblemCode, Report } from '../core/report.js'
 
 /**
  * One root as the engine sees it: seen, staged and changed. Local (local.ts) or behind a link (remote.ts), with no
@@ -78,6 +78,16 @@ export interface Replica {
    */
   sync(paths: readonly RelPath[] | 'all'): Promise<void>
 
+  /**
+   * What the index holds, for the lead to check its archive by: a row for each of the paths that is a directory, with the
+   * digest of all that lies below it in the pair's view; with `members`, a row for each of its members too, after its own.
+   * What changes meanwhile may be in the digests or not.
+   */
+  audit(request: AuditRequest): Promise<readonly AuditRow[]>
+
+  /** What the index says of these files is not believed: `identify` reads them again, and so does the next full scan. */
+  doubt(paths: readonly RelPath[]): Promise<void>
+
   /** The archive holds the outcomes of these batches: their intents and slots may go. */
   acknowledge(batches: readonly number[]): Promise<void>
 
@@ -134,6 +144,27 @@ export interface Opened {
   readonly folding: boolean
   /** A file that has other names too, if a scan of this root saw one. */
   readonly hardLink: RelPath | undefined
+}
+
+export interface AuditRequest {
+  readonly paths: readonly RelPath[]
+  readonly members: boolean
+  /** Mode bits that count, and whether the times of files do. */
+  readonly perms: number
+  readonly times: boolean
+  /** Open paths: with all below, they are in no digest. */
+  readonly except: readonly RelPath[]
+}
+
+export interface AuditRow {
+  /** The directory itself, where `name` is '', or the one that holds the member. */
+  readonly directory: RelPath
+  readonly name: string
+  readonly found: Found
+  /** When it was first seen so; in a directory's own row, when its membership or a member last changed. */
+  readonly sequence: number
+  /** Of what is below a directory, 32 hex digits (see wire/fold.ts); '' for all else. */
+  readonly digest: string
 }
 
 /** An outcome that the lead may not have taken in before it went down. */

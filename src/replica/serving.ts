@@ -4,6 +4,7 @@ import { parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Clock } from '../host/clock.js'
 import { LinkFailure, type Socket } from '../host/sockets.js'
 import type { Emit } from '../status/event.js'
+import type { AuditedPath } from '../wire/audit.js'
 import type { Message } from '../wire/message.js'
 import { patternsMax } from '../wire/open.js'
 import * as wire from '../wire/split.js'
@@ -69,11 +70,12 @@ class Serving implements LinkEnd {
 
   private readonly load = new Load()
   private readonly paths = new Gathering<RelPath>(this.load)
+  private readonly audited = new Gathering<AuditedPath>(this.load)
   private readonly wants = new Gathering<Want>(this.load)
   private readonly operations = new Gathering<Operation>(this.load)
   private readonly batches = new Gathering<number>(this.load)
   private readonly patterns = new Gathering<View>(this.load)
-  /** One listing or reading at a time: its answer is held whole. */
+  /** One listing, reading or audit at a time: its answer is held whole. */
   private reading: Promise<unknown> = Promise.resolve()
 
   private readonly staging = new Map<number, Promise<void>>()
@@ -141,6 +143,19 @@ class Serving implements LinkEnd {
         break
       case 'sync-all':
         this.simple(message.id, () => replica.sync('all'))
+        break
+      case 'audit':
+        this.audited.add(message, sizeBytes, message.paths, (paths) => {
+          const asked = paths.flatMap(({ path, isLeftOut }) => (isLeftOut ? [] : [path]))
+          if (new Set(asked).size < asked.length || !areApart(asked))
+            throw new LinkFailure('protocol', 'a path audited twice')
+          this.task(message.id, () => this.audit(replica, message, paths))
+        })
+        break
+      case 'doubt':
+        this.paths.add(message, sizeBytes, message.paths, (paths) =>
+          this.simple(message.id, () => replica.doubt(paths)),
+        )
         break
       case 'acknowledge':
         this.batches.add(message, sizeBytes, message.batches, (batches) =>
@@ -242,10 +257,16 @@ class Serving implements LinkEnd {
     { id, kind }: Message & { readonly kind: 'list' | 'identify' | 'rescan' | 'sync' },
     paths: readonly RelPath[],
   ): Promise<void> {
+    await this.inTurn(async () => {
+      await this.report(id, await (kind === 'list' ? replica.list(paths) : replica.identify(paths)))
+    })
+  }
+
+  private async inTurn(read: () => Promise<void>): Promise<void> {
     const before = this.reading
     const told = (async () => {
       await before.catch(() => undefined)
-      await this.report(id, await (kind === 'list' ? replica.list(paths) : replica.identify(paths)))
+      await read()
     })()
     this.reading = told
     await told
@@ -255,6 +276,21 @@ class Serving implements LinkEnd {
     const groups = [...wire.splitReports(reports)]
     for (const [at, group] of groups.entries())
       await this.link.bulk({ kind: 'reports', id, last: at === groups.length - 1, reports: group })
+  }
+
+  private async audit(
+    replica: Replica,
+    { id, members, perms, times }: Message & { readonly kind: 'audit' },
+    paths: readonly AuditedPath[],
+  ): Promise<void> {
+    const asked = paths.flatMap(({ path, isLeftOut }) => (isLeftOut ? [] : [path]))
+    const except = paths.flatMap(({ path, isLeftOut }) => (isLeftOut ? [path] : []))
+    await this.inTurn(async () => {
+      const rows = await replica.audit({ paths: asked, members, perms, times, except })
+      const groups = [...wire.split(rows, wire.auditRowBytes)]
+      for (const [at, group] of groups.entries())
+        await this.link.bulk({ kind: 'audited', id, last: at === groups.length - 1, rows: group })
+    })
   }
 
   private async rescan(replica: Replica, id: number, scopes: readonly RelPath[]): Promise<void> {

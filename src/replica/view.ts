@@ -1,7 +1,6 @@
 import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
-import { scopeOf } from '../core/paths.js'
-import { ignorePredicate } from '../core/pattern.js'
 import type { Report } from '../core/report.js'
+import { seenPredicate } from '../core/seen.js'
 import type { Clock } from '../host/clock.js'
 import type { View } from './replica.js'
 
@@ -12,11 +11,7 @@ import type { View } from './replica.js'
  */
 export function viewFilter(view: View, clock: Clock): (reports: readonly Report[]) => readonly Report[] {
   if (view.ignore.length === 0 && view.paths.length === 0) return (reports) => reports
-  const cost = new Cost(clock)
-  const ignored = charsOf(view.ignore) + charsOf(view.ignorenot) > patternCharsMax ? () => false : ignoredIn(view, cost)
-  const scope = scopeOf(view.paths as readonly RelPath[])
-  const own = (path: RelPath): boolean =>
-    !ignored(path) && (path === rootPath || scope.inScope(path) || scope.leadsToScope(path))
+  const own = seenIn(view, clock)
   const known = new Map<RelPath, boolean>()
   const seen = (directory: RelPath): boolean => {
     const answer = known.get(directory)
@@ -41,9 +36,14 @@ export function viewFilter(view: View, clock: Clock): (reports: readonly Report[
   }
 }
 
-function ignoredIn({ ignore, ignorenot }: View, cost: Cost): (path: RelPath) => boolean {
-  const ignored = ignorePredicate(ignore, ignorenot)
-  return (path) => !cost.isTooHigh && cost.of(() => ignored(path))
+/** Whether a path itself is in the view, as long as the patterns do not cost too much; then as if there were none. */
+export function seenIn(view: View, clock: Clock): (path: RelPath) => boolean {
+  const paths = view.paths as readonly RelPath[]
+  const inScope = seenPredicate({ ignore: [], ignorenot: [], paths })
+  if (charsOf(view.ignore) + charsOf(view.ignorenot) > patternCharsMax) return inScope
+  const cost = new Cost(clock)
+  const seen = seenPredicate({ ...view, paths })
+  return (path) => (cost.isTooHigh ? inScope(path) : cost.of(() => seen(path)))
 }
 
 /** What the patterns of one view cost so far. */

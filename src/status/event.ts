@@ -69,6 +69,20 @@ export type AgentEvent =
       readonly durationMs: number
     }
   | { readonly event: 'pair-current'; readonly pair: string }
+  /** A side did not hold what the archive says of it, and nobody had reported it: a mistake of tandem's own, repaired now. */
+  | {
+      readonly event: 'audit-differed'
+      readonly pair: string
+      readonly path: RelPath
+      readonly side: Side
+      readonly detail: string
+    }
+  | {
+      readonly event: 'audit-finished'
+      readonly pair: string
+      readonly differences: number
+      readonly durationMs: number
+    }
   /** What a dry run would do at a path; bytes that would travel. */
   | {
       readonly event: 'change-planned'

@@ -86,6 +86,7 @@ const closeMsMax = 1_000
 export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' {
   switch (event.event) {
     case 'pair-halted':
+    case 'audit-differed':
       return 'error'
     case 'conflict-found':
     case 'problem-found':
@@ -99,6 +100,7 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
     case 'scan-started':
     case 'cycle-started':
     case 'transfer-progressed':
+    case 'audit-finished':
       return 'debug'
     default:
       return 'info'

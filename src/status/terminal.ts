@@ -37,6 +37,10 @@ export function lineOf(event: AgentEvent): string | undefined {
       return 'in sync'
     case 'change-planned':
       return `${event.to === 'both' ? '<--->' : arrowTo(event.to)} planned    ${nameText(event.path)}`
+    case 'audit-differed':
+      return `a mistake of tandem, now repaired: ${event.side} did not hold what is written down of ${escapeName(event.path)} (${event.detail})`
+    case 'audit-finished':
+      return undefined
     case 'hard-links-found':
       return hardLinkText(event.root, event.path)
     case 'link-opened':

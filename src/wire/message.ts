@@ -2,7 +2,15 @@ import { unreachable } from '../core/assert.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
-import type { OpenRequest, PastOutcome, Supplied, Want } from '../replica/replica.js'
+import type { AuditRow, OpenRequest, PastOutcome, Supplied, Want } from '../replica/replica.js'
+import {
+  type AuditedPath,
+  auditRowBytesMin,
+  readAuditedPath,
+  readAuditRow,
+  writeAuditedPath,
+  writeAuditRow,
+} from './audit.js'
 import { BytesReader, BytesWriter, Malformed } from './bytes.js'
 import { type Hello, readHello, readWelcome, type Welcome, writeHello, writeWelcome } from './hello.js'
 import {
@@ -37,12 +45,13 @@ export const protocolVersion = 1
 
 /**
  * What the two ends of a link say. A request has an id, unique among those under way; its answers carry it, and the last of
- * them is `opened`, `done`, `failed`, or `reports`, `outcomes` and `flushed` that are the last. Long lists go in several messages:
+ * them is `opened`, `done`, `failed`, or `reports`, `outcomes`, `flushed` and `audited` that are the last. Long lists go in several messages:
  * `more` says that the next message of that id goes on, `last` that none does.
  *
  * A peer's answers to requests:
  *
  *     open            past*, opened      set-generation, rescan, sync, acknowledge, close   done
+ *     doubt           done               audit     audited+
  *     list, identify  reports+           changes   changed*, done when cancelled
  *     apply           outcomes+          supply    pack*, done
  *     flush           flushed+
@@ -66,12 +75,21 @@ export type Message =
       readonly request: OpenRequest
     }
   | {
-      readonly kind: 'list' | 'identify' | 'rescan' | 'sync'
+      readonly kind: 'list' | 'identify' | 'rescan' | 'sync' | 'doubt'
       readonly id: number
       readonly more: boolean
       readonly paths: readonly RelPath[]
     }
   | { readonly kind: 'sync-all' | 'flush'; readonly id: number }
+  | {
+      readonly kind: 'audit'
+      readonly id: number
+      readonly more: boolean
+      readonly members: boolean
+      readonly perms: number
+      readonly times: boolean
+      readonly paths: readonly AuditedPath[]
+    }
   | { readonly kind: 'supply'; readonly id: number; readonly more: boolean; readonly wants: readonly Want[] }
   | { readonly kind: 'changes'; readonly id: number }
   /** Ends a supply or the changes, which are then answered with done. */
@@ -104,6 +122,7 @@ export type Message =
   | { readonly kind: 'outcomes'; readonly id: number; readonly last: boolean; readonly outcomes: readonly Outcome[] }
   /** Paths that stay open. */
   | { readonly kind: 'flushed'; readonly id: number; readonly last: boolean; readonly paths: readonly RelPath[] }
+  | { readonly kind: 'audited'; readonly id: number; readonly last: boolean; readonly rows: readonly AuditRow[] }
   /** Part of one Changes; sequence and current hold once its last part is there. */
   | {
       readonly kind: 'changed'
@@ -179,7 +198,17 @@ function writeFields(to: BytesWriter, message: Message): void {
     case 'rescan':
     case 'sync':
     case 'flushed':
+    case 'doubt':
       writePaths(to, message.paths)
+      break
+    case 'audit':
+      writeFlag(to, message.members)
+      to.u16(message.perms)
+      writeFlag(to, message.times)
+      writeAll(to, message.paths, writeAuditedPath)
+      break
+    case 'audited':
+      writeAll(to, message.rows, writeAuditRow)
       break
     case 'supply':
       writeAll(to, message.wants, codec.writeWant)
@@ -288,13 +317,25 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
     case 'list':
     case 'identify':
     case 'rescan':
-    case 'sync': {
+    case 'sync':
+    case 'doubt': {
       const more = readFlag(from)
       return { kind, id, more, paths: readPaths(from) }
     }
     case 'flushed': {
       const last = readFlag(from)
       return { kind, id, last, paths: readPaths(from) }
+    }
+    case 'audit': {
+      const more = readFlag(from)
+      const members = readFlag(from)
+      const perms = from.u16()
+      const times = readFlag(from)
+      return { kind, id, more, members, perms, times, paths: readAll(from, 5, readAuditedPath) }
+    }
+    case 'audited': {
+      const last = readFlag(from)
+      return { kind, id, last, rows: readAll(from, auditRowBytesMin, readAuditRow) }
     }
     case 'supply': {
       const more = readFlag(from)
@@ -383,6 +424,9 @@ const kinds: readonly Message['kind'][] = [
   'credit',
   'flush',
   'flushed',
+  'audit',
+  'audited',
+  'doubt',
 ]
 /** Likewise. */
 const failures = ['link', 'replica', 'other'] as const

@@ -1,6 +1,6 @@
 import type { Operation, Outcome } from '../core/operation.js'
 import type { Found, Member, Report } from '../core/report.js'
-import type { Pack, Supplied, View, Want } from '../replica/replica.js'
+import type { AuditRow, Pack, Supplied, View, Want } from '../replica/replica.js'
 
 /** About how long a frame of a list gets: short enough that what waits behind it does not wait long. */
 export const listBytes = 256 * 1024
@@ -106,6 +106,10 @@ export function operationBytes(operation: Operation): number {
 export function outcomeBytes(outcome: Outcome): number {
   const rest = outcome.kind === 'done' ? foundBytes(outcome.content) : 6 + Buffer.byteLength(outcome.detail)
   return 1 + textBytes(outcome.path) + rest
+}
+
+export function auditRowBytes({ directory, name, found, digest }: AuditRow): number {
+  return 8 + textBytes(directory) + textBytes(name) + foundBytes(found) + textBytes(digest)
 }
 
 export function wantBytes(want: Want): number {

@@ -12,6 +12,8 @@ const calm: PairAnswer = {
   conflicts: 0,
   problems: 0,
   scanAgeMs: 125_000,
+  auditAgeMs: null,
+  auditDifferences: 0,
 }
 
 const codes: [string, Partial<PairAnswer>[], number][] = [

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import * as nodePath from 'node:path'
 import { afterEach } from 'vitest'
 import type { OpenPath } from '../../src/archive/archive.js'
-import { archivePath, openArchive } from '../../src/archive/commit.js'
+import { archivePath, commitJob, encodeEdit, openArchive } from '../../src/archive/commit.js'
 import type { PairConfig, RootConfig } from '../../src/config/config.js'
 import { parsePreferences } from '../../src/config/parse-preferences.js'
 import type { Preferences } from '../../src/config/preferences.js'
@@ -21,6 +21,7 @@ import { nodeRandom } from '../../src/host/node/random.js'
 import { nodeStores } from '../../src/host/node/store.js'
 import type { Workers, World } from '../../src/host/workers.js'
 import type { AgentEvent } from '../../src/status/event.js'
+import { BytesWriter } from '../../src/wire/bytes.js'
 import { HandClock, turn } from '../replica/wire-pair.js'
 import { FakeRoot } from './fake-root.js'
 
@@ -91,6 +92,17 @@ export class FakePair {
 
   agreed(path: string): Agreement | undefined {
     return this.read((archive) => archive.find(relPath(path))?.agreement)
+  }
+
+  /** Writes something untrue, or nothing, into the archive that is in use. */
+  async falsify(path: string, agreement: Agreement | undefined): Promise<void> {
+    const to = new BytesWriter()
+    encodeEdit(to, { path: relPath(path), agreement })
+    await this.host().workers.run(
+      commitJob,
+      { archive: archivePath(this.directory()), edits: to.finish(), last: undefined },
+      'edit',
+    )
   }
 
   opens(): OpenPath[] {

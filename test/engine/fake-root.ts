@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { absent, type Content, type Fingerprint } from '../../src/core/content.js'
 import type { Operation, Outcome } from '../../src/core/operation.js'
-import { parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
+import { join, nameOf, parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
 import type {
+  AuditRequest,
+  AuditRow,
   Changes,
   Opened,
   OpenRequest,
@@ -13,6 +15,7 @@ import type {
   Supplied,
   Want,
 } from '../../src/replica/replica.js'
+import { digestText, fold } from '../../src/wire/fold.js'
 import { turn } from '../replica/wire-pair.js'
 
 /** What a file of this text is found as. */
@@ -133,6 +136,62 @@ export class FakeRoot {
     return reports
   }
 
+  /** A change that goes past the watcher, every scan and the sequences: a mistake of ours. */
+  changeUnheard(path: string, text: string): void {
+    const fingerprint = fingerprintOf(text)
+    texts.set(fingerprint, text)
+    this.held.set(relPath(path), {
+      kind: 'file',
+      fingerprint,
+      sizeBytes: text.length,
+      props: { mode: 0o644, mtimeNs: 7n },
+    })
+  }
+
+  /** See Replica. What changed last at a path is its sequence. */
+  audit({ paths, members, perms, times, except }: AuditRequest): AuditRow[] {
+    const lastAt = (within: (path: RelPath) => boolean) =>
+      this.log.reduce((last, { sequence, path }) => (within(path) ? sequence : last), 0)
+    const rules = { perms, times, counts: (path: RelPath) => !except.includes(path) }
+    const all = [...this.held.keys()]
+    const membersOf = (directory: RelPath) => all.filter((path) => path !== rootPath && parentOf(path) === directory)
+    const rowOf = (directory: RelPath, name: string, sequence: number): AuditRow => {
+      const path = name === '' ? directory : join(directory, name)
+      const found = this.at(path)
+      if (found.kind !== 'directory') return { directory, name, found, sequence, digest: '' }
+      const step = { path, id: all.indexOf(path) + 1, to: path }
+      const { sums } = fold(
+        [step],
+        (id) =>
+          membersOf(all[id - 1] ?? rootPath).map((member) => {
+            const held = this.at(member)
+            return { name: nameOf(member), found: held, id: held.kind === 'directory' ? all.indexOf(member) + 1 : 0 }
+          }),
+        rules,
+      )
+      return { directory, name, found, sequence, digest: digestText(sums[0]?.[1] ?? 0n) }
+    }
+    return paths.flatMap((path) => {
+      if (this.at(path).kind !== 'directory') return []
+      const own = rowOf(
+        path,
+        '',
+        lastAt((at) => at !== rootPath && parentOf(at) === path),
+      )
+      const below = members ? membersOf(path) : []
+      return [
+        own,
+        ...below.map((member) =>
+          rowOf(
+            path,
+            nameOf(member),
+            lastAt((at) => at === member),
+          ),
+        ),
+      ]
+    })
+  }
+
   private user(path: string, content: Content): void {
     const at = relPath(path)
     for (let parent = at; parent !== rootPath && content.kind !== 'absent'; ) {
@@ -251,6 +310,15 @@ export class FakeReplica implements Replica {
     for (const outcome of outcomes) this.root.past.push({ batch, supplier, outcome })
     await this.call('applied')
     return outcomes
+  }
+
+  async audit(request: AuditRequest): Promise<readonly AuditRow[]> {
+    await this.call('audit', request.paths)
+    return this.root.audit(request)
+  }
+
+  async doubt(paths: readonly RelPath[]): Promise<void> {
+    await this.call('doubt', paths)
   }
 
   async sync(paths: readonly RelPath[] | 'all'): Promise<void> {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { heldBy } from '../../src/core/agreement.js'
 import { relPath } from '../../src/core/path.js'
 import type { Member, Report } from '../../src/core/report.js'
 import type { Tree } from '../../src/core/tree.js'
-import { heldBy, Overlay, outermostOf } from '../../src/engine/overlay.js'
+import { Overlay, outermostOf } from '../../src/engine/overlay.js'
 import { agreed, type Drawn, file, foundOf, tree } from '../core/fixtures.js'
 
 /** The path itself. */

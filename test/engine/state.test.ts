@@ -22,6 +22,8 @@ function life(part: Partial<Steered> = {}): Steered & { readonly heard: boolean[
     isCurrent: true,
     currentAt: 1_000,
     lookedAt: undefined,
+    auditedAt: undefined,
+    auditDifferences: 0,
     isLooking: false,
     isBusy: false,
     opened: () => [],

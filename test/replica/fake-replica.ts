@@ -1,7 +1,16 @@
 import type { Operation, Outcome } from '../../src/core/operation.js'
 import type { RelPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
-import type { Changes, Opened, OpenRequest, Pack, Replica, Want } from '../../src/replica/replica.js'
+import type {
+  AuditRequest,
+  AuditRow,
+  Changes,
+  Opened,
+  OpenRequest,
+  Pack,
+  Replica,
+  Want,
+} from '../../src/replica/replica.js'
 
 /** A replica that notes what it was asked and answers what it was given. */
 export class FakeReplica implements Replica {
@@ -112,6 +121,17 @@ export class FakeReplica implements Replica {
   async apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
     this.note('apply', batch, operations, supplier, this.stagedPacks.length)
     return this.outcomes
+  }
+
+  rows: readonly AuditRow[] = []
+
+  async audit(request: AuditRequest): Promise<readonly AuditRow[]> {
+    this.note('audit', request)
+    return this.rows
+  }
+
+  async doubt(paths: readonly RelPath[]): Promise<void> {
+    this.note('doubt', paths)
   }
 
   async sync(paths: readonly RelPath[] | 'all'): Promise<void> {

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Operation } from '../../src/core/operation.js'
-import { relPath, rootPath } from '../../src/core/path.js'
+import { type AbsPath, relPath, rootPath } from '../../src/core/path.js'
 import { FileFailure } from '../../src/host/files.js'
+import type { Job } from '../../src/host/workers.js'
+import { openIndex } from '../../src/index/index.js'
+import { digestOf } from '../../src/replica/jobs/digest.js'
+import type { RootPlace } from '../../src/replica/jobs/place.js'
 import { LocalRootFixture } from './local-root.js'
 import { pair, Reader, supplier } from './replica.suite.js'
 import { turns, until } from './wire-pair.js'
@@ -194,4 +198,31 @@ test('a root that moved away under its watcher is a failure, not a removal', asy
   root.lose('gone')
   await until(() => reader.failure !== undefined, 'the failure')
   expect(reader.tree()).toEqual({ f: 'file of 1' })
+})
+
+test('an index that says something untrue of a file is put right once the file is doubted', async () => {
+  root.write('f', 'true')
+  const { replica } = await Reader.open(root.replica())
+  let index: AbsPath | undefined
+  root.beforeJob = (_, input) => {
+    if (typeof input === 'object' && input !== null && 'place' in input) index = (input.place as RootPlace).index
+  }
+  const [before] = await replica.identify([relPath('f')])
+  const untrue: Job<AbsPath, null> = {
+    name: 'untrue',
+    run: (world, path) => {
+      openIndex(world, path).write((edit) => {
+        const located = edit.find(relPath('f'))
+        if (located === undefined) throw new Error('no record')
+        const { directoryId, name, record } = located
+        edit.amend(directoryId, name, { ...record, fingerprint: digestOf(Buffer.from('fals')), racy: false })
+      })
+      return null
+    },
+  }
+  if (index === undefined) throw new Error('no index')
+  await root.host.workers.run(untrue, index, 'edit')
+  expect(await replica.identify([relPath('f')])).not.toEqual([before])
+  await replica.doubt([relPath('f')])
+  expect(await replica.identify([relPath('f')])).toEqual([before])
 })

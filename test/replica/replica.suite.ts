@@ -4,7 +4,7 @@ import type { Operation } from '../../src/core/operation.js'
 import { type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Found, Report } from '../../src/core/report.js'
 import { FileFailure } from '../../src/host/files.js'
-import type { Cursor, Opened, OpenRequest, Replica, Want } from '../../src/replica/replica.js'
+import type { AuditRequest, Cursor, Opened, OpenRequest, Replica, Want } from '../../src/replica/replica.js'
 import { LocalRootFixture } from './local-root.js'
 import { until } from './wire-pair.js'
 
@@ -250,6 +250,52 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
       expect(fingerprint(f)).toMatch(/^sha256:[0-9a-f]{64}$/)
       expect(fingerprint(g)).toBe(fingerprint(f))
       expect(no).toMatchObject({ found: { kind: 'absent' } })
+    })
+
+    test('an audit tells one digest of a directory, and of its members what each of them is', async () => {
+      root.write('d/e/f', 'f')
+      root.write('d/x.o', 'o')
+      root.write('g', 'g')
+      const view = { ignore: ['Name *.o'], ignorenot: [], paths: [] }
+      const { replica } = await Reader.open(await connect(root), { view })
+      const request = { paths: [rootPath], members: false, perms: 0o1777, times: true, except: [] }
+      const digest = async (more: Partial<AuditRequest> = {}) => {
+        const rows = await replica.audit({ ...request, ...more })
+        expect(rows).toMatchObject([{ directory: '', name: '', found: { kind: 'directory' } }])
+        return rows[0]?.digest
+      }
+      const first = await digest()
+      expect(first).toMatch(/^[0-9a-f]{32}$/)
+      const without = await digest({ except: [relPath('d/e/f')] })
+      expect(without).not.toBe(first)
+      root.write('d/x.o', 'not in view')
+      await replica.rescan([rootPath])
+      expect(await digest()).toBe(first)
+      root.write('d/e/f', 'far below')
+      await replica.rescan([rootPath])
+      expect(await digest()).not.toBe(first)
+      expect(await digest({ except: [relPath('d/e/f')] })).toBe(without)
+
+      const rows = await replica.audit({
+        ...request,
+        paths: [relPath('d'), relPath('g'), relPath('no')],
+        members: true,
+      })
+      expect(rows.map(({ directory, name, found, digest }) => [directory, name, spoken(found), digest === ''])).toEqual(
+        [
+          ['d', '', 'directory', true],
+          ['d', 'e', 'directory', false],
+        ],
+      )
+      for (const { sequence } of rows) expect(sequence).toBeGreaterThan(0)
+    })
+
+    test('a file that is doubted is read again, and is as it was', async () => {
+      root.write('f', 'same')
+      const { replica } = await Reader.open(await connect(root))
+      const [before] = await replica.identify([relPath('f')])
+      await replica.doubt([relPath('f'), relPath('no')])
+      expect(await replica.identify([relPath('f')])).toEqual([before])
     })
 
     test('what is supplied here, staged and applied there, is there; its own reader is not told', async () => {

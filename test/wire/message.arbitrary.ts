@@ -129,10 +129,28 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     }),
   }),
   fc.record({
-    kind: fc.constantFrom('list' as const, 'identify' as const, 'rescan' as const, 'sync' as const),
+    kind: fc.constantFrom('list' as const, 'identify' as const, 'rescan' as const, 'sync' as const, 'doubt' as const),
     id: u32,
     more,
     paths: fc.array(path, few),
+  }),
+  fc.record({
+    kind: fc.constant('audit' as const),
+    id: u32,
+    more,
+    members: fc.boolean(),
+    perms: fc.integer({ min: 0, max: 0o7777 }),
+    times: fc.boolean(),
+    paths: fc.array(fc.record({ path, isLeftOut: fc.boolean() }), few),
+  }),
+  fc.record({
+    kind: fc.constant('audited' as const),
+    id: u32,
+    last,
+    rows: fc.array(
+      fc.record({ directory: path, name: fc.oneof(fc.constant(''), name), found, sequence: whole, digest: id }),
+      few,
+    ),
   }),
   fc.record({ kind: fc.constant('supply' as const), id: u32, more, wants: fc.array(want, few) }),
   fc.record({

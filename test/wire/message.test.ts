@@ -273,6 +273,35 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
   })
 })
 
+test('what version 1 got before it was ever given away is pinned too', () => {
+  const found = { kind: 'directory', props: { mode: 0o755, mtimeNs: undefined } } as const
+  const samples: Message[] = [
+    { kind: 'doubt', id: 1, more: false, paths: [relPath('f')] },
+    {
+      kind: 'audit',
+      id: 2,
+      more: true,
+      members: true,
+      perms: 0o1777,
+      times: true,
+      paths: [
+        { path: relPath(''), isLeftOut: false },
+        { path: relPath('open'), isLeftOut: true },
+      ],
+    },
+    {
+      kind: 'audited',
+      id: 2,
+      last: true,
+      rows: [{ directory: relPath('a'), name: 'd', found, sequence: 7, digest: '0f'.repeat(16) }],
+    },
+  ]
+  for (const message of samples) expect(decode(encode(message))).toEqual(message)
+  const digest = createHash('sha256')
+  for (const message of samples) digest.update(encode(message))
+  expect(digest.digest('hex')).toBe('1b1b27a7223979c3900b4380a8244c41c2ee1ac7679c11b0be08d1424dbf0634')
+})
+
 function kindOf(message: Message): number {
   return encode(message)[0] ?? -1
 }

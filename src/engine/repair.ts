@@ -1,0 +1,57 @@
+import type { ArchiveFacts, OpenPath } from '../archive/archive.js'
+import { type ArchiveEdit, commitJob, encodeEdit } from '../archive/commit.js'
+import type { AbsPath, RelPath } from '../core/path.js'
+import type { Side } from '../core/side.js'
+import type { Clock } from '../host/clock.js'
+import type { Workers } from '../host/workers.js'
+import type { Replica } from '../replica/replica.js'
+import { BytesWriter } from '../wire/bytes.js'
+import type { AuditDifference } from './audit.js'
+import type { Opens } from './opens.js'
+import { outermostOf } from './overlay.js'
+
+/**
+ * Of these paths nothing is believed any more: what was read is read again, what was agreed is forgotten, and they are open.
+ * What both sides hold there is then agreed afresh where it is equal, and a conflict where it is not; nothing is removed.
+ * Between two cycles only. @throws LinkFailure, ReplicaFailure, StoreFailure
+ */
+export async function repair(
+  context: {
+    readonly archivePath: AbsPath
+    readonly replicas: Readonly<Record<Side, Replica>>
+    readonly workers: Workers
+    readonly clock: Clock
+    readonly opens: Opens
+    readonly facts: ArchiveFacts
+  },
+  differences: readonly AuditDifference[],
+): Promise<void> {
+  for (const side of ['alpha', 'beta'] as const) {
+    const files = differences.flatMap((one) => (one.side === side && one.found.kind === 'file' ? [one.path] : []))
+    if (files.length === 0) continue
+    await context.replicas[side].doubt(files)
+    await context.replicas[side].identify(files)
+  }
+  // Of a directory that both have only the properties differ: its members are another matter.
+  const isAlone = ({ agreed, found }: AuditDifference) => agreed.kind === 'directory' && found.kind === 'directory'
+  const whole = outermostOf(differences.filter((one) => !isAlone(one)).map(({ path }) => path))
+  const alone = new Set(differences.filter(isAlone).map(({ path }) => path))
+  const edits: ArchiveEdit[] = [
+    ...[...alone].map((path) => ({ path, agreement: unknownDirectory })),
+    ...whole.map((path) => ({ path, agreement: undefined })),
+  ]
+  const to = new BytesWriter(64 + edits.length * 128)
+  for (const edit of edits.sort((one, other) => (one.path < other.path ? -1 : one.path > other.path ? 1 : 0)))
+    encodeEdit(to, edit)
+  const open = (path: RelPath): OpenPath => ({ path, why: 'superseded', detail: 'the audit found it not as agreed' })
+  const now = outermostOf([...alone, ...whole]).map((path) => ({ open: open(path), retries: true }))
+  const { opened } = context.opens.replace([], now, context.clock.now())
+  const last = { facts: context.facts, opened, closed: [] }
+  await context.workers.run(commitJob, { archive: context.archivePath, edits: to.finish(), last }, 'edit')
+}
+
+const unknownDirectory = {
+  content: { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } },
+  alphaHolds: undefined,
+  betaHolds: undefined,
+} as const
