@@ -18,7 +18,7 @@ import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from '../replica/jobs/supply.js'
 import { sweepJob } from '../replica/jobs/sweep.js'
 import { syncJob } from '../replica/jobs/sync.js'
-import { resolveJob, stateJob } from './roots.js'
+import { filesystemJob, resolveJob, stateJob } from './roots.js'
 
 /** Every job that a disk worker can be asked for. */
 export const jobs = [
@@ -32,6 +32,7 @@ export const jobs = [
   commitJob,
   doubtJob,
   dropBatchJob,
+  filesystemJob,
   foldArchiveJob,
   foldJob,
   generationJob,

@@ -1,9 +1,12 @@
 import { type AbsPath, absPath } from '../core/path.js'
+import { isDistant } from '../host/distant.js'
 import type { Host } from '../host/host.js'
 import { ensureDirectory } from '../host/private.js'
 import type { WatcherChoice } from '../host/watcher.js'
 import type { Job } from '../host/workers.js'
 import { LocalReplica } from '../replica/local.js'
+import { PatientWorkers } from '../replica/patient-workers.js'
+import { ReplicaFailure } from '../replica/replica.js'
 import { LocalRoot } from '../replica/root.js'
 import type { Emit } from '../status/event.js'
 
@@ -14,6 +17,8 @@ import type { Emit } from '../status/event.js'
  */
 export class Roots {
   private readonly open = new Map<AbsPath, Shared>()
+  /** Workers of roots on file systems that may hang, for the life of the agent: who hangs once is not asked by another thread. */
+  private readonly patient = new Map<AbsPath, PatientWorkers>()
 
   constructor(
     private readonly host: Host,
@@ -35,9 +40,9 @@ export class Roots {
     return `//${this.host.machine.hostName}/${path}`
   }
 
-  /** @throws FileFailure */
-  resolve(path: AbsPath): Promise<AbsPath> {
-    return resolve(this.host, path)
+  /** The path without links, '.' and '..': two ways of naming a root are one root. @throws FileFailure, ReplicaFailure */
+  async resolve(path: AbsPath): Promise<AbsPath> {
+    return resolve(await this.hostAt(path), path)
   }
 
   /** Closes the roots that nobody uses, but for those at `wanted`, where somebody will come again. */
@@ -53,7 +58,7 @@ export class Roots {
   async close(): Promise<void> {
     const all = [...this.open.values()]
     this.open.clear()
-    await Promise.all(all.map(async ({ root }) => (await root.catch(() => undefined))?.close()))
+    await Promise.all(all.map(async ({ root }) => closed(await root.catch(() => undefined))))
   }
 
   private async acquire(path: AbsPath, create: boolean, watcher: WatcherChoice | undefined): Promise<LocalRoot> {
@@ -70,7 +75,11 @@ export class Roots {
     try {
       return await root
     } catch (error) {
-      if (this.open.get(path)?.root === root) this.open.delete(path)
+      if (this.open.get(path)?.root === root) {
+        // One that could not even be closed has to be, before it is opened anew.
+        if (shared?.users === 0 && known?.isClosed === false) this.open.set(path, shared)
+        else this.open.delete(path)
+      }
       throw error
     }
   }
@@ -82,21 +91,43 @@ export class Roots {
     watcher: WatcherChoice | undefined,
   ): Promise<LocalRoot> {
     await failed?.close()
-    const { host, emit, stateDir } = this
-    return LocalRoot.open({ host, emit, path, stateDir, create, watcher })
+    const { emit, stateDir } = this
+    return LocalRoot.open({ host: await this.hostAt(path), emit, path, stateDir, create, watcher })
   }
 
   private async release(path: AbsPath, root: LocalRoot): Promise<void> {
     const shared = this.open.get(path)
     if (shared === undefined || (await shared.root.catch(() => undefined)) !== root) {
       // It failed and was opened anew while somebody still used it.
-      await root.close()
+      await closed(root)
       return
     }
     shared.users--
     if (shared.users > 0 || !root.hasFailed) return
-    this.open.delete(path)
-    await root.close()
+    if (await closed(root)) this.open.delete(path)
+  }
+
+  /** With workers of its own for what lies on a file system that may hang. */
+  private async hostAt(path: AbsPath): Promise<Host> {
+    const filesystem = await this.host.workers.run(filesystemJob, path, 'edit')
+    if (filesystem === undefined || !isDistant(filesystem)) return this.host
+    let workers = this.patient.get(path)
+    if (workers === undefined) {
+      workers = new PatientWorkers(this.host.workers.apart(), this.host.clock, path)
+      this.patient.set(path, workers)
+    }
+    return { ...this.host, workers }
+  }
+}
+
+/** Closes a root if there is one; false when it does not answer: it is then closed by who opens it anew. */
+async function closed(root: LocalRoot | undefined): Promise<boolean> {
+  try {
+    await root?.close()
+    return true
+  } catch (error) {
+    if (!(error instanceof ReplicaFailure) || error.code !== 'not-answering') throw error
+    return false
   }
 }
 
@@ -110,7 +141,12 @@ export function resolve(host: Host, path: AbsPath): Promise<AbsPath> {
   return host.workers.run(resolveJob, absPath(path), 'edit')
 }
 
-/** The path without links, '.' and '..': two ways of naming a root are one root. */
+/** Type of the file system at a path, without touching one that may hang. */
+export const filesystemJob: Job<AbsPath, string | undefined> = {
+  name: 'filesystem',
+  run: (world, path) => world.machine.filesystemAt(path),
+}
+
 export const resolveJob: Job<AbsPath, AbsPath> = {
   name: 'resolve',
   run: (world, path) => world.files.realPath(path),

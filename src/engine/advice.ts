@@ -15,6 +15,8 @@ export function adviceOn(code: string): string {
       return 'Make the root readable and writable for this user: the pair then goes on by itself.'
     case 'disk-full':
       return 'Free some space: the pair then goes on by itself.'
+    case 'not-answering':
+      return 'Nothing is deleted anywhere meanwhile. When its server answers again the pair goes on by itself.'
     case 'mountpoint-missing':
       return 'Mount it or plug it in: the pair then goes on by itself. If it is gone for good, leave -mountpoint out.'
     default:

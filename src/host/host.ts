@@ -5,7 +5,7 @@ import type { Stores } from './store.js'
 import type { Watcher } from './watcher.js'
 import type { Workers } from './workers.js'
 
-/** Facts that do not change while the agent runs. */
+/** What is known of this machine without asking a disk; all but the mounts stays as it is while the agent runs. */
 export interface Machine {
   readonly hostName: string
   readonly pid: number
@@ -13,6 +13,11 @@ export interface Machine {
   readonly bootId: string
   readonly homeDirectory: AbsPath
   readonly platform: 'linux' | 'macos'
+  /**
+   * Type of the file system at the path, as the mount table says; undefined where there is none to ask. Links on the way are
+   * followed, but no distant file system (see distant.ts) is touched: the first one on the way is the answer.
+   */
+  filesystemAt(path: AbsPath): string | undefined
 }
 
 /** The door to the world. Given once to openAgent; everything real or simulated is behind it. */

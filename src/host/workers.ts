@@ -34,8 +34,16 @@ export interface Workers {
   readonly count: number
   /** Jobs of one lane run on one worker, in the order given. Others run on any worker that is free. */
   run<Input, Output>(job: Job<Input, Output>, input: NoInfer<Input>, order: Order, lane?: number): Promise<Output>
+  /** Workers of their own, for work that may hang: on a file system behind a network or another process. */
+  apart(): ApartWorkers
   /** Ends the workers when the jobs in hand are done; waiting jobs are refused with a WorkersClosed failure. */
   close(): Promise<void>
+}
+
+/** One worker beside the others. Closing it, and them, does not wait for a job that is held up in a call. */
+export interface ApartWorkers extends Workers {
+  /** Grows while calls of the file system return in the job that runs: one that stands still is held up. */
+  readonly beats: number
 }
 
 /** The job was not run, and nothing of it was done: the workers are closed, or are being closed. */

@@ -15,6 +15,7 @@ import type { RootPlace } from './jobs/place.js'
 import { recoverJob } from './jobs/recover.js'
 import type { ScanOutput, Span } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
+import { PatientWorkers } from './patient-workers.js'
 import type { PastOutcome } from './replica.js'
 import { Scanning } from './scanning.js'
 import { Watching } from './watching.js'
@@ -67,6 +68,7 @@ export class LocalRoot {
   private failure: { readonly error: unknown } | undefined
   /** A file that has other names too. */
   hardLink: RelPath | undefined
+  private closing: Promise<void> | undefined
 
   private constructor(
     private readonly options: LocalRootOptions,
@@ -77,6 +79,7 @@ export class LocalRoot {
   ) {
     const { host } = options
     this.watermark = new Watermark(index.sequence)
+    if (host.workers instanceof PatientWorkers) host.workers.whenLate = (failure) => this.fail(failure)
     this.scanning = new Scanning(
       host,
       place,
@@ -281,7 +284,20 @@ export class LocalRoot {
     void this.sweep().catch((error: unknown) => this.fail(error))
   }
 
-  async close(): Promise<void> {
+  /** Again, if it failed: the root did not answer. @throws ReplicaFailure 'not-answering' */
+  close(): Promise<void> {
+    this.closing ??= this.closeNow().catch((error: unknown) => {
+      this.closing = undefined
+      throw error
+    })
+    return this.closing
+  }
+
+  get isClosed(): boolean {
+    return this.closing !== undefined
+  }
+
+  private async closeNow(): Promise<void> {
     const { host } = this.options
     this.ending.abort(new Error('the root is closed'))
     await this.watching.close()

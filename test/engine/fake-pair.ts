@@ -171,6 +171,7 @@ export class FakePair {
         this.beforeJob(job.name)
         return job.run(this.world, input)
       },
+      apart: () => ({ ...workers, count: 1, beats: 0 }),
       close: async () => {},
     }
     const refuse = () => {

@@ -167,6 +167,22 @@ describe('workers', () => {
     await pool.close()
   })
 
+  test('workers apart are not held up by the others, nor these by them; closing does not wait for a job that hangs', async () => {
+    const pool = start(1)
+    const apart = pool.apart()
+    const { log, gate } = shared()
+    const hanging = apart.run(wait, { log, letter: 'h', gate }, 'edit')
+    const other = pool.apart()
+    expect(new Set([await pool.run(thread, undefined, 'edit'), await other.run(thread, undefined, 'edit')]).size).toBe(
+      2,
+    )
+    await pool.close()
+    expect(await refusal(apart.run(echo, 1, 'edit'))).toBeInstanceOf(WorkersClosed)
+    open(gate)
+    // It is back, and its thread ends then.
+    await hanging
+  })
+
   test('a thread that ends by itself rejects its jobs in hand and every job after', async () => {
     const pool = start(1)
     await pool.run(echo, 1, 'edit')

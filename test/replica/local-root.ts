@@ -70,6 +70,7 @@ export class LocalRootFixture {
           )
         return await done
       },
+      apart: () => ({ ...workers, count: 1, beats: 0 }),
       close: async () => {},
     }
     const refuse = () => Promise.reject(new Error('not here'))

@@ -44,6 +44,7 @@ export function simHost(place: Place, name: string, dice: Dice): SimHost {
       bootId: machine.bootId,
       homeDirectory: absPath('/home'),
       platform: 'linux',
+      filesystemAt: () => undefined,
     },
     workers,
     stores,

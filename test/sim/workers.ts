@@ -1,4 +1,11 @@
-import { type Job, type Order, type Workers, WorkersClosed, type World } from '../../src/host/workers.js'
+import {
+  type ApartWorkers,
+  type Job,
+  type Order,
+  type Workers,
+  WorkersClosed,
+  type World,
+} from '../../src/host/workers.js'
 import { CrashSignal, type Process } from './process.js'
 import type { Dice } from './random.js'
 
@@ -51,6 +58,11 @@ export class SimWorkers implements Workers {
       })
       this.callWorker()
     })
+  }
+
+  /** Nothing hangs here by itself. */
+  apart(): ApartWorkers {
+    return { count: 1, beats: 0, apart: () => this.apart(), run: this.run.bind(this), close: async () => {} }
   }
 
   close(): Promise<void> {

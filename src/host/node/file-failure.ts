@@ -1,4 +1,5 @@
 import { type FileCode, FileFailure } from '../files.js'
+import { beat } from './heartbeat.js'
 import { errno, errnoName } from './libc.js'
 
 /** An interrupted call is repeated this often: enough for any storm of signals, and not for ever. */
@@ -11,6 +12,7 @@ const repeatsMax = 100
 export function checked(call: string, path: string, run: () => number): number {
   for (let repeat = 0; ; repeat++) {
     const answer = run()
+    beat()
     if (answer >= 0) return answer
     const why = errnoName(errno())
     if (why !== 'EINTR' || repeat === repeatsMax) throw fileFailure(call, path, why)

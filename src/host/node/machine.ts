@@ -4,6 +4,7 @@ import { homedir, hostname } from 'node:os'
 import { absPath } from '../../core/path.js'
 import type { Machine } from '../host.js'
 import { cPath, onLinux, sysctlbyname } from './libc.js'
+import { filesystemAt } from './mounts.js'
 
 export function nodeMachine(): Machine {
   const home = homedir()
@@ -14,7 +15,13 @@ export function nodeMachine(): Machine {
     // A service without HOME, or with a useless one, has no home of its own.
     homeDirectory: absPath(home.startsWith('/') ? home : '/'),
     platform: onLinux ? 'linux' : 'macos',
+    filesystemAt: onLinux ? filesystemAt : notKnown,
   }
+}
+
+/** There is no table of mounts to read. */
+function notKnown(): undefined {
+  return undefined
 }
 
 /** Undefined where it is hidden. An id that is new each time is the safe guess then: no stamp is trusted across a start. */

@@ -1,8 +1,10 @@
 import { setFlagsFromString } from 'node:v8'
 import { type Transferable, Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
-import { type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
+import { type ApartWorkers, type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
 import { type FailureClass, groundFailures, putTogether } from './foreign-failure.js'
+import { type Heartbeat, makeHeartbeat } from './heartbeat.js'
+import { exitNow } from './libc.js'
 import type { Answer, Call } from './serve-jobs.js'
 
 /** Jobs that a worker has at a time: the one it runs and the next, so that it never waits for a round trip. */
@@ -19,18 +21,21 @@ export function nodeWorkers(entry: URL, count: number, failures: readonly Failur
   return new ThreadPool(entry, count, failures)
 }
 
-class ThreadPool implements Workers {
+class ThreadPool implements ApartWorkers {
   /** Jobs of no lane; what it lets through waits, if at all, in the queue of its thread. */
   private readonly free: PQueue
   private readonly threads: readonly Thread[]
   /** Of each lane, when its last job has gone to the thread. */
   private readonly lanes = new Map<number, Promise<void>>()
   private readonly state: PoolState = { closed: false, broken: undefined }
+  private readonly beside = new Set<ThreadPool>()
 
   constructor(
-    entry: URL,
+    private readonly entry: URL,
     readonly count: number,
-    failures: readonly FailureClass[],
+    private readonly failures: readonly FailureClass[],
+    /** A job may never end: closing does not wait for it. */
+    private readonly mayHang = false,
   ) {
     this.free = new PQueue({ concurrency: count * jobsAtWorker })
     this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state))
@@ -43,9 +48,20 @@ class ThreadPool implements Workers {
     return this.free.add(() => this.leastBusy().run(job, input, order), { priority: priorities[order] })
   }
 
+  apart(): ApartWorkers {
+    const pool = new ThreadPool(this.entry, 1, this.failures, true)
+    this.beside.add(pool)
+    return pool
+  }
+
+  get beats(): number {
+    return this.threads.reduce((sum, thread) => sum + thread.beats, 0)
+  }
+
   async close(): Promise<void> {
     this.state.closed = true
-    await Promise.all(this.threads.map((thread) => thread.close()))
+    const ends = this.threads.map((thread) => (this.mayHang ? thread.closeWithin(hungMs) : thread.close()))
+    await Promise.all([...ends, ...[...this.beside].map((pool) => pool.close())])
   }
 
   private refusal(job: string): Error | undefined {
@@ -102,6 +118,7 @@ class Thread {
   private readonly inHand = new Map<number, InHand>()
   private worker: Worker | undefined
   private calls = 0
+  private readonly heartbeat: Heartbeat = makeHeartbeat()
 
   constructor(
     private readonly entry: URL,
@@ -114,6 +131,10 @@ class Thread {
     return this.queue.size + this.queue.pending + (this.worker === undefined ? 0.5 : 0)
   }
 
+  get beats(): number {
+    return this.heartbeat[0] ?? 0
+  }
+
   /** `sent` is called when the job has gone to the thread. */
   run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, sent?: () => void): Promise<Output> {
     return this.queue.add(() => this.send(job, input, sent), { priority: priorities[order] })
@@ -123,6 +144,24 @@ class Thread {
   async close(): Promise<void> {
     await this.queue.onIdle()
     await this.worker?.terminate()
+  }
+
+  /**
+   * The same, but not for ever. A thread that is held up in a call can neither be ended nor waited for, and process.exit
+   * would wait: the process then ends in spite of it, as the last thing it does.
+   */
+  async closeWithin(durationMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), durationMs)
+    })
+    const ended = await Promise.race([this.close(), late])
+    clearTimeout(timer)
+    if (ended !== 'late') return
+    this.worker?.unref()
+    process.once('exit', (code) => {
+      if (this.inHand.size > 0) exitNow(code)
+    })
   }
 
   private send<Input, Output>(job: Job<Input, Output>, input: Input, sent: (() => void) | undefined): Promise<Output> {
@@ -142,7 +181,7 @@ class Thread {
 
   private start(): Worker {
     sizeYoungGeneration()
-    const worker = new Worker(this.entry, { execArgv: [] })
+    const worker = new Worker(this.entry, { execArgv: [], workerData: { heartbeat: this.heartbeat } })
     worker.on('message', (answer: Answer) => this.settle(answer))
     worker.on('messageerror', (error) => this.fail(error))
     worker.on('error', (error) => this.fail(error))
@@ -166,6 +205,9 @@ class Thread {
     this.inHand.clear()
   }
 }
+
+/** How long a job that may hang is waited for at the end. */
+const hungMs = 500
 
 const noTransfer: readonly Transferable[] = []
 
