@@ -22,6 +22,8 @@ export interface Settle {
   readonly agreement: Content
   /** A property goes back to what was agreed: it is set although the agreement has it already. */
   readonly resets?: true
+  /** A removal that makes way for a name that the file system takes for the same. */
+  readonly first?: true
   /** A preference or a person decided otherwise than the change itself does: this side's version, with all below, is lost. */
   readonly overridden?: Side
 }

@@ -15,7 +15,7 @@ export interface Plan {
 /**
  * What is to be done so that both sides hold what was settled. Per side:
  *
- *     1. removals that make way for another kind of thing, leaves first
+ *     1. removals that make way for another kind of thing, or for a name that folds to the same, leaves first
  *     2. new directories, files, symlinks and properties in the order of the decisions, parents first
  *     3. other removals, leaves first
  *     4. modes of directories that take rights from their owner, leaves first
@@ -64,8 +64,10 @@ class SidePlan {
     for (const decision of this.settled) {
       const have = decision[this.side]
       if (have.kind === 'absent') continue
-      if (decision.goal.kind === 'absent') gone.push(decision)
-      else if (mustMakeWay(have, decision.goal)) {
+      if (decision.goal.kind === 'absent') {
+        gone.push(decision)
+        if (decision.first === true) replaced.add(decision.path)
+      } else if (mustMakeWay(have, decision.goal)) {
         replaced.add(decision.path)
         gone.push(decision)
       }

@@ -2,6 +2,7 @@ import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
 import type { Preferences } from '../config/preferences.js'
 import type { Conflict, Decision, Settle } from '../core/decision.js'
 import { emptiedScopes } from '../core/emptied.js'
+import { holdApart } from '../core/folding.js'
 import type { AbsPath } from '../core/path.js'
 import { isWithin, type RelPath, rootPath } from '../core/path.js'
 import { type Plan, planOf } from '../core/plan.js'
@@ -37,6 +38,8 @@ export interface CycleContext {
   readonly replicas: Readonly<Record<Side, Replica>>
   /** Boot ids of the machines that hold the roots. */
   readonly boots: Readonly<Record<Side, string>>
+  /** Sides that do not distinguish the case or the form of names. */
+  readonly folding: Readonly<Record<Side, boolean>>
   readonly rules: Rules
   readonly preferences: Preferences
   readonly opens: Opens
@@ -77,6 +80,9 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreement), beta: input.overlay.tree('beta', agreement) })
   let decisions = await decide(context, input.overlay, agreement, trees)
   checkMountpoints(context.preferences.mountpoint, trees())
+
+  for (const side of ['alpha', 'beta'] as const)
+    if (context.folding[side]) decisions = holdApart(decisions, side, trees()[side])
 
   const held: OpenPath[] = []
   const emptied = context.preferences.confirmbigdel ? emptiedOf(context, agreement, trees()) : []

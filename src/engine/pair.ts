@@ -394,6 +394,7 @@ export class Pair implements Steered {
       swapped: held.swapped,
       replicas: { alpha: sides.alpha.replica, beta: sides.beta.replica },
       boots: { alpha: sides.alpha.opened.boot, beta: sides.beta.opened.boot },
+      folding: { alpha: sides.alpha.opened.folding, beta: sides.beta.opened.folding },
       rules,
       preferences: options.config.preferences,
       opens,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { absent, type Content, type Fingerprint } from '../../src/core/content.js'
+import { folded } from '../../src/core/folding.js'
 import type { Operation, Outcome } from '../../src/core/operation.js'
 import { join, nameOf, parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
@@ -39,6 +40,8 @@ export class FakeRoot {
   /** Intents: what was done and not acknowledged. */
   past: PastOutcome[] = []
   boot = 'boot-1'
+  /** Names that differ only by case are one. */
+  folding = false
   run = '0b'.repeat(16)
   sequence = 1
   /** Every call of the engine, in order. */
@@ -228,7 +231,7 @@ export class FakeReplica implements Replica {
       index: '0a'.repeat(16),
       run: root.run,
       unacknowledged: [...root.past],
-      folding: false,
+      folding: root.folding,
       hardLink: undefined,
     }
   }
@@ -346,6 +349,9 @@ export class FakeReplica implements Replica {
       return { kind: 'failed', path, code: 'not-empty', detail: 'it is not empty', transient: true }
     if (operation.op !== 'remove' && this.root.at(parentOf(path)).kind !== 'directory')
       return { kind: 'superseded', path, detail: 'its directory is gone' }
+    const alike = [...this.root.held.keys()].find((at) => at !== path && folded(at) === folded(path))
+    if (this.root.folding && have.kind === 'absent' && alike !== undefined)
+      return { kind: 'superseded', path, detail: `${alike} is there` }
     const content = this.resultOf(batch, operation, have)
     this.root.set(path, content, this)
     return { kind: 'done', path, content }

@@ -305,3 +305,35 @@ test('S2-16 mode bits that are not compared are kept, and expected to the bit', 
   expect(await pair.pass()).toMatchObject({ applied: 1, failed: 0 })
   expect(pair.beta.at('f')).toMatchObject({ props: { mode: 0o4755 } })
 })
+
+test('a name that changes its case is one file on a side that folds names, whichever side changed it', async () => {
+  const pair = new FakePair()
+  const { alpha, beta } = pair
+  beta.folding = true
+  alpha.write('d/File', 'x')
+  await pair.pass()
+  alpha.remove('d/File')
+  alpha.write('d/file', 'x')
+  expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
+  expect(beta.tree()).toEqual({ 'd/': '', 'd/file': 'x' })
+  beta.remove('d/file')
+  beta.write('d/FILE', 'x')
+  expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
+  expect(alpha.tree()).toEqual({ 'd/': '', 'd/FILE': 'x' })
+})
+
+test('two names that a side cannot hold apart are told, and the rest travels; one that goes lets the other come', async () => {
+  const pair = new FakePair()
+  const { alpha, beta } = pair
+  beta.folding = true
+  alpha.write('a', 'x')
+  alpha.write('A', 'y')
+  alpha.write('b', 'z')
+  expect(await pair.pass()).toMatchObject({ skipped: 2, failed: 0 })
+  expect(beta.tree()).toEqual({ b: 'z' })
+  expect(pair.opens()).toMatchObject([{ why: 'problem' }, { why: 'problem' }])
+  alpha.remove('A')
+  expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
+  expect(beta.tree()).toEqual({ a: 'x', b: 'z' })
+  expect(pair.opens()).toEqual([])
+})
