@@ -68,10 +68,12 @@ export class Roots {
       shared.users++
       return known
     }
+    // Its other users leave it as they hear that it failed. Opened beside them it would have an index of its own.
+    if (shared !== undefined && known !== undefined && shared.users > 0) await this.left(shared)
     // Several may have waited; the first of them opens it for all.
     if (this.open.get(path) !== shared) return this.acquire(path, create, watcher)
     const root = this.openAfter(shared?.users === 0 ? known : undefined, path, create, watcher)
-    this.open.set(path, { root, users: 1 })
+    this.open.set(path, { root, users: 1, leaving: [] })
     try {
       return await root
     } catch (error) {
@@ -104,7 +106,17 @@ export class Roots {
     }
     shared.users--
     if (shared.users > 0 || !root.hasFailed) return
-    if (await closed(root)) this.open.delete(path)
+    // Who comes meanwhile closes it too, and opens it anew.
+    if ((await closed(root)) && this.open.get(path) === shared) this.open.delete(path)
+    for (const resolve of shared.leaving.splice(0)) resolve()
+  }
+
+  /** Until nobody uses it any more, but not for ever: a user may be held up. */
+  private async left(shared: Shared): Promise<void> {
+    const over = new AbortController()
+    const late = this.host.clock.sleep(leavingMsMax, over.signal).catch(() => undefined)
+    await Promise.race([new Promise<void>((resolve) => shared.leaving.push(resolve)), late])
+    over.abort()
   }
 
   /** With workers of its own for what lies on a file system that may hang. */
@@ -134,7 +146,12 @@ async function closed(root: LocalRoot | undefined): Promise<boolean> {
 interface Shared {
   readonly root: Promise<LocalRoot>
   users: number
+  /** Those who wait for the last user to leave. */
+  readonly leaving: (() => void)[]
 }
+
+/** Links to users that are gone are found dead in half this time. */
+const leavingMsMax = 30_000
 
 /** @throws FileFailure */
 export function resolve(host: Host, path: AbsPath): Promise<AbsPath> {

@@ -1,4 +1,4 @@
-import type { AbsPath } from '../core/path.js'
+import type { AbsPath, RelPath } from '../core/path.js'
 import type { Clock, Random } from './clock.js'
 import type { Sockets } from './sockets.js'
 import type { Stores } from './store.js'
@@ -18,6 +18,8 @@ export interface Machine {
    * followed, but no distant file system (see distant.ts) is touched: the first one on the way is the answer.
    */
   filesystemAt(path: AbsPath): string | undefined
+  /** Where other file systems are mounted below the directory, each once; nothing where there is no mount table. */
+  mountsBelow(path: AbsPath): readonly RelPath[]
 }
 
 /** The door to the world. Given once to openAgent; everything real or simulated is behind it. */

@@ -74,7 +74,7 @@ export interface Replica {
 
   /**
    * Makes sure that everything that was at these paths before the call is on disk: the files, and the directories that
-   * name them; nothing for no paths. 'all': everything in the root, with one syncfs.
+   * name them; nothing for no paths. 'all': everything in the root, with one syncfs a file system.
    */
   sync(paths: readonly RelPath[] | 'all'): Promise<void>
 

@@ -226,3 +226,22 @@ test('an index that says something untrue of a file is put right once the file i
   await replica.doubt([relPath('f')])
   expect(await replica.identify([relPath('f')])).toEqual([before])
 })
+
+test('a root that failed is opened anew when its other users have left, on the index that is its own', async () => {
+  root.write('f', 'f')
+  const [one, other] = [root.replica(), root.replica()]
+  const first = await Reader.open(one)
+  const second = await Reader.open(other, { pair: 'b2'.repeat(16) })
+  root.lose('gone')
+  await until(() => first.failure !== undefined && second.failure !== undefined, 'the failure')
+  await one.close()
+  let again: Reader | undefined
+  const opening = Reader.open(root.replica(), { create: false }).then((reader) => {
+    again = reader
+  })
+  await turns(50)
+  expect(again).toBeUndefined()
+  await other.close()
+  await opening
+  expect(again?.opened.index).toBe(first.opened.index)
+})

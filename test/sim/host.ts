@@ -45,6 +45,7 @@ export function simHost(place: Place, name: string, dice: Dice): SimHost {
       homeDirectory: absPath('/home'),
       platform: 'linux',
       filesystemAt: () => undefined,
+      mountsBelow: () => [],
     },
     workers,
     stores,

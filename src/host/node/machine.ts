@@ -4,7 +4,7 @@ import { homedir, hostname } from 'node:os'
 import { absPath } from '../../core/path.js'
 import type { Machine } from '../host.js'
 import { cPath, onLinux, sysctlbyname } from './libc.js'
-import { filesystemAt } from './mounts.js'
+import { filesystemAt, mountsBelow } from './mounts.js'
 
 export function nodeMachine(): Machine {
   const home = homedir()
@@ -16,6 +16,7 @@ export function nodeMachine(): Machine {
     homeDirectory: absPath(home.startsWith('/') ? home : '/'),
     platform: onLinux ? 'linux' : 'macos',
     filesystemAt: onLinux ? filesystemAt : notKnown,
+    mountsBelow,
   }
 }
 

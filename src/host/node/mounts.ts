@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
+import { type AbsPath, decodeName, type RelPath, relPath } from '../../core/path.js'
 import { isDistant } from '../distant.js'
 
 /** Links on the way, as the kernel has it. */
@@ -6,15 +7,29 @@ const linksMax = 40
 
 /** See Machine. */
 export function filesystemAt(path: string): string | undefined {
-  let table: string
+  return filesystemBy(mountsOf(readTable()), path, targetOf)
+}
+
+/** See Machine. */
+export function mountsBelow(path: AbsPath): RelPath[] {
+  return mountsIn(mountsOf(readTable()), path)
+}
+
+export function mountsIn(mounts: ReadonlyMap<string, string>, path: AbsPath): RelPath[] {
+  const above = path === '/' ? '/' : `${path}/`
+  return [...mounts.keys()]
+    .filter((point) => point.startsWith(above) && point !== above)
+    .map((point) => relPath(point.slice(above.length)))
+}
+
+/** Without /proc there is nobody to ask. */
+function readTable(): string {
   try {
-    table = readFileSync('/proc/self/mountinfo', 'latin1')
+    return readFileSync('/proc/self/mountinfo', 'latin1')
   } catch (error) {
-    // Without /proc there is nobody to ask.
-    if (error instanceof Error && 'code' in error) return undefined
+    if (error instanceof Error && 'code' in error) return ''
     throw error
   }
-  return filesystemBy(mountsOf(table), path, targetOf)
 }
 
 /**
@@ -29,7 +44,7 @@ export function mountsOf(table: string): ReadonlyMap<string, string> {
     const point = before.split(' ')[4]
     const [type = ''] = after.split(' ')
     if (point === undefined || type === '') continue
-    const path = Buffer.from(unescaped(point), 'latin1').toString('utf8')
+    const path = decodeName(Buffer.from(unescaped(point), 'latin1'))
     mounts.set(path, nameOf(type))
   }
   return mounts

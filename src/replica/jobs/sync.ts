@@ -9,7 +9,7 @@ const fewPaths = 8
 
 export interface Sync {
   readonly place: RootPlace
-  /** 'all': everything in the root's file system. */
+  /** 'all': everything in the root's file system, and in those that are mounted in it. */
   readonly paths: readonly RelPath[] | 'all'
 }
 
@@ -26,13 +26,32 @@ export const syncJob: Job<Sync, void> = {
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)
-      if (paths === 'all') root.syncFilesystem()
+      if (paths === 'all') syncAll(root, world.machine.mountsBelow(place.root))
       else if (paths.length > fewPaths) syncMany(root, paths)
       else syncFew(root, paths)
     } finally {
       root.close()
     }
   },
+}
+
+function syncAll(root: Directory, mounts: readonly RelPath[]): void {
+  const devices = new Set<bigint>([root.stat().device])
+  root.syncFilesystem()
+  for (const path of mounts) syncOther(root, path, devices)
+}
+
+/** One more file system, unless it is among those that were synced. */
+function syncOther(root: Directory, path: RelPath, devices: Set<bigint>): void {
+  const directory = root.openDirectory(path)
+  try {
+    const { device } = directory.stat()
+    if (devices.has(device)) return
+    directory.syncFilesystem()
+    devices.add(device)
+  } finally {
+    directory.close()
+  }
 }
 
 function syncFew(root: Directory, paths: readonly RelPath[]): void {
@@ -84,17 +103,8 @@ function syncMany(root: Directory, paths: readonly RelPath[]): void {
   const devices = new Set<bigint>([root.stat().device])
   root.syncFilesystem()
   // Other file systems may be mounted in the root.
-  for (const path of new Set(paths.map((path) => (path === rootPath ? rootPath : nearest(root, parentOf(path)))))) {
-    const directory = root.openDirectory(path)
-    try {
-      const { device } = directory.stat()
-      if (devices.has(device)) continue
-      directory.syncFilesystem()
-      devices.add(device)
-    } finally {
-      directory.close()
-    }
-  }
+  for (const path of new Set(paths.map((path) => (path === rootPath ? rootPath : nearest(root, parentOf(path))))))
+    syncOther(root, path, devices)
 }
 
 /** The path itself if a directory is there, else the nearest one above that is. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { filesystemBy, mountsOf } from '../../../src/host/node/mounts.js'
+import { absPath } from '../../../src/core/path.js'
+import { filesystemBy, mountsIn, mountsOf } from '../../../src/host/node/mounts.js'
 
 const table = [
   '22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw',
@@ -46,4 +47,12 @@ test.each(rows)('%s', (_, path, filesystem) => {
   expect(found).toBe(filesystem)
   // A file system that may hang is not asked for anything.
   expect(asked.filter((at) => at.startsWith('/mnt/') || at.startsWith('/auto') || at.startsWith('/over'))).toEqual([])
+})
+
+test('what is mounted below a directory, by its path from there', () => {
+  const mounts = mountsOf(table)
+  expect(mountsIn(mounts, absPath('/mnt'))).toEqual(['nas', 'with blank', 'nas/inner'])
+  expect(mountsIn(mounts, absPath('/mnt/nas'))).toEqual(['inner'])
+  expect(mountsIn(mounts, absPath('/home/me'))).toEqual([])
+  expect(mountsIn(mounts, absPath('/'))).toContain('home')
 })

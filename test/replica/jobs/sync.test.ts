@@ -1,9 +1,12 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { syncJob } from '../../../src/replica/jobs/sync.js'
 import { type Fixture, freshRoot } from './fixture.js'
+
+const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tandem-test', '/mnt']).status === 0
 
 test('few paths: each file and each directory that names one, once; for what is gone its nearest directory', () => {
   const root = freshRoot()
@@ -33,6 +36,25 @@ test("S1-1: 'all' is one syncfs, not the paths a, l and l", () => {
   expect(root.trap.calls.filter(({ call }) => call.startsWith('sync')).map(({ call }) => call)).toEqual([
     'syncFilesystem',
   ])
+})
+
+// Skipped where this user may not mount.
+test.skipIf(!canMount)("'all' is one syncfs for each file system that is mounted in the root, too", () => {
+  const root = freshRoot()
+  root.write('d/e/f', 'f')
+  const mounted = root.abs('d/e')
+  execFileSync('mount', ['-t', 'tmpfs', 'tandem-test', mounted])
+  try {
+    root.write('d/e/g', 'g')
+    root.trap.calls.length = 0
+    syncJob.run(root.world, { place: root.place, paths: 'all' })
+    expect(root.trap.calls.filter(({ call }) => call === 'syncFilesystem').map(({ path }) => path)).toEqual([
+      root.root,
+      mounted,
+    ])
+  } finally {
+    execFileSync('umount', [mounted])
+  }
 })
 
 test('S2-15: a sync that failed is told as a failure, once', () => {
