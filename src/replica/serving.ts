@@ -254,7 +254,7 @@ class Serving implements LinkEnd {
 
   private async tell(
     replica: Replica,
-    { id, kind }: Message & { readonly kind: 'list' | 'identify' | 'rescan' | 'sync' },
+    { id, kind }: Message & { readonly kind: 'list' | 'identify' | 'rescan' | 'sync' | 'doubt' },
     paths: readonly RelPath[],
   ): Promise<void> {
     await this.inTurn(async () => {

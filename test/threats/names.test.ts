@@ -19,6 +19,9 @@ function requests(text: string, id: number): Message[] {
     { kind: 'identify', id, more: false, paths: [path] },
     { kind: 'rescan', id, more: false, paths: [path] },
     { kind: 'sync', id, more: false, paths: [path] },
+    { kind: 'doubt', id, more: false, paths: [path] },
+    { kind: 'audit', id, more: false, members: true, perms: 0, times: true, paths: [{ path, isLeftOut: false }] },
+    { kind: 'audit', id, more: false, members: true, perms: 0, times: true, paths: [{ path, isLeftOut: true }] },
     { kind: 'supply', id, more: false, wants: [{ want: 0, path, sizeBytes: 1, mtimeNs: 1n, fingerprint: undefined }] },
     { ...apply, operations: [{ op: 'create-directory', path, expect: absent, props }] },
     { ...apply, operations: [{ op: 'write-file', path, expect: absent, want: 0, sizeBytes: 0, props }] },
@@ -68,7 +71,7 @@ test('T5: the private folder cannot be named, in any folding', async () => {
 
 test('T1: whatever name a frame holds, what comes out of the decoder names something inside the root, or nothing comes out', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(9), (bytes, which) => {
+    fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(12), (bytes, which) => {
       const frame = encode(requestNumber(which))
       const at = Buffer.from(frame).indexOf('PLACEHOLDER')
       const length = Buffer.alloc(4)
@@ -145,6 +148,7 @@ function requestNumber(which: number): Message {
 function pathsOf(frame: Uint8Array) {
   try {
     const message = decode(frame)
+    if (message.kind === 'audit') return message.paths.map(({ path }) => path)
     if ('paths' in message) return message.paths
     if ('wants' in message) return message.wants.map(({ path }) => path)
     if ('operations' in message) return message.operations.map(({ path }) => path)
