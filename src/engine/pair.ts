@@ -246,13 +246,6 @@ export class Pair implements Steered {
   }
 
   async rescan(): Promise<void> {
-    await this.look()
-    this.auditDue = true
-    this.wake()
-  }
-
-  /** Looks at both roots as a whole. */
-  private async look(): Promise<void> {
     this.looking++
     try {
       await Promise.all([this.sides.alpha.replica.rescan([rootPath]), this.sides.beta.replica.rescan([rootPath])])
@@ -261,6 +254,7 @@ export class Pair implements Steered {
     }
     this.lookedAt = this.options.host.clock.now()
     this.opens.wakeAll(this.options.host.clock.now())
+    this.auditDue = true
     this.wake()
   }
 
