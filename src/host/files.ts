@@ -1,5 +1,6 @@
 import { Failure } from '../core/failure.js'
 import type { AbsPath, RelPath } from '../core/path.js'
+import type { Survey } from './survey.js'
 
 /**
  * Files of one machine. Synchronous: used inside jobs only, never on the main thread.
@@ -27,6 +28,11 @@ export interface Directory {
   names(): string[]
   /** lstat of a member, or undefined if it is absent. */
   statAt(name: string): Stat | undefined
+  /**
+   * All members but `without`, as lstat sees them, at once. Undefined when one could not be looked at, or went meanwhile: to
+   * be looked at one by one.
+   */
+  survey(without: string): Survey | undefined
   /** A directory below this one, '' for another handle on this one. @throws FileFailure 'absent', 'not-directory', 'loop', 'crosses' */
   openDirectory(path: RelPath): Directory
   /** Opens for reading; never blocks on a fifo, never follows a link. @throws FileFailure 'loop' for a symlink */

@@ -4,6 +4,7 @@ import type { Store, Transaction } from '../host/store.js'
 import type { World } from '../host/workers.js'
 import { BytesReader, BytesWriter, Malformed } from '../wire/bytes.js'
 import { decodeRecord, encodeRecord, type IndexRecord, type RecordFields, recordOf } from './record.js'
+import { sealOf } from './seal.js'
 
 /**
  * What one root holds, as last seen, in an ordered store. It belongs to the root: no preference of a pair is in it, and a
@@ -15,6 +16,8 @@ import { decodeRecord, encodeRecord, type IndexRecord, type RecordFields, record
  *     d directory id u48        where a directory is and when it last changed: DirectoryPlace
  *     r first sequence u48      run id of 16 bytes: who gave the sequences from there on
  *     g directory id u48        members of a directory that is gone, to be removed in time
+ *     s directory id u48        seal of 32 bytes: what a survey says as long as nothing changed, of a directory whose members
+ *                               can be believed by their stamps. Any write of one of them breaks it
  *
  * A directory keeps its id for as long as it is the same directory (inode and birth) at the same place.
  */
@@ -48,6 +51,11 @@ export class Index {
 
   place(directoryId: number): DirectoryPlace | undefined {
     return placeOf(this.store, directoryId)
+  }
+
+  /** What a survey of the directory says if it holds what its records say; undefined when that is not known. */
+  seal(directoryId: number): Uint8Array | undefined {
+    return this.store.get(sealKey(directoryId))
   }
 
   /** The last sequence that was given. */
@@ -121,6 +129,8 @@ export class IndexEdit {
   private sequence: number
   private nextId: number
   private readonly changed = new Map<number, number>()
+  /** Directories without a seal. */
+  private readonly broken = new Set<number>()
 
   constructor(private readonly transaction: Transaction) {
     this.before = numberAt(transaction, 'sequence') ?? 0
@@ -172,7 +182,7 @@ export class IndexEdit {
     }
     if (old !== undefined && old.directoryId !== 0 && old.directoryId !== id) this.forget(old.directoryId)
     const record = recordOf(fields, id, sequence)
-    this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
+    this.putEntry(directoryId, name, record)
     this.changed.set(directoryId, sequence)
     return record
   }
@@ -187,7 +197,7 @@ export class IndexEdit {
 
   /** The same content with other stat facts: nobody hears of it. */
   amend(directoryId: number, name: string, record: IndexRecord): void {
-    this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
+    this.putEntry(directoryId, name, record)
   }
 
   /** Nothing is there any more. */
@@ -196,8 +206,18 @@ export class IndexEdit {
     if (old === undefined) return
     const sequence = ++this.sequence
     if (old.directoryId !== 0) this.forget(old.directoryId)
+    this.breakSeal(directoryId)
     this.transaction.remove(entryKey(directoryId, name))
     this.changed.set(directoryId, sequence)
+  }
+
+  /** Notes what a survey says as long as nothing changes, where the members can be believed by their stamps. */
+  seal(directoryId: number): void {
+    const seal =
+      placeOf(this.transaction, directoryId)?.unlisted === false ? sealOf(this.members(directoryId)) : undefined
+    if (seal === undefined) return
+    this.broken.delete(directoryId)
+    this.transaction.put(sealKey(directoryId), seal)
   }
 
   setFact(name: string, value: string): void {
@@ -248,7 +268,19 @@ export class IndexEdit {
     this.transaction.put(placeKey(directoryId), encodePlace(place))
   }
 
+  private putEntry(directoryId: number, name: string, record: IndexRecord): void {
+    this.breakSeal(directoryId)
+    this.transaction.put(entryKey(directoryId, name), encodeRecord(record))
+  }
+
+  private breakSeal(directoryId: number): void {
+    if (this.broken.has(directoryId)) return
+    this.broken.add(directoryId)
+    this.transaction.remove(sealKey(directoryId))
+  }
+
   private forget(directoryId: number): void {
+    this.breakSeal(directoryId)
     this.transaction.remove(placeKey(directoryId))
     this.transaction.put(garbageKey(directoryId), new Uint8Array(0))
   }
@@ -357,6 +389,7 @@ function numberedKey(table: string, number: number): Uint8Array {
 
 const placeKey = (directoryId: number) => numberedKey('d', directoryId)
 const garbageKey = (directoryId: number) => numberedKey('g', directoryId)
+const sealKey = (directoryId: number) => numberedKey('s', directoryId)
 const runKey = (sequence: number) => numberedKey('r', sequence)
 const factKey = (name: string) => Buffer.from(`m${name}`, 'utf8')
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AbsPath, absPath, decodeName, relPath } from '../../src/core/path.js'
 import { type Directory, FileFailure, type Files } from '../../src/host/files.js'
+import { surveyOf } from '../../src/host/survey.js'
 
 /** What the suite needs of an implementation. */
 export interface FilesFixture {
@@ -135,6 +136,92 @@ export function describeFiles(title: string, make: () => FilesFixture): void {
         expect(top.names()).toHaveLength(800)
         top.removeFile(names[0] ?? '')
         expect(top.names()).toHaveLength(799)
+      })
+    })
+
+    describe('survey', () => {
+      /** The same by the other calls, which is what a survey means. */
+      const sameAsOneByOne = (without = '') => {
+        const one = top.survey(without)
+        expect(one).toEqual({ ...surveyOf(top, without), linked: one?.linked })
+        return one
+      }
+      const digest = (without = '') => Buffer.from(top.survey(without)?.digest ?? []).toString('hex')
+
+      test('says of all members what looking at each one by one says', () => {
+        expect(sameAsOneByOne()).toMatchObject({ count: 0, directories: [], linked: undefined })
+        for (const name of ['b', 'a', 'a.b', 'caf\u00e9', '\ud83d\ude00', 'x'.repeat(255)]) put(name, name)
+        folder('z').close()
+        folder('d').close()
+        top.makeSymlink('link', 'nowhere')
+        top.setTime('a', -1_500_000_001n)
+        top.setTime('b', 4_000_000_000_123_456_789n)
+        expect(sameAsOneByOne()).toMatchObject({ count: 9, directories: ['d', 'z'], linked: undefined })
+        expect(sameAsOneByOne('z')).toMatchObject({ count: 8, directories: ['d'] })
+      })
+
+      test('names of bytes that are not UTF-8 are in it byte for byte', () => {
+        if (!fixture.anyBytes) return
+        for (const bytes of [[0xe9], [0xff], [0x61, 0xe9], [0x61, 0x2e]]) put(decodeName(Uint8Array.from(bytes)))
+        expect(sameAsOneByOne()?.count).toBe(4)
+      })
+
+      test('a large directory is in it whole', () => {
+        for (let count = 0; count < 800; count++) put(`${count}-${'x'.repeat(200)}`)
+        expect(sameAsOneByOne()?.count).toBe(800)
+      })
+
+      const rows: readonly (readonly [string, () => void, boolean])[] = [
+        ['nothing', () => {}, false],
+        ['what is in a directory below', () => put('in', 'd', top.openDirectory(relPath('below'))), false],
+        ['a new name', () => put('new'), true],
+        ['a name that goes', () => top.removeFile('f'), true],
+        ['another name', () => top.rename('f', top, 'g', 'no-replace'), true],
+        ['the mode of a file', () => top.setMode('f', 0o640), true],
+        ['the mode of a directory', () => top.setMode('below', 0o750), true],
+        ['a time', () => top.setTime('f', 1n), true],
+        [
+          'a size',
+          () => {
+            const file = top.reopenFile('f')
+            file.write(Buffer.from('more'), 4)
+            file.close()
+          },
+          true,
+        ],
+        [
+          'another file of the same name',
+          () => {
+            put('other', 'text')
+            top.replace('other', 'f')
+          },
+          true,
+        ],
+        [
+          'another directory of the same name',
+          () => {
+            top.makeDirectory('other', 0o700)
+            top.rename('other', top, 'below', 'exchange')
+            top.removeDirectory('other')
+          },
+          true,
+        ],
+      ]
+      test.each(rows)('changes with %s: only if it is told of a member', (_, change, changes) => {
+        put('f', 'text')
+        folder('below').close()
+        const before = digest()
+        change()
+        expect(digest() !== before).toBe(changes)
+        sameAsOneByOne()
+      })
+
+      test('what is left out does not change it', () => {
+        put('f')
+        folder('own').close()
+        const before = digest('own')
+        top.setMode('own', 0o750)
+        expect(digest('own')).toBe(before)
       })
     })
 

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type AbsPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Stores } from '../../src/host/store.js'
-import { Index, pathOf } from '../../src/index/index.js'
+import { Index, type IndexEdit, pathOf } from '../../src/index/index.js'
 import type { RecordFields } from '../../src/index/record.js'
+import { fingerprintOf } from '../../src/wire/bytes.js'
 
 /** The contract of the index, on any store. */
 export function describeIndex(name: string, make: () => { readonly stores: Stores; readonly path: AbsPath }): void {
@@ -99,6 +100,76 @@ export function describeIndex(name: string, make: () => { readonly stores: Store
       expect(index.run('aa'.repeat(16))?.last).toBe(last)
       expect(index.run('bb'.repeat(16))?.last).toBe(index.sequence())
       expect(index.run('cc'.repeat(16))).toBeUndefined()
+    })
+
+    describe('the seal of a directory', () => {
+      const sealed = (path = 'd') => index.seal(index.directoryId(relPath(path)) ?? 0)
+      const seal = (path = 'd') => {
+        index.write((edit) => edit.seal(index.directoryId(relPath(path)) ?? 0))
+        return sealed(path)
+      }
+      beforeEach(() => {
+        put('d', directory(2n))
+        put('d/f', file(3n))
+        put('d/sub', directory(4n))
+      })
+
+      test('is that of its members, whatever was between', () => {
+        const first = seal()
+        expect(first).toHaveLength(32)
+        const id = index.directoryId(relPath('d')) ?? 0
+        put('d/g', file(5n))
+        index.write((edit) => edit.remove(id, 'g'))
+        expect(seal()).toEqual(first)
+        put('d/f', file(3n, { ctimeNs: 12n }))
+        expect(seal()).not.toEqual(first)
+      })
+
+      const record = () => index.find(relPath('d/f'))?.record ?? expect.fail()
+      const id = () => index.directoryId(relPath('d')) ?? 0
+      const rows: readonly (readonly [string, (edit: IndexEdit) => void, boolean])[] = [
+        ['a member is put', (edit) => edit.put(id(), 'g', file(6n)), true],
+        ['a member is amended', (edit) => edit.amend(id(), 'f', { ...record(), racy: true }), true],
+        ['a member is removed', (edit) => edit.remove(id(), 'f'), true],
+        [
+          'a member is put after it was sealed',
+          (edit) => {
+            edit.put(id(), 'f', file(6n))
+            edit.seal(id())
+            edit.put(id(), 'f', file(7n))
+          },
+          true,
+        ],
+        ['it is another directory now', (edit) => edit.put(1, 'd', directory(9n)), true],
+        ['a member of a directory below is put', (edit) => edit.put(id() + 1, 'x', file(8n)), false],
+        ['a member beside it is put', (edit) => edit.put(1, 'x', file(8n)), false],
+      ]
+      test.each(rows)('when %s: broken or not', (_, change, breaks) => {
+        const before = id()
+        expect(seal()).toBeDefined()
+        index.write(change)
+        expect(index.seal(before) === undefined).toBe(breaks)
+      })
+
+      const doubtful: readonly (readonly [string, Partial<RecordFields>])[] = [
+        [
+          'of which only an equal stamp is known, not equal bytes',
+          { racy: true, fingerprint: fingerprintOf(Buffer.alloc(32)) },
+        ],
+        ['with a problem', { problem: { kind: 'problem', code: 'io', detail: '' } }],
+        ['that was never looked at', { kind: 'unknown' }],
+      ]
+      test.each(doubtful)('is not given to one with a member %s', (_, fields) => {
+        put('d/f', file(3n, fields))
+        expect(seal()).toBeUndefined()
+      })
+
+      test('is not given to one that was never listed', () => {
+        index.write((edit) => edit.putOver(1, 'new', directory(9n), undefined, true))
+        expect(seal('new')).toBeUndefined()
+        index.write((edit) => edit.markListed(index.directoryId(relPath('new')) ?? 0))
+        expect(seal('new')).toBeDefined()
+      })
     })
 
     test('a failed transaction leaves no trace, sequences included', () => {

@@ -1,5 +1,6 @@
 import { componentsOf, type RelPath } from '../../src/core/path.js'
 import type { Directory, FileHandle, Lock, Stat } from '../../src/host/files.js'
+import { type Survey, surveyOf } from '../../src/host/survey.js'
 import type { Disk } from './disk.js'
 import { SimFileHandle } from './file-handle.js'
 import { failure, type Inode } from './inode.js'
@@ -36,6 +37,10 @@ export class SimDirectory implements Directory {
   statAt(name: string): Stat | undefined {
     this.enter('stat', name, false)
     return this.process.machine.member(this.inode, name)?.stat()
+  }
+
+  survey(without: string): Survey | undefined {
+    return surveyOf(this, without)
   }
 
   openDirectory(path: RelPath): Directory {

@@ -1,5 +1,6 @@
 import { type AbsPath, absoluteOf, BadPath, type RelPath } from '../../core/path.js'
 import type { Directory, FileHandle, Lock, Stat } from '../files.js'
+import { type Survey, surveyOf } from '../survey.js'
 import { openBeneath } from './beneath.js'
 import { cMember, Descriptor, descriptorOf, memberPath, register } from './descriptor.js'
 import { checked } from './file-failure.js'
@@ -25,6 +26,7 @@ import { setModeOf } from './mode.js'
 import { namesOf } from './names.js'
 import { spaceOf } from './space.js'
 import { statDescriptor, statMember } from './stat.js'
+import { surveyLinux } from './survey.js'
 import { readTarget } from './symlink.js'
 import { timesOf } from './times.js'
 
@@ -55,6 +57,10 @@ class NodeDirectory implements Directory {
 
   statAt(name: string): Stat | undefined {
     return statMember(this.opened.fd, cMember(name), memberPath(this.path, name))
+  }
+
+  survey(without: string): Survey | undefined {
+    return onLinux ? surveyLinux(this.opened.fd, without) : surveyOf(this, without)
   }
 
   openDirectory(path: RelPath): Directory {

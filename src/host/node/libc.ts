@@ -218,6 +218,20 @@ export function statx(fd: number, path: CPath, flags: number, mask: number, into
   return sysStatx(sys.statx, fd, path, flags, mask, into)
 }
 
+type StatxAt = (number: number, fd: number, path: number, flags: number, mask: number, into: number) => number
+const sysStatxAt = linux<StatxAt>(
+  'long syscall(long number, int fd, size_t path, int flags, unsigned int mask, size_t into)',
+)
+/** The same with addresses of `addressOf`: nothing is converted, which is two thirds of the time. */
+export function statxAt(fd: number, path: number, flags: number, mask: number, into: number): number {
+  return sysStatxAt(sys.statx, fd, path, flags, mask, into)
+}
+
+/** Where memory of ours lies. It stays there as long as `memory` is held; below 2^53 on every system. */
+export function addressOf(memory: Memory): number {
+  return Number(koffi.address(memory))
+}
+
 type Openat2 = (number: number, fd: number, path: CPath, how: BigUint64Array, size: number) => number
 const sysOpenat2 = linux<Openat2>('long syscall(long number, int fd, const char *path, const void *how, size_t size)')
 /** `how`: flags, mode, resolve. */

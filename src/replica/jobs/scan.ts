@@ -109,6 +109,8 @@ class Scanner {
   private readonly troubled: RelPath[] = []
   private readonly reports = new BytesWriter(16 * 1024)
   private readonly silent = new Set<number>()
+  /** Directories in which nothing changed, and whose index does not say yet how that looks. */
+  private readonly unsealed: number[] = []
   private readonly spans: Span[] = []
   private looked = 0
   private linked: RelPath | undefined
@@ -160,6 +162,7 @@ class Scanner {
     let at = 0
     for (; at + recordsMax < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax), [])
     this.write(this.edits.slice(at), this.listed)
+    this.sealUnsealed()
     if (this.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
     return {
       reports: this.reports.finish(),
@@ -203,6 +206,11 @@ class Scanner {
     id: number,
     located: { readonly directoryId: number; readonly name: string; readonly record: IndexRecord },
   ): void {
+    const isPlain = this.full && !target.placed && located.record.problem === undefined
+    const seal = isPlain ? this.index.seal(id) : undefined
+    if (seal !== undefined && this.isAsSealed(target.directory, directory, seal)) return
+    const editsBefore = this.edits.length
+    const putOffBefore = this.unsettled.length + this.again.length + this.troubled.length
     let names: string[]
     try {
       names = directory.names()
@@ -243,6 +251,19 @@ class Scanner {
         fields: undefined,
         quiet: false,
       })
+    const putOff = this.unsettled.length + this.again.length + this.troubled.length
+    if (isPlain && seal === undefined && this.edits.length === editsBefore && putOff === putOffBefore)
+      this.unsealed.push(id)
+  }
+
+  /** All members at one look: when they are as the seal says, each of them is as its record says. */
+  private isAsSealed(path: RelPath, directory: Directory, seal: Uint8Array): boolean {
+    const survey = directory.survey(privateName)
+    if (survey === undefined || Buffer.compare(survey.digest, seal) !== 0) return false
+    this.looked += survey.count
+    if (survey.linked !== undefined) this.linked ??= join(path, survey.linked)
+    for (const name of survey.directories) this.deeper.push({ directory: join(path, name), placed: false })
+    return true
   }
 
   private member(
@@ -328,6 +349,13 @@ class Scanner {
     })
     if (first <= last) this.spans.push({ first, last })
     for (const report of value) writeReport(this.reports, report)
+  }
+
+  private sealUnsealed(): void {
+    if (this.unsealed.length === 0) return
+    this.index.write((tx) => {
+      for (const id of this.unsealed) tx.seal(id)
+    })
   }
 
   private writeInto(tx: IndexEdit, edits: readonly Edit[]): Report[] {

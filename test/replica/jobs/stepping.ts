@@ -1,5 +1,6 @@
 import type { AbsPath, RelPath } from '../../../src/core/path.js'
 import type { Directory, FileHandle, Files, Lock, Stat } from '../../../src/host/files.js'
+import { type Survey, surveyOf } from '../../../src/host/survey.js'
 
 /** What ends a process in a test: no code of the house catches it, and after it every call is refused. */
 export class Crash extends Error {}
@@ -119,6 +120,9 @@ class SteppingDirectory implements Directory {
   }
   statAt(name: string): Stat | undefined {
     return this.trap.seen('statAt', this.member(name), () => this.inner.statAt(name))
+  }
+  survey(without: string): Survey | undefined {
+    return surveyOf(this, without)
   }
   openDirectory(path: RelPath): Directory {
     const below = path === '' ? this.path : this.member(path)
