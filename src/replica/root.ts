@@ -69,6 +69,7 @@ export class LocalRoot {
   /** A file that has other names too. */
   hardLink: RelPath | undefined
   private closing: Promise<void> | undefined
+  private sealed = false
 
   private constructor(
     private readonly options: LocalRootOptions,
@@ -221,7 +222,10 @@ export class LocalRoot {
     const { host, emit } = this.options
     const startedMs = host.clock.now()
     emit({ event: 'scan-started', root: this.path })
-    const paths = await this.scanning.scan([rootPath])
+    // Seals are written when a root is opened, and not later: a root in which nothing happens is not written about.
+    const sealing = !this.sealed
+    this.sealed = true
+    const paths = await this.scanning.scan([rootPath], sealing)
     await host.workers.run(noteScannedJob, { index: this.place.index }, 'bulk')
     emit({ event: 'scan-finished', root: this.path, paths, durationMs: host.clock.now() - startedMs })
   }

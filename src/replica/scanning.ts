@@ -52,10 +52,13 @@ export class Scanning {
     this.pump()
   }
 
-  /** Brings everything at and below the scopes up to date by a scan that starts after the call; answers the paths looked at. */
-  scan(scopes: readonly RelPath[]): Promise<number> {
+  /**
+   * Brings everything at and below the scopes up to date by a scan that starts after the call; answers the paths looked at.
+   * `sealing`: the index learns how what is unchanged looks, so that the next such scan is quick.
+   */
+  scan(scopes: readonly RelPath[], sealing = false): Promise<number> {
     const whole = scopes.map((path): DirtyScope => ({ path, depth: 'subtree' }))
-    return this.queue(() => this.scanScopes(whole, 'bulk'))
+    return this.queue(() => this.scanScopes(whole, 'bulk', sealing))
   }
 
   /** Looks at all that is dirty at the call, whatever was put off included. */
@@ -154,10 +157,10 @@ export class Scanning {
     this.listings.clear()
     const order = taken.length <= editPathsMax ? 'edit' : 'small'
     const looked = await this.scanScopes(taken, order)
-    return listings.length === 0 ? looked : looked + (await this.run(listings, order, false, () => {}))
+    return listings.length === 0 ? looked : looked + (await this.run(listings, order, 'new', () => {}))
   }
 
-  private async scanScopes(scopes: readonly DirtyScope[], order: Order): Promise<number> {
+  private async scanScopes(scopes: readonly DirtyScope[], order: Order, sealing = false): Promise<number> {
     const now = this.host.clock.now()
     const settled = (path: RelPath) => {
       const due = this.unsettled.get(path)
@@ -179,10 +182,10 @@ export class Scanning {
         settled: list.filter((name) => settled(join(directory, name))),
       })
     const placed = new Set<RelPath>()
-    let looked = await this.run(entries, order, false, (path) => placed.add(path))
+    let looked = await this.run(entries, order, 'new', (path) => placed.add(path))
     const deep: ScanTarget[] = []
     for (const { path, depth } of scopes) if (depth === 'subtree' && !placed.has(path)) deep.push(targetOf(path, false))
-    if (deep.length > 0) looked += await this.run(deep, order, true, () => {})
+    if (deep.length > 0) looked += await this.run(deep, order, sealing ? 'sealing' : 'full', () => {})
     return looked
   }
 
@@ -190,7 +193,7 @@ export class Scanning {
   private async run(
     targets: readonly ScanTarget[],
     order: Order,
-    full: boolean,
+    below: Below,
     onPlaced: (path: RelPath) => void,
   ): Promise<number> {
     const frontier = [...targets].reverse()
@@ -198,7 +201,7 @@ export class Scanning {
     const active = new Set<Promise<void>>()
     let looked = 0
     const batch = async (some: readonly ScanTarget[]): Promise<void> => {
-      const output = await this.job(some, order, full)
+      const output = await this.job(some, order, below)
       looked += output.looked
       for (const { directory, placed } of [...output.deeper].reverse()) {
         if (placed) onPlaced(directory)
@@ -224,12 +227,12 @@ export class Scanning {
     return looked
   }
 
-  private async job(targets: readonly ScanTarget[], order: Order, full: boolean): Promise<ScanOutput> {
+  private async job(targets: readonly ScanTarget[], order: Order, below: Below): Promise<ScanOutput> {
     const release = await this.holds.take(targets.map((target) => target.directory))
     try {
       const output = await this.host.workers.run(
         scanJob,
-        { place: this.place, targets, full, reporting: this.isHeard() },
+        { place: this.place, targets, full: below !== 'new', sealing: below === 'sealing', reporting: this.isHeard() },
         order,
       )
       this.note(targets, output)
@@ -261,6 +264,9 @@ export class Scanning {
     this.dirty.add(path, 'entry', now + delayMs)
   }
 }
+
+/** What is scanned below the targets: what is new there, or all; with seals for what is unchanged. */
+type Below = 'new' | 'full' | 'sealing'
 
 interface Trouble {
   readonly delayMs: number

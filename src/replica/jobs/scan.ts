@@ -27,6 +27,8 @@ export interface ScanInput {
   readonly targets: readonly ScanTarget[]
   /** Answer every subdirectory in `deeper`, not only the new ones. */
   readonly full: boolean
+  /** Note how directories look in which nothing changed, so that the next scan sees it at one look. */
+  readonly sealing: boolean
   /** Somebody listens: what changed is reported, and not only noted in the index. */
   readonly reporting: boolean
 }
@@ -76,7 +78,7 @@ function scan(world: World, input: ScanInput): ScanOutput {
   const index = openIndex(world, input.place.index)
   const root = openRoot(world.files, input.place.root)
   try {
-    const scanner = new Scanner(world, input.place, index, root, input.full, input.reporting)
+    const scanner = new Scanner(world, input.place, index, root, input)
     for (const target of input.targets) scanner.target(target)
     return scanner.finish()
   } finally {
@@ -120,8 +122,7 @@ class Scanner {
     private readonly place: RootPlace,
     private readonly index: Index,
     private readonly root: Directory,
-    private readonly full: boolean,
-    private readonly reporting: boolean,
+    private readonly input: Omit<ScanInput, 'place' | 'targets'>,
   ) {}
 
   target(target: ScanTarget): void {
@@ -163,7 +164,7 @@ class Scanner {
     for (; at + recordsMax < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax), [])
     this.write(this.edits.slice(at), this.listed)
     this.sealUnsealed()
-    if (this.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
+    if (this.input.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
     return {
       reports: this.reports.finish(),
       spans: this.spans,
@@ -206,7 +207,7 @@ class Scanner {
     id: number,
     located: { readonly directoryId: number; readonly name: string; readonly record: IndexRecord },
   ): void {
-    const isPlain = this.full && !target.placed && located.record.problem === undefined
+    const isPlain = this.input.full && !target.placed && located.record.problem === undefined
     const seal = isPlain ? this.index.seal(id) : undefined
     if (seal !== undefined && this.isAsSealed(target.directory, directory, seal)) return
     const editsBefore = this.edits.length
@@ -252,7 +253,13 @@ class Scanner {
         quiet: false,
       })
     const putOff = this.unsettled.length + this.again.length + this.troubled.length
-    if (isPlain && seal === undefined && this.edits.length === editsBefore && putOff === putOffBefore)
+    if (
+      this.input.sealing &&
+      isPlain &&
+      seal === undefined &&
+      this.edits.length === editsBefore &&
+      putOff === putOffBefore
+    )
       this.unsealed.push(id)
   }
 
@@ -311,7 +318,7 @@ class Scanner {
         return
     }
     if (looked.below === 'placed') this.deeper.push({ directory: path, placed: true })
-    else if (looked.below === 'unread' || (looked.below === 'known' && this.full))
+    else if (looked.below === 'unread' || (looked.below === 'known' && this.input.full))
       this.deeper.push({ directory: path, placed: false })
   }
 
@@ -372,7 +379,7 @@ class Scanner {
       else if (edit.quiet && old !== undefined)
         tx.amend(directoryId, name, { ...edit.fields, directoryId: old.directoryId, sequence: old.sequence })
       else tx.putOver(directoryId, name, edit.fields, now, true)
-      if (edit.quiet || this.silent.has(directoryId) || !this.reporting) continue
+      if (edit.quiet || this.silent.has(directoryId) || !this.input.reporting) continue
       const record = edit.fields === undefined ? undefined : { ...edit.fields, directoryId: 0, sequence: 0 }
       reports.push({ kind: 'entry', path, found: foundOf(record) })
     }

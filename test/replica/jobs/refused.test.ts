@@ -14,7 +14,7 @@ function scanAll(root: Fixture): { troubled: string[]; again: string[] } {
   let targets: ScanTarget[] = [{ directory: rootPath, names: [''], placed: false, settled: [] }]
   let entry = true
   while (targets.length > 0) {
-    const output = scanJob.run(root.world, { place: root.place, targets, full: true, reporting: true })
+    const output = scanJob.run(root.world, { place: root.place, targets, full: true, sealing: true, reporting: true })
     // A report that cannot be read would end the pair.
     readReports(new BytesReader(output.reports))
     seen.troubled.push(...output.troubled)
@@ -86,6 +86,7 @@ test('a link that stands where a directory was is no directory, and nothing behi
     place: root.place,
     targets: [{ directory: relPath('a/deep'), names: undefined, placed: false, settled: [] }],
     full: true,
+    sealing: true,
     reporting: true,
   })
   // Its own entry is looked at from above before anything is concluded.

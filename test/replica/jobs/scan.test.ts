@@ -14,7 +14,7 @@ function scan(root: Fixture): { readonly told: string[]; readonly looked: number
   const outputs: ScanOutput[] = []
   const run = (directory: string, names: string[] | undefined, placed: boolean, full: boolean): void => {
     const targets = [{ directory: relPath(directory), names, placed, settled: [] }]
-    const output = scanJob.run(world, { place, targets, full, reporting: true })
+    const output = scanJob.run(world, { place, targets, full, sealing: true, reporting: true })
     outputs.push(output)
     for (const below of output.deeper) run(below.directory, undefined, below.placed, full)
   }
