@@ -33,9 +33,10 @@ export async function openAgent(
 ): Promise<Agent> {
   const stateDir = await resolve(host, config.stateDir)
   try {
-    // On every worker: the threads are started now, side by side, and not by the first edit that needs a second one.
-    const lanes = Array.from({ length: host.workers.count }, (_, lane) => lane)
-    await Promise.all(lanes.map((lane) => host.workers.run(stateJob, stateDir, 'edit', lane)))
+    await host.workers.run(stateJob, stateDir, 'edit', 0)
+    // On every worker of an agent that stays: its threads are started now, and not by the first edit that needs a second one.
+    const others = life.resident ? Array.from({ length: host.workers.count - 1 }, (_, lane) => lane + 1) : []
+    for (const lane of others) void host.workers.run(stateJob, stateDir, 'edit', lane).catch(() => undefined)
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
     throw new BadRoots('state-directory', `the state directory ${stateDir} cannot be used: ${error.message}`, error)

@@ -14,14 +14,15 @@ export type OpenHouse = (config: Config, emit: Emit, life?: Life) => Promise<Hou
 
 /** Loads what is heavy (koffi, lmdb, ws) only now: a wrong command line is answered without it. */
 export const openHouse: OpenHouse = async (config, emit, life = { resident: false }) => {
-  const [{ openAgent }, { nodeHost, closeHost }, { ReplicaFailure }, { Malformed }] = await Promise.all([
-    import('../agent/agent.js'),
+  const [{ nodeHost, closeHost }, { ReplicaFailure }, { Malformed }] = await Promise.all([
     import('../host/node/host.js'),
     import('../replica/replica.js'),
     import('../wire/bytes.js'),
   ])
+  // First of all the host: its first thread loads what it needs while we load the rest.
   const host = nodeHost({ failures: [ReplicaFailure, Malformed] })
   try {
+    const { openAgent } = await import('../agent/agent.js')
     const agent = await openAgent(config, host, emit, life)
     return {
       agent,

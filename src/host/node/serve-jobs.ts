@@ -17,6 +17,9 @@ export interface Answer {
   readonly thrown?: Thrown
 }
 
+/** What a thread says first: from now on a call is answered without delay. */
+export const readyWord = 'ready'
+
 /** Any job, seen from the place that only hands its input on. */
 export type AnyJob = Job<never, unknown>
 
@@ -39,6 +42,8 @@ export function serveJobs(table: readonly AnyJob[], world: World): void {
       refuse(call.id, error)
     }
   })
+
+  port.postMessage(readyWord)
 
   function refuse(id: number, error: unknown): void {
     try {

@@ -5,15 +5,19 @@ import { type ApartWorkers, type Job, type Order, type Workers, WorkersClosed } 
 import { type FailureClass, groundFailures, putTogether } from './foreign-failure.js'
 import { type Heartbeat, makeHeartbeat } from './heartbeat.js'
 import { exitNow } from './libc.js'
-import type { Answer, Call } from './serve-jobs.js'
+import { type Answer, type Call, readyWord } from './serve-jobs.js'
 
 /** Jobs that a worker has at a time: the one it runs and the next, so that it never waits for a round trip. */
 const jobsAtWorker = 2
 
+/** Threads that have been busy for longer than this get another beside them. */
+const busyMsMin = 30
+
 const priorities: Record<Order, number> = { edit: 2, small: 1, bulk: 0 }
 
 /**
- * Worker threads from the file `entry`, which calls serveJobs; each is started when it is first needed. A Failure of a class
+ * Worker threads from the file `entry`, which calls serveJobs. The first is started at once, another when a lane needs it or
+ * when those that work have been busy for a while: a thread costs a tenth of a second to start. A Failure of a class
  * in `failures` comes out of `run` as one of that class. A thread that ends by itself is a bug: its jobs in hand are rejected,
  * and so is every job after.
  */
@@ -39,6 +43,7 @@ class ThreadPool implements ApartWorkers {
   ) {
     this.free = new PQueue({ concurrency: count * jobsAtWorker })
     this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state))
+    this.threads[0]?.start()
   }
 
   run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output> {
@@ -96,8 +101,13 @@ class ThreadPool implements ApartWorkers {
     }
   }
 
+  /** Of those that work; one that is only being started is for the jobs to come. */
   private leastBusy(): Thread {
-    return this.threads.reduce((one, other) => (other.cost < one.cost ? other : one))
+    const [first] = this.threads
+    const working = this.threads.filter((thread) => thread === first || thread.isReady)
+    const least = working.reduce((one, other) => (other.cost < one.cost ? other : one))
+    if (working.every((thread) => thread.busyMs > busyMsMin)) this.threads.find((thread) => !thread.isStarted)?.start()
+    return least
   }
 }
 
@@ -119,6 +129,9 @@ class Thread {
   private worker: Worker | undefined
   private calls = 0
   private readonly heartbeat: Heartbeat = makeHeartbeat()
+  private busySinceMs: number | undefined
+  /** It has loaded all it needs. */
+  isReady = false
 
   constructor(
     private readonly entry: URL,
@@ -126,9 +139,18 @@ class Thread {
     private readonly state: PoolState,
   ) {}
 
-  /** Jobs that wait or run here; a thread that would have to be started comes behind an idle one. */
+  /** Jobs that wait or run here. */
   get cost(): number {
-    return this.queue.size + this.queue.pending + (this.worker === undefined ? 0.5 : 0)
+    return this.queue.size + this.queue.pending
+  }
+
+  /** For how long it has not been without a job. */
+  get busyMs(): number {
+    return this.busySinceMs === undefined ? 0 : performance.now() - this.busySinceMs
+  }
+
+  get isStarted(): boolean {
+    return this.worker !== undefined
   }
 
   get beats(): number {
@@ -167,22 +189,27 @@ class Thread {
   private send<Input, Output>(job: Job<Input, Output>, input: Input, sent: (() => void) | undefined): Promise<Output> {
     if (this.state.broken !== undefined) throw brokenBy(job.name, this.state.broken)
     if (this.state.closed) throw new WorkersClosed(`${job.name}: the workers are closed`)
-    this.worker ??= this.start()
+    const worker = this.worker ?? this.start()
     const id = this.calls++
     const call: Call = { id, job: job.name, input }
     // What cannot be cloned throws here, before anybody waits for an answer.
-    this.worker.postMessage(call, job.transferInput?.(input) ?? noTransfer)
+    worker.postMessage(call, job.transferInput?.(input) ?? noTransfer)
     sent?.()
     return new Promise<Output>((resolve, reject) => {
       // The answer is what `job.run` returned in the thread, so it is an Output.
       this.inHand.set(id, { job, resolve: (output) => resolve(output as Output), reject })
+      this.busySinceMs ??= performance.now()
     })
   }
 
-  private start(): Worker {
+  start(): Worker {
     sizeYoungGeneration()
     const worker = new Worker(this.entry, { execArgv: [], workerData: { heartbeat: this.heartbeat } })
-    worker.on('message', (answer: Answer) => this.settle(answer))
+    this.worker = worker
+    worker.on('message', (answer: Answer | typeof readyWord) => {
+      if (answer === readyWord) this.isReady = true
+      else this.settle(answer)
+    })
     worker.on('messageerror', (error) => this.fail(error))
     worker.on('error', (error) => this.fail(error))
     worker.on('exit', (code) => {
@@ -195,6 +222,7 @@ class Thread {
     const waiting = this.inHand.get(answer.id)
     if (waiting === undefined) return
     this.inHand.delete(answer.id)
+    if (this.inHand.size === 0) this.busySinceMs = undefined
     if (answer.thrown === undefined) waiting.resolve(answer.output)
     else waiting.reject(putTogether(answer.thrown, this.failures))
   }
