@@ -1,5 +1,5 @@
 import type { AbsPath } from '../core/path.js'
-import { componentsOf, decodeName, encodeName, join, type RelPath, rootPath } from '../core/path.js'
+import { componentsOf, decodeName, encodeName, join, nameOf, type RelPath, rootPath } from '../core/path.js'
 import type { Store, Transaction } from '../host/store.js'
 import type { World } from '../host/workers.js'
 import { BytesReader, BytesWriter, Malformed } from '../wire/bytes.js'
@@ -11,7 +11,8 @@ import { sealOf } from './seal.js'
  * scan can rebuild it. Keys begin with the letter of their table; ids and sequences in them are big-endian, so that they
  * sort.
  *
- *     m name                    facts: format, id, run, sequence, next directory id, synced-until
+ *     m name                    facts: format, id, run, sequence, next directory id, synced-until; last-change with the
+ *                               sequence at which it was noted
  *     e directory id u48, name  IndexRecord; the root itself is the entry '' of directory 0
  *     d directory id u48        where a directory is and when it last changed: DirectoryPlace
  *     r first sequence u48      run id of 16 bytes: who gave the sequences from there on
@@ -27,6 +28,16 @@ export class Index {
   /** The record at `path` and where it is kept; undefined when nothing is known there. */
   find(path: RelPath): Located | undefined {
     return find(this.store, path)
+  }
+
+  /**
+   * The same for a caller who has just seen that the directory above is kept under `above`: however deep it is, one step. The
+   * answer is of the past when something above was moved meanwhile.
+   */
+  findBelow(above: number, path: RelPath): Located | undefined {
+    const name = nameOf(path)
+    const record = placeOf(this.store, above) === undefined ? undefined : at(this.store, above, name)
+    return record === undefined ? undefined : { directoryId: above, name, record }
   }
 
   at(directoryId: number, name: string): IndexRecord | undefined {
@@ -61,6 +72,15 @@ export class Index {
   /** The last sequence that was given. */
   sequence(): number {
     return numberAt(this.store, 'sequence') ?? 0
+  }
+
+  /** The last sequence that a record got, not a run; undefined when that is not known. */
+  lastChange(): number | undefined {
+    const value = this.store.get(factKey('last-change'))
+    if (value === undefined) return undefined
+    const bytes = Buffer.from(value)
+    // Another version of the program, which does not keep it, may have written since.
+    return bytes.readUIntBE(6, 6) === this.sequence() ? bytes.readUIntBE(0, 6) : undefined
   }
 
   fact(name: string): string | undefined {
@@ -127,6 +147,7 @@ export const rootDirectoryId = 1
 export class IndexEdit {
   private readonly before: number
   private sequence: number
+  private lastChange: number
   private nextId: number
   private readonly changed = new Map<number, number>()
   /** Directories without a seal. */
@@ -135,6 +156,10 @@ export class IndexEdit {
   constructor(private readonly transaction: Transaction) {
     this.before = numberAt(transaction, 'sequence') ?? 0
     this.sequence = this.before
+    const noted = transaction.get(factKey('last-change'))
+    const bytes = noted === undefined ? undefined : Buffer.from(noted)
+    // Where it is not known, all may have changed up to now.
+    this.lastChange = bytes?.readUIntBE(6, 6) === this.before ? bytes.readUIntBE(0, 6) : this.before
     this.nextId = numberAt(transaction, 'next-id') ?? rootDirectoryId + 1
   }
 
@@ -184,6 +209,7 @@ export class IndexEdit {
     const record = recordOf(fields, id, sequence)
     this.putEntry(directoryId, name, record)
     this.changed.set(directoryId, sequence)
+    this.lastChange = sequence
     return record
   }
 
@@ -192,6 +218,7 @@ export class IndexEdit {
     const place = placeOf(this.transaction, directoryId)
     if (place === undefined || !place.unlisted) return
     const sequence = ++this.sequence
+    this.lastChange = sequence
     this.place(directoryId, { ...place, placed: sequence, changed: sequence, unlisted: false })
   }
 
@@ -205,6 +232,7 @@ export class IndexEdit {
     const old = this.at(directoryId, name)
     if (old === undefined) return
     const sequence = ++this.sequence
+    this.lastChange = sequence
     if (old.directoryId !== 0) this.forget(old.directoryId)
     this.breakSeal(directoryId)
     this.transaction.remove(entryKey(directoryId, name))
@@ -254,7 +282,11 @@ export class IndexEdit {
       const place = placeOf(this.transaction, directoryId)
       if (place !== undefined) this.place(directoryId, { ...place, changed: Math.max(place.changed, sequence) })
     }
-    if (this.sequence !== this.before) this.transaction.put(factKey('sequence'), numberBytes(this.sequence))
+    if (this.sequence !== this.before) {
+      this.transaction.put(factKey('sequence'), numberBytes(this.sequence))
+      const noted = Buffer.concat([numberBytes(this.lastChange), numberBytes(this.sequence)])
+      this.transaction.put(factKey('last-change'), noted)
+    }
     this.transaction.put(factKey('next-id'), numberBytes(this.nextId))
     return { first: this.before + 1, last: this.sequence }
   }

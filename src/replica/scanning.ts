@@ -203,9 +203,9 @@ export class Scanning {
     const batch = async (some: readonly ScanTarget[]): Promise<void> => {
       const output = await this.job(some, order, below)
       looked += output.looked
-      for (const { directory, placed } of [...output.deeper].reverse()) {
+      for (const { directory, above, placed } of [...output.deeper].reverse()) {
         if (placed) onPlaced(directory)
-        frontier.push(targetOf(directory, placed))
+        frontier.push({ ...targetOf(directory, placed), above })
       }
       for (const directory of output.stray) {
         // Something else is there by now: its own entry, seen from above, tells what. Once: the scan of the entry finds a

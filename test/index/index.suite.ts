@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type AbsPath, relPath, rootPath } from '../../src/core/path.js'
-import type { Stores } from '../../src/host/store.js'
+import type { Store, Stores } from '../../src/host/store.js'
 import { Index, type IndexEdit, pathOf } from '../../src/index/index.js'
 import type { RecordFields } from '../../src/index/record.js'
 import { fingerprintOf } from '../../src/wire/bytes.js'
@@ -9,9 +9,11 @@ import { fingerprintOf } from '../../src/wire/bytes.js'
 export function describeIndex(name: string, make: () => { readonly stores: Stores; readonly path: AbsPath }): void {
   describe(`index on ${name}`, () => {
     let index: Index
+    let store: Store
     beforeEach(() => {
       const { stores, path } = make()
-      index = new Index(stores.open(path))
+      store = stores.open(path)
+      index = new Index(store)
       index.write((edit) => edit.put(0, '', directory(1n)))
     })
 
@@ -100,6 +102,41 @@ export function describeIndex(name: string, make: () => { readonly stores: Store
       expect(index.run('aa'.repeat(16))?.last).toBe(last)
       expect(index.run('bb'.repeat(16))?.last).toBe(index.sequence())
       expect(index.run('cc'.repeat(16))).toBeUndefined()
+    })
+
+    test('a run is no change: the last sequence of a record is known beside it', () => {
+      const { sequence } = put('a', file(2n))
+      const changes = () => [index.lastChange(), index.sequence()]
+      expect(changes()).toEqual([sequence, sequence])
+      index.write((edit) => edit.beginRun('aa'.repeat(16)))
+      index.write((edit) => edit.beginRun('bb'.repeat(16)))
+      expect(changes()).toEqual([sequence, sequence + 2])
+      index.write((edit) => edit.amend(1, 'a', { ...(index.at(1, 'a') ?? expect.fail()), racy: true }))
+      expect(changes()).toEqual([sequence, sequence + 2])
+      index.write((edit) => edit.remove(1, 'a'))
+      expect(changes()).toEqual([sequence + 3, sequence + 3])
+      index.write((edit) => edit.putOver(1, 'new', directory(9n), undefined, true))
+      index.write((edit) => edit.markListed(index.directoryId(relPath('new')) ?? 0))
+      expect(changes()).toEqual([sequence + 5, sequence + 5])
+    })
+
+    test('a version that does not note the last change is noticed', () => {
+      put('a', file(2n))
+      const six = (value: number) => Buffer.from(value.toString(16).padStart(12, '0'), 'hex')
+      store.write((tx) => tx.put(Buffer.from('msequence'), six(index.sequence() + 5)))
+      expect(index.lastChange()).toBeUndefined()
+      index.write((edit) => edit.beginRun('aa'.repeat(16)))
+      expect(index.lastChange()).toBe(index.sequence() - 1)
+    })
+
+    test('what is in a known directory is found in one step, and nothing in one that is gone', () => {
+      put('d', directory(2n))
+      put('d/f', file(3n))
+      const id = index.directoryId(relPath('d')) ?? 0
+      expect(index.findBelow(id, relPath('d/f'))).toEqual(index.find(relPath('d/f')))
+      expect(index.findBelow(id, relPath('d/g'))).toBeUndefined()
+      put('d', directory(9n))
+      expect(index.findBelow(id, relPath('d/f'))).toBeUndefined()
     })
 
     describe('the seal of a directory', () => {

@@ -80,7 +80,7 @@ function told(root: Fixture): string {
   const paths = ['d/a', 'd/b', 'd/sub/c'].map(relPath)
   const identified = identifyJob.run(root.world, { place: root.place, paths })
   const targets = [{ directory: relPath('d'), names: undefined, placed: true, settled: [] }]
-  const scanned = scanJob.run(root.world, { place: root.place, targets, full: true, reporting: true })
+  const scanned = scanJob.run(root.world, { place: root.place, targets, full: true, sealing: true, reporting: true })
   return [identified.reports, scanned.reports].map((bytes) => Buffer.from(bytes).toString('hex')).join(' ')
 }
 

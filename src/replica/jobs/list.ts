@@ -1,4 +1,4 @@
-import { isWithin, join, type RelPath, rootPath } from '../../core/path.js'
+import { join, type RelPath, rootPath } from '../../core/path.js'
 import type { Member } from '../../core/report.js'
 import type { Job, World } from '../../host/workers.js'
 import { type Index, openIndex, pathOf } from '../../index/index.js'
@@ -13,6 +13,8 @@ export interface ListStep {
   readonly path: RelPath
   readonly entry: boolean
   readonly members: 'none' | 'own' | 'deep'
+  /** Where the index keeps the directory above, as seen in this very listing; it is found from the root if not given. */
+  readonly above?: number
 }
 
 /**
@@ -54,27 +56,48 @@ function vouchesFor(index: Index, cursor: Cursor): boolean {
 }
 
 function changedSince(index: Index, sequence: number): ListStep[] {
+  const last = index.lastChange()
+  // The root's own properties have no directory whose listing would tell them.
+  const rootEntry: ListStep = { path: rootPath, entry: true, members: 'none' }
+  if (last !== undefined && last <= sequence) return [rootEntry]
+  const isPlaced = placedAbove(index, sequence)
   const known = new Map<number, RelPath>()
   const placed: RelPath[] = []
   const changed: RelPath[] = []
   for (const { directoryId, place } of index.places()) {
     if (place.changed <= sequence && place.placed <= sequence) continue
+    // Of what came to its place together, the outermost is listed all the way down.
+    if (isPlaced(place.parentId)) continue
     const path = pathOf(index, directoryId, known)
     if (path === undefined) continue
     if (place.placed > sequence) placed.push(path)
     else changed.push(path)
   }
-  const steps: ListStep[] = []
-  const outermost = placed
-    .sort(byLength)
-    .filter((path, at) => !placed.slice(0, at).some((other) => isWithin(path, other)))
-  // The root's own properties have no directory whose listing would tell them.
-  if (!outermost.includes(rootPath)) steps.push({ path: rootPath, entry: true, members: 'none' })
-  for (const path of outermost) steps.push({ path, entry: true, members: 'deep' })
-  for (const path of changed.sort()) {
-    if (!outermost.some((other) => isWithin(path, other))) steps.push({ path, entry: false, members: 'own' })
-  }
+  const steps: ListStep[] = placed.includes(rootPath) ? [] : [rootEntry]
+  for (const path of placed.sort(byLength)) steps.push({ path, entry: true, members: 'deep' })
+  for (const path of changed.sort()) steps.push({ path, entry: false, members: 'own' })
   return steps
+}
+
+/** Whether a directory, or one above it, came to its place after `sequence`; each is asked for once. */
+function placedAbove(index: Index, sequence: number): (directoryId: number) => boolean {
+  const known = new Map<number, boolean>([[0, false]])
+  return (directoryId) => {
+    const way: number[] = []
+    let at = directoryId
+    let answer = known.get(at)
+    while (answer === undefined) {
+      way.push(at)
+      const place = index.place(at)
+      if (place === undefined || place.placed > sequence) answer = place !== undefined
+      else {
+        at = place.parentId
+        answer = known.get(at)
+      }
+    }
+    for (const id of way) known.set(id, answer)
+    return answer
+  }
 }
 
 function byLength(a: RelPath, b: RelPath): number {
@@ -88,7 +111,7 @@ function list(world: World, place: RootPlace, steps: readonly ListStep[]) {
   while (reports.length < reportBytesMax) {
     const step = rest.pop()
     if (step === undefined) break
-    const located = index.find(step.path)
+    const located = step.above === undefined ? index.find(step.path) : index.findBelow(step.above, step.path)
     const found = foundOf(located?.record)
     if (step.entry || found.kind !== 'directory') writeReport(reports, { kind: 'entry', path: step.path, found })
     if (located === undefined || found.kind !== 'directory' || step.members === 'none') continue
@@ -100,7 +123,7 @@ function list(world: World, place: RootPlace, steps: readonly ListStep[]) {
       const held = foundOf(record)
       members.push({ name, found: held })
       if (step.members === 'deep' && held.kind === 'directory')
-        below.push({ path: join(step.path, name), entry: false, members: 'deep' })
+        below.push({ path: join(step.path, name), entry: false, members: 'deep', above: located.record.directoryId })
     }
     writeReport(reports, { kind: 'listing', path: step.path, members, more: false })
     for (const next of below.reverse()) rest.push(next)

@@ -37,6 +37,8 @@ export interface ScanTarget {
   readonly directory: RelPath
   /** Only these members; undefined: all, and what the listing lacks is gone. The root itself is the member '' of ''. */
   readonly names: readonly string[] | undefined
+  /** Where the index keeps the directory above it, as the same scan has seen it; found from the root if not given. */
+  readonly above?: number | undefined
   /** It appeared or was replaced: its report is a complete listing. */
   readonly placed: boolean
   /** Members that were given their time to settle: taken as they are, open for writing or not. */
@@ -71,6 +73,8 @@ export interface Span {
 
 export interface Deeper {
   readonly directory: RelPath
+  /** Where the index keeps the directory above; not known for the root. */
+  readonly above?: number
   readonly placed: boolean
 }
 
@@ -127,7 +131,10 @@ class Scanner {
 
   target(target: ScanTarget): void {
     if (target.directory === '' && target.names?.includes('')) this.rootItself()
-    const located = this.index.find(target.directory)
+    const located =
+      target.above === undefined
+        ? this.index.find(target.directory)
+        : this.index.findBelow(target.above, target.directory)
     if (located === undefined || located.record.directoryId === 0) {
       this.lost(target.directory)
       return
@@ -209,7 +216,7 @@ class Scanner {
   ): void {
     const isPlain = this.input.full && !target.placed && located.record.problem === undefined
     const seal = isPlain ? this.index.seal(id) : undefined
-    if (seal !== undefined && this.isAsSealed(target.directory, directory, seal)) return
+    if (seal !== undefined && this.isAsSealed(target.directory, directory, id, seal)) return
     const editsBefore = this.edits.length
     const putOffBefore = this.unsettled.length + this.again.length + this.troubled.length
     let names: string[]
@@ -264,12 +271,12 @@ class Scanner {
   }
 
   /** All members at one look: when they are as the seal says, each of them is as its record says. */
-  private isAsSealed(path: RelPath, directory: Directory, seal: Uint8Array): boolean {
+  private isAsSealed(path: RelPath, directory: Directory, id: number, seal: Uint8Array): boolean {
     const survey = directory.survey(privateName)
     if (survey === undefined || Buffer.compare(survey.digest, seal) !== 0) return false
     this.looked += survey.count
     if (survey.linked !== undefined) this.linked ??= join(path, survey.linked)
-    for (const name of survey.directories) this.deeper.push({ directory: join(path, name), placed: false })
+    for (const name of survey.directories) this.deeper.push({ directory: join(path, name), above: id, placed: false })
     return true
   }
 
@@ -317,9 +324,9 @@ class Scanner {
         this.again.push(path)
         return
     }
-    if (looked.below === 'placed') this.deeper.push({ directory: path, placed: true })
+    if (looked.below === 'placed') this.deeper.push({ directory: path, above: id, placed: true })
     else if (looked.below === 'unread' || (looked.below === 'known' && this.input.full))
-      this.deeper.push({ directory: path, placed: false })
+      this.deeper.push({ directory: path, above: id, placed: false })
   }
 
   /** A directory that cannot be opened or listed: a problem at its own entry, with all below kept; or it is another thing by now. */
