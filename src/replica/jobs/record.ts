@@ -47,15 +47,14 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
 
 function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
   const dirty: RelPath[] = []
-  const ids = new Map<RelPath, number | undefined>()
+  const ids = new Map<RelPath, number>()
   for (const { path, before, fields } of part) {
     const parent = parentOf(path)
     let id: number | undefined
     if (path === rootPath) id = 0
-    else if (ids.has(parent)) id = ids.get(parent)
     else {
-      id = edit.directoryId(parent)
-      ids.set(parent, id)
+      id = ids.get(parent) ?? edit.directoryId(parent)
+      if (id !== undefined) ids.set(parent, id)
     }
     const name = path === rootPath ? '' : nameOf(path)
     const known = id === undefined ? undefined : edit.at(id, name)
@@ -63,10 +62,14 @@ function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
       dirty.push(path)
       continue
     }
+    // Ids below may change with it.
+    if (known?.kind === 'directory') ids.clear()
     if (fields === undefined) edit.remove(id, name)
-    else edit.putOver(id, name, fields, known)
-    // Ids below may have changed with it.
-    if (fields?.kind === 'directory' || known?.kind === 'directory') ids.clear()
+    else {
+      // What comes in it next is found from here: a deep tree would be walked from the root for each of its levels.
+      const { directoryId } = edit.putOver(id, name, fields, known)
+      if (directoryId !== 0) ids.set(path, directoryId)
+    }
   }
   return dirty
 }
