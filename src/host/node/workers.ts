@@ -31,7 +31,7 @@ class ThreadPool implements ApartWorkers {
   private readonly threads: readonly Thread[]
   /** Of each lane, when its last job has gone to the thread. */
   private readonly lanes = new Map<number, Promise<void>>()
-  private readonly state: PoolState = { closed: false, broken: undefined }
+  private readonly state = new PoolState()
   private readonly beside = new Set<ThreadPool>()
 
   constructor(
@@ -50,7 +50,7 @@ class ThreadPool implements ApartWorkers {
     const why = this.refusal(job.name)
     if (why !== undefined) return Promise.reject(why)
     if (lane !== undefined) return this.runInLane(job, input, order, lane)
-    return this.free.add(() => this.leastBusy().run(job, input, order), { priority: priorities[order] })
+    return this.free.add(() => this.runFree(job, input, order), { priority: priorities[order] })
   }
 
   apart(): ApartWorkers {
@@ -65,6 +65,7 @@ class ThreadPool implements ApartWorkers {
 
   async close(): Promise<void> {
     this.state.closed = true
+    this.state.changed()
     const ends = this.threads.map((thread) => (this.mayHang ? thread.closeWithin(hungMs) : thread.close()))
     await Promise.all([...ends, ...[...this.beside].map((pool) => pool.close())])
   }
@@ -101,20 +102,46 @@ class ThreadPool implements ApartWorkers {
     }
   }
 
-  /** Of those that work; one that is only being started is for the jobs to come. */
-  private leastBusy(): Thread {
-    const [first] = this.threads
-    const working = this.threads.filter((thread) => thread === first || thread.isReady)
-    const least = working.reduce((one, other) => (other.cost < one.cost ? other : one))
-    if (working.every((thread) => thread.busyMs > busyMsMin)) this.threads.find((thread) => !thread.isStarted)?.start()
-    return least
+  /**
+   * By an idle thread. While there are threads that do not work yet, a job is not sent to one that is busy: it would be stuck
+   * behind what may take long.
+   */
+  private async runFree<Input, Output>(job: Job<Input, Output>, input: Input, order: Order): Promise<Output> {
+    for (;;) {
+      const [first] = this.threads
+      const working = this.threads.filter((thread) => thread === first || thread.isReady)
+      const least = working.reduce((one, other) => (other.cost < one.cost ? other : one))
+      const over = this.state.closed || this.state.broken !== undefined
+      if (least.cost === 0 || working.length === this.count || over) return least.run(job, input, order)
+      if (least.busyMs >= busyMsMin) this.threads.find((thread) => !thread.isStarted)?.start()
+      await this.state.next(busyMsMin)
+    }
   }
 }
 
-interface PoolState {
-  closed: boolean
+/** What the threads of a pool have in common. */
+class PoolState {
+  closed = false
   /** Why a thread ended by itself. */
   broken: unknown
+  private readonly waiting = new Set<() => void>()
+
+  /** Until a thread is ready, has answered, or is gone, or withinMs are over. */
+  next(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const over = () => {
+        clearTimeout(timer)
+        this.waiting.delete(over)
+        resolve()
+      }
+      const timer = setTimeout(over, withinMs)
+      this.waiting.add(over)
+    })
+  }
+
+  changed(): void {
+    for (const over of this.waiting) over()
+  }
 }
 
 interface InHand {
@@ -209,6 +236,7 @@ class Thread {
     worker.on('message', (answer: Answer | typeof readyWord) => {
       if (answer === readyWord) this.isReady = true
       else this.settle(answer)
+      this.state.changed()
     })
     worker.on('messageerror', (error) => this.fail(error))
     worker.on('error', (error) => this.fail(error))
@@ -231,6 +259,7 @@ class Thread {
     this.state.broken ??= error
     for (const waiting of this.inHand.values()) waiting.reject(brokenBy(waiting.job.name, error))
     this.inHand.clear()
+    this.state.changed()
   }
 }
 
