@@ -48,6 +48,8 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
 function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
   const dirty: RelPath[] = []
   const ids = new Map<RelPath, number>()
+  /** What this batch itself made of a record: a file that becomes a directory is removed first. */
+  const own = new Map<RelPath, IndexRecord | undefined>()
   for (const { path, before, fields } of part) {
     const parent = parentOf(path)
     let id: number | undefined
@@ -58,18 +60,21 @@ function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
     }
     const name = path === rootPath ? '' : nameOf(path)
     const known = id === undefined ? undefined : edit.at(id, name)
-    if (id === undefined || !sameRecord(known, before)) {
+    if (id === undefined || !sameRecord(known, own.has(path) ? own.get(path) : before)) {
       dirty.push(path)
       continue
     }
     // Ids below may change with it.
     if (known?.kind === 'directory') ids.clear()
-    if (fields === undefined) edit.remove(id, name)
-    else {
-      // What comes in it next is found from here: a deep tree would be walked from the root for each of its levels.
-      const { directoryId } = edit.putOver(id, name, fields, known)
-      if (directoryId !== 0) ids.set(path, directoryId)
+    if (fields === undefined) {
+      edit.remove(id, name)
+      own.set(path, undefined)
+      continue
     }
+    const record = edit.putOver(id, name, fields, known)
+    own.set(path, record)
+    // What comes in it next is found from here: a deep tree would be walked from the root for each of its levels.
+    if (record.directoryId !== 0) ids.set(path, record.directoryId)
   }
   return dirty
 }
