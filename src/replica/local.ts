@@ -28,6 +28,7 @@ import {
 } from './replica.js'
 import { type LocalRoot, rootLane } from './root.js'
 import { Session } from './session.js'
+import { TransferLanes } from './transfer-lanes.js'
 
 /**
  * One pair's or peer's dealings with a root of this machine. `open` gets the root from the agent, which shares it between
@@ -37,6 +38,8 @@ export class LocalReplica implements Replica {
   private root: LocalRoot | undefined
   private pair = ''
   private view: View = { ignore: [], ignorenot: [], paths: [] }
+  private readonly lanes = new TransferLanes()
+  private streams = 0
   private session: Session | undefined
   private applying: Promise<unknown> = Promise.resolve()
   private readonly staging = new Map<number, Staging>()
@@ -148,15 +151,16 @@ export class LocalReplica implements Replica {
     const { workers } = root.host
     const number = nextStream++
     const stream = String(number)
+    const lane = this.lanes.of(this.streams++, workers.count)
     const order = wants.length > 64 ? 'bulk' : 'small'
-    await workers.run(supplyOpenJob, { place: root.place, stream, wants }, order, number)
+    await workers.run(supplyOpenJob, { place: root.place, stream, wants }, order, lane)
     try {
       // One pack is read ahead while the consumer is busy with this one.
-      let next = this.ahead(workers.run(supplyNextJob, { stream }, order, number))
+      let next = this.ahead(workers.run(supplyNextJob, { stream }, order, lane))
       for (;;) {
         const { bytes, finished, ended, dirty } = await next
         root.mark(dirty)
-        if (!ended) next = this.ahead(workers.run(supplyNextJob, { stream }, order, number))
+        if (!ended) next = this.ahead(workers.run(supplyNextJob, { stream }, order, lane))
         yield { bytes, finished }
         if (ended || signal.aborted) {
           if (!ended) await next.catch(() => undefined)
@@ -164,14 +168,15 @@ export class LocalReplica implements Replica {
         }
       }
     } finally {
-      await workers.run(supplyCloseJob, { stream }, order, number)
+      await workers.run(supplyCloseJob, { stream }, order, lane)
     }
   }
 
   async stage(batch: number, pack: Pack): Promise<void> {
     const { host, place } = this.opened()
     const staging = this.stagingOf(batch)
-    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, pack: pack.bytes }, 'bulk', batch)
+    const lane = this.lanes.of(batch, host.workers.count)
+    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, pack: pack.bytes }, 'bulk', lane)
     staging.add(done)
     await staging.room()
   }
@@ -214,9 +219,10 @@ export class LocalReplica implements Replica {
     const { root } = this
     if (root === undefined) return
     await Promise.allSettled([...this.inHand])
+    const { workers } = root.host
     for (const batch of this.staging.keys())
-      await root.host.workers
-        .run(dropBatchJob, { place: root.place, pair: this.pair, batch }, 'bulk', batch)
+      await workers
+        .run(dropBatchJob, { place: root.place, pair: this.pair, batch }, 'bulk', this.lanes.of(batch, workers.count))
         .catch(() => undefined)
     this.staging.clear()
     root.leave(this.pair, this)
@@ -237,7 +243,12 @@ export class LocalReplica implements Replica {
     try {
       const order = operations.length > 64 ? 'small' : 'edit'
       const input = { place, pair: this.pair, batch, operations, supplier }
-      const { outcomes, first, last, dirty } = await host.workers.run(applyJob, input, order, batch)
+      const { outcomes, first, last, dirty } = await host.workers.run(
+        applyJob,
+        input,
+        order,
+        this.lanes.of(batch, host.workers.count),
+      )
       root.publish(this.others(outcomes), [{ first, last }], this.session)
       root.mark(dirty)
       if (operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
@@ -316,7 +327,7 @@ export class LocalReplica implements Replica {
 /** Coarser than any clock of files: what changed in this last moment may not be on disk. */
 const clockGranularityNs = 20_000_000n
 
-/** Streams are numbered over the whole process: their number is their lane. */
+/** Streams are numbered over the whole process. */
 let nextStream = 1
 
 /** An apply changes the members of these directories, and the directories themselves. */

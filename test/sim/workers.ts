@@ -24,7 +24,7 @@ const ranks: Record<Order, number> = { edit: 0, small: 1, bulk: 2 }
  * as many deep as there are workers. Input and output are cloned, as on their way to another thread.
  */
 export class SimWorkers implements Workers {
-  readonly count = 2
+  readonly count = 4
   private world: World | undefined
   private readonly waiting: Waiting[] = []
   private readonly lanes = new Set<number>()
