@@ -2,6 +2,8 @@ import type { Fingerprint } from '../core/content.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Replica, Supplied, Want } from '../replica/replica.js'
+import { BytesWriter } from '../wire/bytes.js'
+import { wantPropsBytes, writeWantProps } from '../wire/pack.js'
 
 /** Operations of one root with the root that has the content. */
 export interface Flow {
@@ -111,14 +113,20 @@ async function transfer(
     const giveUp = new AbortController()
     try {
       for await (const pack of flow.source.supply(wants, giveUp.signal)) {
+        const props = new BytesWriter(pack.finished.length * wantPropsBytes)
         for (const supplied of pack.finished) {
           const operation = numbered[supplied.want]
           if (operation === undefined) continue
-          if (supplied.kind === 'whole') fingerprints.set(supplied.want, supplied.fingerprint)
-          else refused.set(supplied.want, refusal(operation.path, supplied))
+          if (supplied.kind !== 'whole') refused.set(supplied.want, refusal(operation.path, supplied))
+          else {
+            fingerprints.set(supplied.want, supplied.fingerprint)
+            // What replaces something takes its other properties over from that, when it is applied.
+            if (operation.op === 'write-file' && operation.expect.kind === 'absent')
+              writeWantProps(props, supplied.want, operation.props)
+          }
         }
         const { length } = pack.bytes
-        if (length > 0) await flow.target.stage(batch, pack)
+        if (length > 0) await flow.target.stage(batch, { bytes: pack.bytes, props: props.finish() })
         sent(length)
       }
     } finally {

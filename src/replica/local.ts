@@ -18,6 +18,7 @@ import {
   type AuditRequest,
   type AuditRow,
   type Changes,
+  type Delivery,
   type Opened,
   type OpenRequest,
   type Pack,
@@ -172,11 +173,11 @@ export class LocalReplica implements Replica {
     }
   }
 
-  async stage(batch: number, pack: Pack): Promise<void> {
+  async stage(batch: number, { bytes, props }: Delivery): Promise<void> {
     const { host, place } = this.opened()
     const staging = this.stagingOf(batch)
     const lane = this.lanes.of(batch, host.workers.count)
-    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, pack: pack.bytes }, 'bulk', lane)
+    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, pack: bytes, props }, 'bulk', lane)
     staging.add(done)
     await staging.room()
   }

@@ -23,6 +23,7 @@ import {
   type AuditRequest,
   type AuditRow,
   type Changes,
+  type Delivery,
   type Opened,
   type OpenRequest,
   type Pack,
@@ -241,8 +242,8 @@ class RemoteReplica implements Replica, LinkEnd {
       )
   }
 
-  async stage(batch: number, pack: Pack): Promise<void> {
-    const sent = this.sendPack(batch, pack)
+  async stage(batch: number, { bytes, props }: Delivery): Promise<void> {
+    const sent = this.link.bulk({ kind: 'stage', batch, props, bytes }, this.staged)
     const before = this.staging.get(batch)
     const all = before === undefined ? sent : Promise.all([before, sent]).then(() => undefined)
     this.staging.set(batch, all)
@@ -251,11 +252,6 @@ class RemoteReplica implements Replica, LinkEnd {
     }
     all.then(forget, forget)
     await sent
-  }
-
-  private async sendPack(batch: number, pack: Pack): Promise<void> {
-    for (const { bytes, finished } of wire.splitPack(pack))
-      await this.link.bulk({ kind: 'stage', batch, finished, bytes }, this.staged)
   }
 
   async apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {

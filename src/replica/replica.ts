@@ -63,7 +63,7 @@ export interface Replica {
    * Takes a pack of the batch into staging; resolves when there is room for the next one. The bytes are taken over.
    * What cannot be staged (disk full) comes out as the outcome of its operation in `apply`.
    */
-  stage(batch: number, pack: Pack): Promise<void>
+  stage(batch: number, delivery: Delivery): Promise<void>
 
   /**
    * Applies the operations in order: creations from the top down, removals from the leaves up. Every operation has an
@@ -200,6 +200,16 @@ export interface Want {
 export interface Pack {
   readonly bytes: Uint8Array
   readonly finished: readonly Supplied[]
+}
+
+/** A pack on its way to the root that is to hold its files. */
+export interface Delivery {
+  readonly bytes: Uint8Array
+  /**
+   * What new files that end in the pack are to have, in the layout of wire/pack.ts: it is set while the file is open. Only a
+   * hint: what the operation says is what is applied.
+   */
+  readonly props: Uint8Array
 }
 
 export type Supplied =

@@ -342,13 +342,13 @@ class Serving implements LinkEnd {
 
   /** Packs of a batch are handed on one after the other; credit is given as the replica has room for the next. */
   private stage(replica: Replica, message: Message & { readonly kind: 'stage' }, sizeBytes: number): void {
-    const { batch, finished, bytes } = message
+    const { batch, props, bytes } = message
     this.stagingBytes += sizeBytes
     if (this.stagingBytes > linkWindowBytes) throw new LinkFailure('protocol', 'more to stage than there is room for')
     const before = this.staging.get(batch) ?? Promise.resolve()
     const staged = before
       .then(async () => {
-        if (!this.unstaged.has(batch)) await replica.stage(batch, { bytes, finished })
+        if (!this.unstaged.has(batch)) await replica.stage(batch, { bytes, props })
       })
       .catch((error: unknown) => this.noteUnstaged(batch, error))
       .then(() => {

@@ -113,7 +113,7 @@ export type Message =
   | {
       readonly kind: 'stage'
       readonly batch: number
-      readonly finished: readonly Supplied[]
+      readonly props: Uint8Array
       readonly bytes: Uint8Array
     }
   | { readonly kind: 'past'; readonly id: number; readonly outcomes: readonly PastOutcome[] }
@@ -227,7 +227,8 @@ function writeFields(to: BytesWriter, message: Message): void {
       break
     case 'stage':
       writeNumber(to, message.batch)
-      writeAll(to, message.finished, codec.writeSupplied)
+      to.u32(message.props.length)
+      to.raw(message.props)
       to.raw(message.bytes)
       break
     case 'past':
@@ -290,8 +291,8 @@ function readFields(from: BytesReader, kind: Message['kind']): Message {
       return { kind }
     case 'stage': {
       const batch = readNumber(from)
-      const finished = readAll(from, codec.suppliedBytesMin, codec.readSupplied)
-      return { kind, batch, finished, bytes: readRest(from) }
+      const props = new Uint8Array(from.raw(from.u32()))
+      return { kind, batch, props, bytes: readRest(from) }
     }
     default:
       return readNumbered(from, kind, from.u32())

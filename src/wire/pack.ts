@@ -1,5 +1,6 @@
-import type { Fingerprint } from '../core/content.js'
+import type { Fingerprint, Props } from '../core/content.js'
 import { BytesReader, type BytesWriter } from './bytes.js'
+import { readProps, writeProps } from './content.js'
 
 /**
  * A pack: bytes of one or many files on their way from one root to the other.
@@ -44,4 +45,25 @@ export function* readItems(pack: Uint8Array): Iterable<Item> {
     const fingerprint = (flags & lastFlag) === 0 ? undefined : from.fingerprint()
     yield { want, position, data: from.raw(length), fingerprint }
   }
+}
+
+/**
+ * Beside a pack that is delivered:
+ *
+ *     properties of a file that ends in it*    | want u32 | props |
+ */
+export function writeWantProps(to: BytesWriter, want: number, props: Props): void {
+  to.u32(want)
+  writeProps(to, props)
+}
+
+/** The most that one file takes there. */
+export const wantPropsBytes = 4 + 1 + 2 + 8
+
+/** By want. @throws Malformed */
+export function readWantProps(bytes: Uint8Array): Map<number, Props> {
+  const from = new BytesReader(bytes)
+  const props = new Map<number, Props>()
+  while (!from.atEnd()) props.set(from.u32(), readProps(from))
+  return props
 }

@@ -8,6 +8,7 @@ import type {
   AuditRequest,
   AuditRow,
   Changes,
+  Delivery,
   Opened,
   OpenRequest,
   Pack,
@@ -296,7 +297,7 @@ export class FakeReplica implements Replica {
     }
   }
 
-  async stage(batch: number, pack: Pack): Promise<void> {
+  async stage(batch: number, pack: Delivery): Promise<void> {
     await this.call('stage')
     const [want, fingerprint] = Buffer.from(pack.bytes).toString().split(' ')
     const staged = this.staged.get(batch) ?? new Map<number, Fingerprint>()

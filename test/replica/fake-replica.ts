@@ -5,6 +5,7 @@ import type {
   AuditRequest,
   AuditRow,
   Changes,
+  Delivery,
   Opened,
   OpenRequest,
   Pack,
@@ -16,7 +17,7 @@ import type {
 export class FakeReplica implements Replica {
   readonly canonical = '//fake//root'
   readonly asked: unknown[][] = []
-  readonly stagedPacks: { readonly batch: number; readonly pack: Pack }[] = []
+  readonly stagedPacks: { readonly batch: number; readonly pack: Delivery }[] = []
   closes = 0
   opened: Opened = {
     rootId: 'root',
@@ -112,7 +113,7 @@ export class FakeReplica implements Replica {
     }
   }
 
-  async stage(batch: number, pack: Pack): Promise<void> {
+  async stage(batch: number, pack: Delivery): Promise<void> {
     await this.gate
     if (this.fault !== undefined) throw this.fault
     this.stagedPacks.push({ batch, pack })

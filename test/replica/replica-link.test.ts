@@ -9,7 +9,14 @@ import type { Self } from '../../src/replica/greeting.js'
 import { itemsMax, linkWindowBytes, requestsMax, streamWindowBytes } from '../../src/replica/link.js'
 import { peerPair } from '../../src/replica/peer-pair.js'
 import { openRemote } from '../../src/replica/remote.js'
-import { type Changes, type OpenRequest, type Pack, type Replica, ReplicaFailure } from '../../src/replica/replica.js'
+import {
+  type Changes,
+  type Delivery,
+  type OpenRequest,
+  type Pack,
+  type Replica,
+  ReplicaFailure,
+} from '../../src/replica/replica.js'
 import { serve } from '../../src/replica/serving.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import type { Hello } from '../../src/wire/hello.js'
@@ -166,7 +173,7 @@ describe('every method', () => {
       return { op: 'write-file', path: p(`dir/${want}`), expect: absent, want, sizeBytes: 3, props: noProps }
     })
     here.local.outcomes = operations.map(({ path }): Outcome => ({ kind: 'superseded', path, detail: 'd' }))
-    const packs = Array.from({ length: 30 }, (_, at) => pack(at, 1_000))
+    const packs = Array.from({ length: 30 }, (_, at) => delivery(at, 1_000))
     for (const one of packs) await remote.stage(5, one)
     expect(await remote.apply(5, operations, 'boot')).toEqual(here.local.outcomes)
     expect(here.local.stagedPacks).toEqual(packs.map((one) => ({ batch: 5, pack: one })))
@@ -253,7 +260,7 @@ describe('failures', () => {
   test('what went wrong with a stage is the answer to the apply', async () => {
     const remote = await here.opened()
     here.local.fault = new ReplicaFailure('unwritable', '/home/docs', 'read-only')
-    await remote.stage(9, pack(1, 10))
+    await remote.stage(9, delivery(1, 10))
     await turns(20)
     here.local.fault = undefined
     await expect(remote.apply(9, [], 'boot')).rejects.toMatchObject({ code: 'unwritable' })
@@ -289,7 +296,7 @@ describe('failures', () => {
     for (const late of [
       remote.list([p('a')]),
       remote.sync('all'),
-      remote.stage(1, pack(1, 1)),
+      remote.stage(1, delivery(1, 1)),
       remote.apply(1, [], 'b'),
     ])
       expect(await caught(late)).toBeInstanceOf(LinkFailure)
@@ -399,7 +406,7 @@ describe('nothing grows', () => {
     const letGo = here.hold()
     let sent = 0
     const staging = (async () => {
-      for (; sent < 100; sent++) await remote.stage(1, pack(sent, packBytesMax))
+      for (; sent < 100; sent++) await remote.stage(1, delivery(sent, packBytesMax))
     })()
     await turns(2_000)
     expect(sent * packBytesMax).toBeLessThan(linkWindowBytes + packBytesMax)
@@ -493,7 +500,7 @@ describe('greetings', () => {
     ['the name of another key', { ...hello, identity: 'desktop' }, 'protocol'],
     ['the run of this very agent', { ...hello, run: peer.run }, 'protocol'],
     ['no greeting', { kind: 'list', id: 1, more: false, paths: [] }, 'protocol'],
-    ['a welcome', { ...hello, kind: 'welcome', protocol: 1, heard: 'x', role: 'peer' }, 'protocol'],
+    ['a welcome', { ...hello, kind: 'welcome', protocol: protocolVersion, heard: 'x', role: 'peer' }, 'protocol'],
   ])('a lead that comes with %s is refused, and told', async (_, message, code) => {
     here.serve()
     const seen = raw(here.wire.near)
@@ -508,12 +515,12 @@ describe('greetings', () => {
     ['sends the hello back', (message) => message, 'protocol'],
     [
       'sends the hello back as a welcome',
-      (message) => ({ ...hello, ...message, kind: 'welcome', protocol: 1, heard: lead.run }),
+      (message) => ({ ...hello, ...message, kind: 'welcome', protocol: protocolVersion, heard: lead.run }),
       'protocol',
     ],
     [
       'answers for another agent',
-      () => ({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: 'y' }),
+      () => ({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: protocolVersion, heard: 'y' }),
       'protocol',
     ],
     [
@@ -549,8 +556,8 @@ describe('a hostile lead ends its own link, and nothing else', () => {
       [
         encode({
           kind: 'hello',
-          lowest: 1,
-          highest: 1,
+          lowest: protocolVersion,
+          highest: protocolVersion,
           role: 'lead',
           identity: 'laptop',
           agent: '',
@@ -581,7 +588,7 @@ describe('a hostile lead ends its own link, and nothing else', () => {
       [
         encode(open),
         ...Array.from({ length: 60 }, () =>
-          encode({ kind: 'stage', batch: 1, finished: [], bytes: new Uint8Array(packBytesMax) }),
+          encode({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: new Uint8Array(packBytesMax) }),
         ),
       ],
     ],
@@ -591,8 +598,8 @@ describe('a hostile lead ends its own link, and nothing else', () => {
     const seen = raw(here.wire.near)
     const hello: Message = {
       kind: 'hello',
-      lowest: 1,
-      highest: 1,
+      lowest: protocolVersion,
+      highest: protocolVersion,
       role: 'lead',
       identity: 'laptop',
       agent: '',
@@ -617,8 +624,8 @@ describe('a hostile lead ends its own link, and nothing else', () => {
     here.serve()
     const hello: Message = {
       kind: 'hello',
-      lowest: 1,
-      highest: 1,
+      lowest: protocolVersion,
+      highest: protocolVersion,
       role: 'lead',
       identity: 'laptop',
       agent: '',
@@ -661,7 +668,9 @@ describe('a hostile peer ends its own link', () => {
       frame(frame) {
         const asked = decode(frame)
         if (asked.kind === 'hello')
-          far.send(encode({ ...asked, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: asked.run }))
+          far.send(
+            encode({ ...asked, kind: 'welcome', role: 'peer', run: 'x', protocol: protocolVersion, heard: asked.run }),
+          )
         else if (asked.kind === 'open') {
           const { unacknowledged, ...opened } = here.local.opened
           far.send(encode({ kind: 'opened', id: asked.id, opened }))
@@ -680,6 +689,10 @@ describe('a hostile peer ends its own link', () => {
 })
 
 const noProps = { mode: undefined, mtimeNs: undefined }
+
+function delivery(want: number, sizeBytes: number): Delivery {
+  return { bytes: pack(want, sizeBytes).bytes, props: Uint8Array.of(want) }
+}
 
 function pack(want: number, sizeBytes: number): Pack {
   return { bytes: new Uint8Array(sizeBytes).fill(want), finished: [{ want, kind: 'whole', fingerprint }] }
@@ -715,7 +728,7 @@ async function collectSlowly<T>(source: AsyncIterable<T>): Promise<void> {
 }
 
 async function stageMany(remote: Replica, count: number): Promise<void> {
-  for (let at = 0; at < count; at++) await remote.stage(1, pack(at, packBytesMax))
+  for (let at = 0; at < count; at++) await remote.stage(1, delivery(at, packBytesMax))
 }
 
 function deferred(): { readonly promise: Promise<void>; resolve(): void } {

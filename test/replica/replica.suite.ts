@@ -319,7 +319,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
         },
       ]
       for await (const pack of replica.supply([wantOf(reader, 'from', 1)], new AbortController().signal))
-        if (pack.bytes.length > 0) await replica.stage(7, pack)
+        if (pack.bytes.length > 0) await replica.stage(7, { bytes: pack.bytes, props: new Uint8Array(0) })
       const outcomes = await replica.apply(7, operations, supplier)
       expect(outcomes.map(({ kind, path }) => `${kind} ${path}`)).toEqual(['done d', 'done d/to'])
       expect(root.read('d/to')).toBe('the bytes')

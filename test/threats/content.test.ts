@@ -17,7 +17,7 @@ test('T6: bytes that are not those of their fingerprint, or come with gaps, neve
   writeItem(lying, { want: 0, position: 0, data: Buffer.from('bad'), fingerprint: digestOf(Buffer.from('new')) })
   writeItem(lying, { want: 1, position: 0, data: Buffer.from('ne'), fingerprint: undefined })
   writeItem(lying, { want: 1, position: 3, data: Buffer.from('w'), fingerprint: digestOf(Buffer.from('new')) })
-  lead.send({ kind: 'stage', batch: 1, finished: [], bytes: lying.finish() })
+  lead.send({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: lying.finish() })
   const operations = [0, 1, 2].map((want) => {
     return { op: 'write-file' as const, path: relPath(`n${want}`), expect: absent, want, sizeBytes: 3, props }
   })
@@ -30,7 +30,7 @@ test('T6: bytes that are not those of their fingerprint, or come with gaps, neve
 
 test('T7: a pack that is none ends nothing but its batch', async () => {
   const lead = await hostileLead()
-  lead.send({ kind: 'stage', batch: 1, finished: [], bytes: Buffer.from('no pack at all') })
+  lead.send({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: Buffer.from('no pack at all') })
   const id = lead.id()
   const operations = [{ op: 'write-file' as const, path: relPath('n'), expect: absent, want: 0, sizeBytes: 3, props }]
   const answer = await lead.ask({ kind: 'apply', id, more: false, batch: 1, supplier: 'boot', operations })
@@ -45,7 +45,7 @@ test.each([-(2n ** 63n), 2n ** 63n - 1n, -1n, 4_294_967_296_999_999_999n])(
   async (mtimeNs) => {
     const lead = await hostileLead()
     const bytes = packOf(['new'])
-    lead.send({ kind: 'stage', batch: 1, finished: [], bytes })
+    lead.send({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes })
     const path = relPath('n')
     const operations = [
       { op: 'write-file' as const, path, expect: absent, want: 0, sizeBytes: 3, props: { ...props, mtimeNs } },

@@ -101,7 +101,8 @@ const attacks: readonly [string, Attack][] = [
     'batches that are never applied',
     function* () {
       yield open
-      for (let batch = 1; batch < 3_000; batch++) yield { kind: 'stage', batch, finished: [], bytes: manySmall(20) }
+      for (let batch = 1; batch < 3_000; batch++)
+        yield { kind: 'stage', batch, props: new Uint8Array(0), bytes: manySmall(20) }
     },
   ],
   [
@@ -109,7 +110,7 @@ const attacks: readonly [string, Attack][] = [
     function* () {
       yield open
       for (let at = 0; at < 40; at++)
-        yield { kind: 'stage', batch: 1, finished: [], bytes: manySmall(1_000, at * 1_000) }
+        yield { kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: manySmall(1_000, at * 1_000) }
     },
   ],
   [
@@ -117,7 +118,7 @@ const attacks: readonly [string, Attack][] = [
     function* () {
       yield open
       for (let at = 0; at < 400; at++)
-        yield { kind: 'stage', batch: 1, finished: [], bytes: new Uint8Array(packBytesMax) }
+        yield { kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: new Uint8Array(packBytesMax) }
     },
   ],
   [

@@ -91,8 +91,7 @@ function there(lead: HostileLead, path: string): Content {
 
 async function apply(lead: HostileLead, operations: Operation[]): Promise<void> {
   await lead.ask({ kind: 'rescan', id: lead.id(), more: false, paths: [rootPath] })
-  const fingerprint = digestOf(Buffer.from('new'))
-  lead.send({ kind: 'stage', batch: 1, finished: [{ want: 0, kind: 'whole', fingerprint }], bytes: packOf(['new']) })
+  lead.send({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: packOf(['new']) })
   const id = lead.id()
   const answer = await lead.ask({ kind: 'apply', id, more: false, batch: 1, supplier: 'boot', operations })
   expect(answer).toMatchObject({ kind: 'outcomes', outcomes: operations.map(() => ({ kind: 'done' })) })

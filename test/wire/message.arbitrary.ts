@@ -163,7 +163,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('acknowledge' as const), id: u32, more, batches: fc.array(whole, few) }),
   fc.record({ kind: fc.constant('set-generation' as const), id: u32, pair: id, generation: whole }),
-  fc.record({ kind: fc.constant('stage' as const), batch: whole, finished: fc.array(supplied, few), bytes }),
+  fc.record({ kind: fc.constant('stage' as const), batch: whole, props: bytes, bytes }),
   fc.record({ kind: fc.constant('past' as const), id: u32, outcomes: fc.array(past, few) }),
   fc.record({
     kind: fc.constant('opened' as const),

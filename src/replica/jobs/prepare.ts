@@ -10,7 +10,8 @@ import { absentForm, type Form, formOf } from './form.js'
 import { type Step, slotName } from './intent.js'
 import { dropFile, type StageFolder } from './place.js'
 import { detailCharsMax, problemOf } from './problem.js'
-import type { Received } from './stage.js'
+import type { Received, Slot } from './stage.js'
+import { umaskOf } from './umask.js'
 
 /** An operation made ready to be published, or refused before anything was touched. */
 export type Prepared = Ready | { readonly kind: 'refused'; readonly outcome: Outcome }
@@ -121,6 +122,11 @@ function prepareFile(
   const { in: received } = preparation.stage
   preparation.received?.slots.delete(operation.want)
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
+  const given = replaced === undefined ? givenTo(slot, props) : undefined
+  if (given !== undefined) {
+    const goal = formOf(given, slot.fingerprint, '')
+    return ready(operation, stepOf('write', path, checked, goal, staged), checked, given, record, undefined)
+  }
   const file = received.reopenFile(staged)
   try {
     const note = replaced === undefined ? undefined : file.takeOver(preparation.parentOf(path), nameOf(path))
@@ -137,6 +143,12 @@ function prepareFile(
   } finally {
     file.close()
   }
+}
+
+/** The staged file as its handle told it, if it was given these very properties while it was received. */
+function givenTo({ given }: Slot, { mode, mtimeNs }: Props): Stat | undefined {
+  if (given === undefined || given.props.mode !== mode || given.props.mtimeNs !== mtimeNs) return undefined
+  return given.stat
 }
 
 function withProps(form: Form, props: Props): Form {
@@ -176,23 +188,4 @@ function refused(path: RelPath, code: ProblemCode, detail: string, transient: bo
     kind: 'refused',
     outcome: { kind: 'failed', path, code, detail: detail.slice(0, detailCharsMax), transient },
   }
-}
-
-const umasks = new WeakMap<World, number>()
-
-/** The process's umask, found by making a file: Node tells it only by changing it for all threads. */
-export function umaskOf(world: World, inside: Directory): number {
-  let umask = umasks.get(world)
-  if (umask === undefined) {
-    const name = `umask-${Buffer.from(world.random.bytes(8)).toString('hex')}`
-    const file = inside.createFile(name, 0o777)
-    try {
-      umask = 0o777 & ~file.stat().mode
-    } finally {
-      file.close()
-    }
-    dropFile(inside, name)
-    umasks.set(world, umask)
-  }
-  return umask
 }

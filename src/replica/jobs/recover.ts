@@ -23,8 +23,8 @@ import {
   stagePath,
   versionsPath,
 } from './place.js'
-import { umaskOf } from './prepare.js'
 import { sweepFolder } from './sweep.js'
+import { umaskOf } from './umask.js'
 
 export interface Recover {
   readonly place: RootPlace

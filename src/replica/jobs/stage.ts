@@ -1,21 +1,24 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { Fingerprint } from '../../core/content.js'
+import type { Fingerprint, Props } from '../../core/content.js'
 import { rootPath } from '../../core/path.js'
 import type { ProblemCode } from '../../core/report.js'
-import { type Directory, FileFailure, type FileHandle } from '../../host/files.js'
+import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { fingerprintOf, Malformed } from '../../wire/bytes.js'
-import { type Item, readItems } from '../../wire/pack.js'
+import { type Item, readItems, readWantProps } from '../../wire/pack.js'
 import { digestOf } from './digest.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import { problemOf } from './problem.js'
 import { writeSparsely } from './sparse.js'
+import { umaskOf } from './umask.js'
 
 export interface StagePack {
   readonly place: RootPlace
   readonly pair: string
   readonly batch: number
   readonly pack: Uint8Array
+  /** See Delivery; in the layout of wire/pack.ts. */
+  readonly props: Uint8Array
 }
 
 /**
@@ -29,13 +32,14 @@ export interface StagePack {
  */
 export const stageJob: Job<StagePack, void> = {
   name: 'stage',
-  run(world, { place, pair, batch, pack }) {
+  run(world, { place, pair, batch, pack, props }) {
     const root = openRoot(world.files, place.root)
     try {
       const received = batchOf(world, place, pair, batch, root)
       const stage = openStage(root, place)
+      const wanted = readWantProps(props)
       try {
-        for (const item of readItems(pack)) take(stage, received, item)
+        for (const item of readItems(pack)) take(world, stage, received, item, wanted.get(item.want))
       } finally {
         stage.close()
       }
@@ -47,7 +51,7 @@ export const stageJob: Job<StagePack, void> = {
 }
 
 /** Forgets a batch that will not be applied, with all that was received of it. */
-export const dropBatchJob: Job<Omit<StagePack, 'pack'>, void> = {
+export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, void> = {
   name: 'drop-batch',
   run(world, { place, pair, batch }) {
     const received = receivedOf(world, place, pair, batch)
@@ -90,6 +94,8 @@ export interface Slot {
   digest: Hash | undefined
   /** When it is whole and verified. */
   fingerprint: Fingerprint | undefined
+  /** What it was given when it was whole, and what its handle told after that. */
+  given: { readonly props: Props; readonly stat: Stat } | undefined
   failure: SlotFailure | undefined
 }
 
@@ -128,7 +134,7 @@ function batchOf(world: World, place: RootPlace, pair: string, batch: number, ro
   return received
 }
 
-function take(stage: StageFolder, received: Received, item: Item): void {
+function take(world: World, stage: StageFolder, received: Received, item: Item, props: Props | undefined): void {
   let slot = received.slots.get(item.want)
   if (slot === undefined && received.slots.size >= slotsMax)
     throw new Malformed(`more than ${slotsMax} files in a batch`)
@@ -139,13 +145,14 @@ function take(stage: StageFolder, received: Received, item: Item): void {
       sizeBytes: 0,
       digest: undefined,
       fingerprint: undefined,
+      given: undefined,
       failure: undefined,
     }
     received.slots.set(item.want, slot)
   }
   if (slot.failure !== undefined) return
   try {
-    const why = write(stage, slot, item)
+    const why = write(world, stage, slot, item, props)
     if (why === undefined) return
     slot.failure = { code: 'changing', detail: why, transient: true }
   } catch (error) {
@@ -157,13 +164,17 @@ function take(stage: StageFolder, received: Received, item: Item): void {
 }
 
 /** Why the slot is worth nothing, or undefined. */
-function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
+function write(world: World, stage: StageFolder, slot: Slot, item: Item, props: Props | undefined): string | undefined {
   const first = item.position === 0
   if (!first && (item.position !== slot.sizeBytes || slot.digest === undefined))
     return `received from byte ${item.position} on where byte ${slot.sizeBytes} was due`
-  const file = first ? createAfresh(stage.in, slot.name) : stage.in.reopenFile(slot.name)
+  const last = item.fingerprint !== undefined
+  const mode = last && props !== undefined ? modeGiven(world, stage, props) : undefined
+  // A file that comes in pieces is opened once more for each: until it is whole it is ours to write.
+  const file = first ? createAfresh(stage.in, slot.name, mode ?? 0o600) : stage.in.reopenFile(slot.name)
   try {
-    writeSparsely(file, item.data, item.position, item.fingerprint !== undefined)
+    writeSparsely(file, item.data, item.position, last)
+    if (mode !== undefined && props !== undefined) slot.given = { props, stat: finish(file, mode, props.mtimeNs) }
   } finally {
     file.close()
   }
@@ -180,14 +191,30 @@ function write(stage: StageFolder, slot: Slot, item: Item): string | undefined {
   return undefined
 }
 
+/** undefined: setuid and setgid are for the operation to give, which comes from who may ask for them. */
+function modeGiven(world: World, stage: StageFolder, { mode }: Props): number | undefined {
+  if (mode === undefined) return 0o666 & ~umaskOf(world, stage.in)
+  return (mode & 0o6000) === 0 ? mode : undefined
+}
+
+/** Gives a file its properties; what its handle tells after the last change to it. */
+function finish(file: FileHandle, mode: number, mtimeNs: bigint | undefined): Stat {
+  if (mtimeNs !== undefined) file.setTime(mtimeNs)
+  const stat = file.stat()
+  // Mostly it was made with the very mode; a umask, or who is not its group, takes bits away.
+  if (stat.mode === mode) return stat
+  file.setMode(mode)
+  return file.stat()
+}
+
 /** What an earlier attempt left there goes. */
-function createAfresh(received: Directory, name: string): FileHandle {
+function createAfresh(received: Directory, name: string, mode: number): FileHandle {
   try {
-    return received.createFile(name, 0o600)
+    return received.createFile(name, mode)
   } catch (error) {
     if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
     dropFile(received, name)
-    return received.createFile(name, 0o600)
+    return received.createFile(name, mode)
   }
 }
 

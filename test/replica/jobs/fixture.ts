@@ -240,8 +240,9 @@ export class Fixture {
     return this.batches
   }
 
-  stage(texts: readonly string[], batch: number): void {
-    if (texts.length > 0) stageJob.run(this.world, { place: this.place, pair, batch, pack: packOf(texts) })
+  /** `props`: properties that come with the bytes; see Delivery. */
+  stage(texts: readonly string[], batch: number, props: Uint8Array = new Uint8Array(0)): void {
+    if (texts.length > 0) stageJob.run(this.world, { place: this.place, pair, batch, pack: packOf(texts), props })
   }
 
   dispose(): void {
