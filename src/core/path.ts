@@ -98,7 +98,7 @@ export function nameFault(name: string): string | undefined {
 }
 
 function faultOf(text: string): string | undefined {
-  if (text === '') return undefined
+  if (text === '' || isPlain(text)) return undefined
   const names = text.split('/')
   if (names.length > pathDepthMax) return `deeper than ${pathDepthMax} directories`
   for (const name of names) {
@@ -106,6 +106,31 @@ function faultOf(text: string): string | undefined {
     if (why !== undefined) return why
   }
   return undefined
+}
+
+const [slash, dot] = [0x2f, 0x2e]
+
+/** Whether the text is a path at first sight, as almost every one is: ASCII alone, and short. Many are checked for each file. */
+function isPlain(text: string): boolean {
+  if (text.length >= 2 * pathDepthMax) return false
+  let begin = 0
+  for (let at = 0; at <= text.length; at++) {
+    const code = at === text.length ? slash : text.charCodeAt(at)
+    if (code === 0 || code >= 0x80) return false
+    if (code !== slash) continue
+    const length = at - begin
+    if (length === 0 || length > nameBytesMax) return false
+    // '.' and '..', and what only looks like them.
+    if (length <= 2 && text.charCodeAt(begin) === dot) return false
+    begin = at + 1
+  }
+  return true
+}
+
+/** Whether all of it is ASCII. */
+function isAscii(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) >= 0x80) return false
+  return true
 }
 
 /**
@@ -116,6 +141,7 @@ export function isReservedName(name: string): boolean {
   if (name === privateName) return true
   // Every folding keeps at least the seven code points; none makes a name of more than a few dozen of them.
   if (name.length < 7 || name.length > 64) return false
+  if (isAscii(name)) return name.toLowerCase() === privateName
   return (
     name
       .normalize('NFKC')
@@ -128,6 +154,8 @@ export function isReservedName(name: string): boolean {
 /** Whether any component of `path` is reserved. */
 export function isReserved(path: RelPath): boolean {
   if (path.length < 7) return false
+  // In ASCII it begins with its dot.
+  if (!path.startsWith('.') && !path.includes('/.') && isAscii(path)) return false
   return componentsOf(path).some(isReservedName)
 }
 

@@ -65,6 +65,7 @@ export class BytesWriter {
 
   /** A name, path, link target or message: length u32, then its bytes as decodeName reads them. */
   text(value: string): void {
+    if (this.asciiText(value)) return
     const bytes = encodeName(value)
     this.u32(bytes.length)
     this.raw(bytes)
@@ -98,6 +99,24 @@ export class BytesWriter {
   /** Starts again in the same buffer. */
   reset(): void {
     this.at = 0
+  }
+
+  /** Almost every text: put down character by character, no encoder is needed. Nothing is written if there is any other. */
+  private asciiText(value: string): boolean {
+    const { length } = value
+    this.room(4 + length)
+    const { buffer } = this
+    const start = this.at + 4
+    let every = 0
+    for (let at = 0; at < length; at++) {
+      const code = value.charCodeAt(at)
+      every |= code
+      buffer[start + at] = code
+    }
+    if (every >= 0x80) return false
+    buffer.writeUInt32LE(length, this.at)
+    this.at = start + length
+    return true
   }
 
   private room(count: number): void {
@@ -182,7 +201,12 @@ export class BytesReader {
   text(bytesMax: number): string {
     const length = this.u32()
     if (length > bytesMax) throw new Malformed(`a text of ${length} bytes where ${bytesMax} are allowed`)
-    return decodeName(this.raw(length))
+    const start = this.take(length)
+    let every = 0
+    for (let at = start; at < start + length; at++) every |= this.buffer[at] ?? 0
+    // Plain ASCII is one character a byte; the decoder of everything else takes several times as long.
+    if (every < 0x80) return this.buffer.toString('latin1', start, start + length)
+    return decodeName(this.buffer.subarray(start, start + length))
   }
 
   fingerprint(): Fingerprint {

@@ -12,6 +12,7 @@ import {
   isReservedName,
   isWithin,
   join,
+  nameFault,
   nameOf,
   parentOf,
   pathDepthMax,
@@ -97,6 +98,20 @@ describe('paths', () => {
   ])('%s is none', (_, text) => {
     expect(() => relPath(text)).toThrow(BadPath)
   })
+  test('law: a path is one if each of its components is a name', () => {
+    const names = fc.constantFrom('', '.', '..', '.a', '..b', 'a', 'a'.repeat(255), 'a'.repeat(256), 'a\0', '\u00e9')
+    const text = fc.oneof(fc.array(names, { minLength: 1, maxLength: 4 }), fc.array(fc.string(), { minLength: 1 }))
+    fc.assert(
+      fc.property(text, (parts) => {
+        const whole = parts.join('/')
+        const faults = whole.split('/').filter((name) => nameFault(name) !== undefined)
+        const isPath = () => relPath(whole)
+        if (whole === '' || faults.length === 0) expect(isPath()).toBe(whole)
+        else expect(isPath).toThrow(BadPath)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
   test('an absolute path begins with a slash', () => {
     expect(() => absPath('a')).toThrow(BadPath)
     expect(absoluteOf(absPath('/'), relPath('a'))).toBe('/a')
@@ -140,6 +155,24 @@ describe('the reserved name', () => {
     expect(isReservedName(name)).toBe(true)
     expect(isReserved(relPath(name))).toBe(true)
     expect(isReserved(relPath(`a/${name}/b`))).toBe(true)
+  })
+  test('law: a path is reserved if one of its components is', () => {
+    const names = fc.constantFrom(
+      '.tandem',
+      '.TanDem',
+      'tandem',
+      'a.tandem',
+      '.tandem.',
+      '\u2024tandem',
+      '\u00e9',
+      'b.txt',
+      'K',
+    )
+    fc.assert(
+      fc.property(fc.array(names, { minLength: 1, maxLength: 4 }), (parts) => {
+        expect(isReserved(relPath(parts.join('/')))).toBe(parts.some(isReservedName))
+      }),
+    )
   })
   test.each(['tandem', '.tandem2', '.tande', '.tandem ', 'x.tandem', '.tandem-x', '\udc80tandem', '.t\u0430ndem'])(
     '%j is not',
