@@ -3,7 +3,7 @@ import type { AbsPath } from '../core/path.js'
 import type { OpenItem } from '../engine/opens.js'
 import type { PassOptions, PassResult } from '../engine/pass.js'
 import type { PairState } from '../engine/state.js'
-import type { Endpoint } from '../host/sockets.js'
+import type { Endpoint, Place, Socket } from '../host/sockets.js'
 
 export type { OpenItem } from '../engine/opens.js'
 export type { Choice, Item, PassOptions, PassResult, SideState } from '../engine/pass.js'
@@ -28,7 +28,11 @@ export interface Agent {
   stop(how: 'finish' | 'now'): void
   /** Ends every activity. After it the process has nothing left to wait for but the host itself. */
   close(): Promise<void>
-  /** Where it listens, once it does; with port 0 in the configuration this is the port that was found. */
+  /** Serves this user at a place beside those of the configuration, until it closes. @throws LinkFailure */
+  offer(place: Place): Promise<void>
+  /** Serves the far end of a connection that is there already, this user, until it ends. */
+  join(socket: Socket): Promise<void>
+  /** Where peers connect to, once they can; with port 0 in the configuration this is the port that was found. */
   readonly listening: Endpoint | undefined
   /** The pairs that are kept, in the order of the configuration. */
   readonly pairs: readonly SteeredPair[]

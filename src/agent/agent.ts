@@ -5,6 +5,7 @@ import type { PairOptions } from '../engine/pair-options.js'
 import { nothing, type PassOptions, type PassResult } from '../engine/pass.js'
 import { FileFailure } from '../host/files.js'
 import type { Host } from '../host/host.js'
+import type { Place, Socket } from '../host/sockets.js'
 import type { Self } from '../replica/greeting.js'
 import { canonicalOf, openRemote } from '../replica/remote.js'
 import type { Emit } from '../status/event.js'
@@ -141,6 +142,14 @@ class House implements Agent {
           .map(({ name }) => name),
       ],
     }
+  }
+
+  offer(place: Place): Promise<void> {
+    return this.serving.offer(place)
+  }
+
+  join(socket: Socket): Promise<void> {
+    return this.serving.join(socket)
   }
 
   stop(how: 'finish' | 'now'): void {

@@ -1,12 +1,12 @@
-import { chmodSync, linkSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { connect } from 'node:net'
-import { basename, join } from 'node:path'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import { Failure } from '../core/failure.js'
+import { strangerAt } from '../host/node/peer-uid.js'
+import { bindPrivately, isAnswered } from '../host/node/unix-place.js'
 import type { Emit } from '../status/event.js'
 import type { Agent } from './agent-types.js'
 import { answerTo, Refused } from './control-answers.js'
-import { controlName, withSocketName } from './control-place.js'
+import { controlName } from './control-place.js'
 import { controlVersion, type ErrorAnswer } from './control-types.js'
 
 export interface ControlOptions {
@@ -51,22 +51,23 @@ const connectionsMax = 64
  */
 export async function openControl(options: ControlOptions): Promise<Control> {
   const { stateDir } = options
-  const place = join(stateDir, controlName)
   const server = createServer({ requestTimeout: requestMs, headersTimeout: requestMs, maxHeaderSize: 8 << 10 })
   server.maxConnections = connectionsMax
+  server.on('connection', (stream) => {
+    if (strangerAt(stream) !== undefined) stream.destroy()
+  })
   server.on('request', (request, response) => void respond(request, response, options))
+  let release: (() => void) | undefined
   try {
-    await bindPrivately(server, stateDir, place)
+    release = await bindPrivately(server, stateDir, controlName)
   } catch (error) {
-    server.close()
-    if (!(error instanceof Error && 'code' in error) || error instanceof Failure) throw error
-    throw new ControlFailure(place, error)
+    if (!(error instanceof Error && 'code' in error)) throw error
+    throw new ControlFailure(join(stateDir, controlName), error)
   }
-  const own = statSync(place).ino
+  if (release === undefined) throw new ControlBusy(stateDir)
   return {
     close: async () => {
-      // Unless somebody removed it and another agent took its place.
-      if (inodeAt(place) === own) rmSync(place, { force: true })
+      release()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeIdleConnections()
@@ -80,85 +81,8 @@ export async function openControl(options: ControlOptions): Promise<Control> {
 const lastWordMs = 500
 
 /** Whether somebody answers there. */
-export async function isControlled(stateDir: string): Promise<boolean> {
-  return withSocketName(stateDir, controlName, answersAt).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error) return false
-    throw error
-  })
-}
-
-/** Bound in a directory of our own and made private there, then given its name, unless that is taken: nobody sees it half made. */
-async function bindPrivately(server: Server, stateDir: string, place: string): Promise<void> {
-  const nursery = mkdtempSync(join(stateDir, '.control-'))
-  try {
-    // The server removes its first name when it closes, wherever that then leads: so it is one that nothing else has.
-    const first = basename(nursery)
-    await withSocketName(nursery, first, (path) => listening(server, path))
-    const made = join(nursery, first)
-    chmodSync(made, 0o600)
-    while (!named(made, place)) {
-      if (await isControlled(stateDir)) throw new ControlBusy(stateDir)
-      // Left by a dead process. Away with it under another name: of two that find it, one moves it.
-      moved(place, join(nursery, `old-${basename(place)}`))
-    }
-  } finally {
-    rmSync(nursery, { recursive: true, force: true })
-  }
-}
-
-function listening(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-/** False: the name is taken. */
-function named(made: string, place: string): boolean {
-  try {
-    linkSync(made, place)
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
-  }
-}
-
-function moved(from: string, to: string): void {
-  try {
-    renameSync(from, to)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
-}
-
-function answersAt(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', (error) => {
-      const code = codeOf(error)
-      // A queue that is full belongs to somebody who lives.
-      if (code === 'EAGAIN') resolve(true)
-      else if (code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ENOTSOCK') resolve(false)
-      else reject(error)
-    })
-  })
-}
-
-function inodeAt(path: string): number | undefined {
-  try {
-    return statSync(path).ino
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+export function isControlled(stateDir: string): Promise<boolean> {
+  return isAnswered(stateDir, controlName)
 }
 
 function codeOf(error: unknown): string {

@@ -7,6 +7,7 @@ import type { PairOptions } from '../engine/pair-options.js'
 import { nothing, type PassOptions, type PassResult } from '../engine/pass.js'
 import { NotReady, type PairState } from '../engine/state.js'
 import type { Host } from '../host/host.js'
+import { canonicalOf } from '../replica/remote.js'
 import type { AgentEvent, Emit } from '../status/event.js'
 import type { SteeredPair } from './agent-types.js'
 import { BadRoots } from './bad-roots.js'
@@ -181,7 +182,5 @@ const startingMs = 20
 const foreverMs = 2_147_483_647
 
 export function rootText(root: RootConfig): string {
-  if (root.kind === 'local') return root.path
-  const { host, port } = root.endpoint
-  return `wss://${host.includes(':') ? `[${host}]` : host}:${port}/${root.name}`
+  return root.kind === 'local' ? root.path : canonicalOf(root)
 }

@@ -1,8 +1,19 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Config, PeerConfig, ServeConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
-import type { AbsPath } from '../core/path.js'
+import { type AbsPath, absPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
-import { type Endpoint, LinkFailure, type Listener, type Socket } from '../host/sockets.js'
+import {
+  anyone,
+  type Endpoint,
+  endpointText,
+  LinkFailure,
+  type Listener,
+  type Place,
+  placeText,
+  type Socket,
+  sameUser,
+} from '../host/sockets.js'
 import type { Self } from '../replica/greeting.js'
 import type { Replica } from '../replica/replica.js'
 import { serve } from '../replica/serving.js'
@@ -23,14 +34,16 @@ export interface ServingOptions {
 export class Serving {
   private served: ReadonlyMap<string, ServeConfig> = new Map()
   private peers: ReadonlyMap<string, PeerConfig> = new Map()
-  private endpoint: Endpoint | undefined
-  private listener: Listener | undefined
+  private listeners: readonly Listening[] = []
+  /** For this user alone, beside what is configured. */
+  private readonly offered: Listening[] = []
   private readonly links = new Set<ServedLink>()
 
   constructor(private readonly options: ServingOptions) {}
 
   get listening(): Endpoint | undefined {
-    return this.listener?.endpoint
+    for (const { listener } of this.listeners) if (listener.place.kind !== 'socket') return listener.place.endpoint
+    return undefined
   }
 
   roots(): ServedRoot[] {
@@ -64,67 +77,104 @@ export class Serving {
   /** Ends every link and waits for what is in hand. */
   async close(): Promise<void> {
     for (const link of this.links) link.stop.abort()
-    await this.listener?.close()
+    await Promise.all([...this.listeners, ...this.offered].map(({ listener }) => listener.close()))
     await Promise.all([...this.links].map((link) => link.ended))
   }
 
-  private async listenAt(endpoint: Endpoint | undefined): Promise<void> {
-    const { endpoint: before, listener } = this
-    if (endpoint?.host === before?.host && endpoint?.port === before?.port) return
-    if (endpoint === undefined) await listener?.close()
-    else if (before === undefined || listener === undefined || before.port !== endpoint.port) {
-      this.listener = await this.opened(endpoint)
-      await listener?.close()
-    } else {
-      // The same port at another address: the two cannot be open at once.
-      await listener.close()
-      try {
-        this.listener = await this.opened(endpoint)
-      } catch (error) {
-        this.listener = await this.opened(before)
-        throw error
-      }
-    }
-    if (endpoint === undefined) this.listener = undefined
-    this.endpoint = endpoint
+  /** Serves this user there too, whatever the configuration says, until it closes. @throws LinkFailure */
+  async offer(place: Place): Promise<void> {
+    this.offered.push({ wanted: place, listener: await this.opened(place) })
   }
 
-  private async opened(endpoint: Endpoint): Promise<Listener> {
+  /** Serves the far end of a connection that is there already. Resolves when the link has ended and nothing is in hand. */
+  async join(socket: Socket): Promise<void> {
+    await this.accept(socket).ended
+  }
+
+  /** What can fail comes first, but for a port that only becomes free when a listener of ours is closed. */
+  private async listenAt(places: readonly Place[]): Promise<void> {
+    const stays = (one: Listening) => places.some((place) => isDeepStrictEqual(place, one.wanted))
+    const staying = this.listeners.filter(stays)
+    const leaving = this.listeners.filter((one) => !stays(one))
+    const wanted = places.filter((place) => !staying.some((one) => isDeepStrictEqual(place, one.wanted)))
+    const closed: Listening[] = []
+    const fresh: Listening[] = []
+    try {
+      for (const place of wanted) {
+        const inTheWay = leaving.find((one) => !closed.includes(one) && isSamePort(one.wanted, place))
+        if (inTheWay !== undefined) {
+          await inTheWay.listener.close()
+          closed.push(inTheWay)
+        }
+        fresh.push({ wanted: place, listener: await this.opened(place) })
+      }
+    } catch (error) {
+      for (const { listener } of fresh) await listener.close()
+      const again: Listening[] = []
+      for (const { wanted: place } of closed) again.push({ wanted: place, listener: await this.opened(place) })
+      this.listeners = [...this.listeners.filter((one) => !closed.includes(one)), ...again]
+      throw error
+    }
+    this.listeners = [...staying, ...fresh]
+    for (const one of leaving) if (!closed.includes(one)) await one.listener.close()
+    for (const { listener } of fresh) this.options.emit({ event: 'listening', address: addressText(listener.place) })
+  }
+
+  private opened(place: Place): Promise<Listener> {
     const { host, emit } = this.options
-    const listener = await host.sockets.listen(
-      endpoint,
+    return host.sockets.listen(
+      place,
       (identity) => this.peers.get(identity)?.key,
       (socket) => this.accept(socket),
       (failure) => emit({ event: 'peer-refused', remote: '', code: failure.code, detail: failure.message }),
     )
-    emit({ event: 'listening', address: `${listener.endpoint.host}:${listener.endpoint.port}` })
-    return listener
   }
 
-  private accept(socket: Socket): void {
+  private accept(socket: Socket): ServedLink {
     const { host, self, emit } = this.options
     const link = new ServedLink(socket.identity, this.peers.get(socket.identity)?.key)
     const rootFor = (identity: string, name: string) => this.rootFor(link, identity, name)
+    this.links.add(link)
     link.ended = serve(socket, { clock: host.clock, self, rootFor, emit, stop: link.stop.signal }).finally(() =>
       this.links.delete(link),
     )
-    this.links.add(link)
+    return link
   }
 
   private async rootFor(link: ServedLink, identity: string, name: string): Promise<Replica | LinkFailure> {
-    const served = this.served.get(name)
+    const served = isPath(name) ? await this.ownRoot(identity, name) : this.served.get(name)
     // A root that is not for this peer is as unknown to it as one that is not there.
-    if (served === undefined || this.peers.get(identity)?.roots.includes(name) !== true)
+    if (served === undefined || !this.mayUse(identity, served))
       return new LinkFailure('unknown-root', `no root ${JSON.stringify(name)} is served to ${identity}`)
     link.root = served
     return this.options.roots.replica(served.path, served.watcher, true)
   }
 
+  /** A directory of this user, for this user. */
+  private async ownRoot(identity: string, name: string): Promise<ServeConfig | undefined> {
+    if (identity !== sameUser) return undefined
+    const { host, stateDir } = this.options
+    const given = name.startsWith('~/') ? `${host.machine.homeDirectory}/${name.slice(2)}` : name
+    // As it is resolved a root has no slash at its end, and no two in a row.
+    const path = await this.resolved(absPath(given.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')))
+    refuseState(path, stateDir)
+    return { name, path }
+  }
+
+  private mayUse(identity: string, { name }: ServeConfig): boolean {
+    if (identity === sameUser) return true
+    if (identity === anyone) return !isPath(name)
+    return this.peers.get(identity)?.roots.includes(name) === true
+  }
+
   private isAllowed({ identity, key, root }: ServedLink): boolean {
-    const peer = this.peers.get(identity)
-    if (peer === undefined || key === undefined || Buffer.compare(peer.key, key) !== 0) return false
-    if (root === undefined) return true
-    return peer.roots.includes(root.name) && this.served.get(root.name)?.path === root.path
+    if (identity === anyone && !this.listeners.some(({ wanted }) => wanted.kind === 'ws')) return false
+    if (identity !== sameUser && identity !== anyone) {
+      const peer = this.peers.get(identity)
+      if (peer === undefined || key === undefined || Buffer.compare(peer.key, key) !== 0) return false
+    }
+    if (root === undefined || isPath(root.name)) return true
+    return this.mayUse(identity, root) && this.served.get(root.name)?.path === root.path
   }
 
   /** The path without links. One that cannot be followed now stays as it is: whoever opens the root is told why. */
@@ -136,6 +186,27 @@ export class Serving {
       return path
     }
   }
+}
+
+/** A listener, and the place as it was asked for: a port of 0 has become another. */
+interface Listening {
+  readonly wanted: Place
+  readonly listener: Listener
+}
+
+/** The two cannot be open at once. */
+function isSamePort(one: Place, other: Place): boolean {
+  if (one.kind === 'socket' || other.kind === 'socket') return false
+  return one.endpoint.port !== 0 && one.endpoint.port === other.endpoint.port
+}
+
+function addressText(place: Place): string {
+  return place.kind === 'wss' ? endpointText(place.endpoint) : `${place.kind}://${placeText(place)}`
+}
+
+/** The names of served roots have no slash. */
+function isPath(name: string): boolean {
+  return name.startsWith('/') || name.startsWith('~/')
 }
 
 /** One connection of a peer. */

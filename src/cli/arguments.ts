@@ -13,6 +13,8 @@ const ownOptions: Readonly<Record<string, boolean>> = {
   config: true,
   out: true,
   'dry-run': false,
+  insecure: false,
+  stdio: false,
   json: false,
   timeout: true,
   mirror: false,

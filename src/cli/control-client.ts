@@ -1,7 +1,8 @@
 import { request } from 'node:http'
-import { controlName, withSocketName } from '../agent/control-place.js'
+import { controlName } from '../agent/control-place.js'
 import { controlVersion } from '../agent/control-types.js'
 import { Failure } from '../core/failure.js'
+import { withSocketName } from '../host/node/unix-place.js'
 import { NoAgent } from './no-agent.js'
 
 /** The agent did not do what was asked, and why. */

@@ -1,5 +1,7 @@
 import type { Control } from '../agent/control.js'
+import { linkName } from '../agent/control-place.js'
 import { Failure } from '../core/failure.js'
+import { absPath } from '../core/path.js'
 import type { House, OpenHouse } from './house.js'
 
 /**
@@ -16,9 +18,12 @@ export function controlled(open: OpenHouse, command: 'run' | 'serve' | 'watch'):
     let control: Control | undefined
     try {
       control = await openControl({ stateDir, agent: house.agent, command, emit })
+      // Whoever comes by ssh as this user joins the agent there.
+      await house.agent.offer({ kind: 'socket', path: absPath(`${stateDir}/${linkName}`) })
     } catch (error) {
       if (!(error instanceof Failure) || (command === 'run' && error instanceof ControlBusy)) {
         await house.close()
+        await control?.close()
         throw error
       }
       emit({ event: 'control-refused', path: stateDir, code: error.code, detail: error.message })

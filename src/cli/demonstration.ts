@@ -127,7 +127,7 @@ function servingConfig(place: DemoPlace, port: number, secret: Secret): Config {
   return {
     pairs: [],
     serves: [{ name: 'beta', path: place.beta }],
-    listen: { host: '127.0.0.1', port },
+    listen: [{ kind: 'wss', endpoint: { host: '127.0.0.1', port } }],
     peers: [{ name: secret.identity, key: secret.key, roots: ['beta'] }],
     stateDir: madeIn(place.state, 'peer'),
   }
@@ -152,7 +152,7 @@ function leadConfig(place: DemoPlace, endpoint: Endpoint, secret: Secret): Confi
       },
     ],
     serves: [],
-    listen: undefined,
+    listen: [],
     peers: [],
     stateDir: madeIn(place.state, 'lead'),
   }

@@ -33,6 +33,8 @@ async function run(line: CommandLine): Promise<ExitCode> {
     case 'run':
     case 'serve':
       return (await import('./run.js')).runResident(line, openHouse)
+    case 'stdio':
+      return (await import('./stdio.js')).runStdio(line, openHouse)
     case 'status':
     case 'conflicts':
     case 'flush':

@@ -5,6 +5,7 @@ import { flagOf, type NamedRoot, parsePreferences } from '../config/parse-prefer
 import type { Preferences } from '../config/preferences.js'
 import { readProfile } from '../config/profile.js'
 import { realPlace } from '../config/real-place.js'
+import { rootConfigOf } from '../config/remote-root.js'
 import { parseRoot } from '../config/root.js'
 import { readSecret } from '../config/secret.js'
 import { makeStateDirectory, type Surroundings, stateDirectory } from '../config/state.js'
@@ -39,8 +40,8 @@ export function pairSetting(line: PairCommand, around: Surroundings): PairSettin
     pairs: [
       {
         name: `${alpha.given} ${beta.given}`,
-        alpha: rootConfig(alpha, line.secretFile),
-        beta: rootConfig(beta, line.secretFile),
+        alpha: rootConfig(alpha, line, given),
+        beta: rootConfig(beta, line, given),
         preferences,
         ignoreArchives: flagOf(
           given.findLast((one) => one.name === 'ignorearchives'),
@@ -49,7 +50,7 @@ export function pairSetting(line: PairCommand, around: Surroundings): PairSettin
       },
     ],
     serves: [],
-    listen: undefined,
+    listen: [],
     peers: [],
     stateDir,
   }
@@ -105,9 +106,15 @@ function rootsOf(line: PairCommand, given: readonly Assignment[], around: Surrou
   return [alpha, beta]
 }
 
-function rootConfig(root: NamedRoot, secretFile: string | undefined): RootConfig {
-  if (root.spec.kind === 'local') return root.spec
-  if (secretFile === undefined)
-    throw new UsageFailure(`${root.given} needs a key: --secret-file FILE, as tandem keygen made it`)
-  return { ...root.spec, secret: readSecret(secretFile) }
+export function rootConfig(
+  root: NamedRoot,
+  { secretFile, insecure }: Pick<PairCommand, 'secretFile' | 'insecure'>,
+  given: readonly Assignment[],
+): RootConfig {
+  const secret = () => {
+    if (secretFile === undefined)
+      throw new UsageFailure(`${root.given} needs a key: --secret-file FILE, as tandem keygen made it`)
+    return readSecret(secretFile)
+  }
+  return rootConfigOf(root.spec, { secret, insecure, given })
 }

@@ -11,6 +11,7 @@ import { UsageFailure } from './usage.js'
 export type CommandLine =
   | PairCommand
   | RunCommand
+  | StdioCommand
   | ControlCommand
   | KeygenCommand
   | { readonly command: 'print'; readonly text: string }
@@ -23,6 +24,8 @@ export interface PairCommand {
   readonly stateDir: string | undefined
   readonly profile: string | undefined
   readonly secretFile: string | undefined
+  /** ws:// may be used. */
+  readonly insecure: boolean
   readonly dryRun: boolean
   /** Events on standard output, one object a line, and nothing else. */
   readonly json: boolean
@@ -47,6 +50,13 @@ export interface ControlCommand {
   readonly pair: string | undefined
   readonly json: boolean
   readonly timeoutSeconds: number
+  readonly stateDir: string | undefined
+}
+
+/** `serve --stdio`: whoever started it as this user, as ssh does. */
+export interface StdioCommand {
+  readonly command: 'stdio'
+  readonly preferences: readonly Assignment[]
   readonly stateDir: string | undefined
 }
 
@@ -90,10 +100,18 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return parsed.line
 }
 
+interface ResidentOptions {
+  readonly config?: string
+  readonly json?: boolean
+  readonly stateDir?: string
+  readonly stdio?: boolean
+}
+
 interface PairOptions {
   readonly stateDir?: string
   readonly profile?: string
   readonly secretFile?: string
+  readonly insecure?: boolean
   readonly dryRun?: boolean
   readonly json?: boolean
   readonly mirror?: boolean
@@ -115,18 +133,20 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       stateDir: options.stateDir,
       profile: options.profile,
       secretFile: options.secretFile,
+      insecure: options.insecure === true,
       dryRun: options.dryRun === true,
       json: options.json === true,
       mirror: options.mirror === true,
     })
   const withPairOptions = (command: Command) =>
     command
-      .argument('[ROOT1]', 'a path, or wss://host[:port]/name')
+      .argument('[ROOT1]', 'a path, wss://host[:port]/name, ssh://[user@]host[:port]/path or socket://{path}/name')
       .argument('[ROOT2]', 'the other one')
       .allowExcessArguments(true)
       .option('--state-dir <DIR>', 'where archives are kept (default ~/.local/state/tandem)')
       .option('--profile <FILE>', "preferences from a file, one 'name = value' a line")
       .option('--secret-file <FILE>', 'the key for a wss:// root, as tandem keygen made it')
+      .option('--insecure', 'allow ws://, a connection inside this machine that is not encrypted')
       .option('--json', 'print events as JSON, one object a line (docs/events.md); asks nothing')
       .option('--mirror', 'make the second root like the first, whatever changed there: -force ROOT1')
 
@@ -141,15 +161,24 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
     program
       .command(command)
       .description(description)
-      .requiredOption('--config <FILE>', 'the configuration file, as config.example.toml')
+      .option('--config <FILE>', 'the configuration file, as config.example.toml')
       .option('--state-dir <DIR>', 'where archives and indices are kept (default ~/.local/state/tandem)')
       .option('--json', 'print events as JSON, one object a line (docs/events.md)')
-      .action(({ config, json = false, stateDir }: ResidentOptions) => {
+      .action((options: ResidentOptions) => {
         refuseOther(preferences, ['log', 'logfile'], command)
-        found({ command, config, json, preferences, stateDir })
+        const { config, json = false, stdio = false, stateDir } = options
+        if (stdio && config !== undefined)
+          throw new UsageFailure('--stdio takes no --config: what is asked for is served')
+        if (stdio) found({ command: 'stdio', preferences, stateDir })
+        else if (config === undefined)
+          throw new UsageFailure(`tandem ${command} needs --config FILE, as config.example.toml`)
+        else found({ command, config, json, preferences, stateDir })
       })
   resident('run', 'keep every pair of a configuration file equal, and serve its roots, until stopped')
-  resident('serve', 'serve the roots of a configuration file to its peers, and nothing else')
+  resident('serve', 'serve the roots of a configuration file to its peers, and nothing else').option(
+    '--stdio',
+    'serve whoever started it over its standard streams: what ssh:// runs on the other machine',
+  )
   withControls(program, preferences, found)
   program
     .command('keygen')
@@ -194,12 +223,6 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
     '--timeout <SECONDS>',
     'wait no longer than that (default 60)',
   )
-}
-
-interface ResidentOptions {
-  readonly config: string
-  readonly json?: boolean
-  readonly stateDir?: string
 }
 
 interface ControlOptions {

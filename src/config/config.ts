@@ -1,6 +1,6 @@
 import { Failure } from '../core/failure.js'
 import type { AbsPath } from '../core/path.js'
-import type { Endpoint, Secret } from '../host/sockets.js'
+import type { Place, Target } from '../host/sockets.js'
 import type { WatcherChoice } from '../host/watcher.js'
 import type { Preferences } from './preferences.js'
 
@@ -8,8 +8,8 @@ import type { Preferences } from './preferences.js'
 export interface Config {
   readonly pairs: readonly PairConfig[]
   readonly serves: readonly ServeConfig[]
-  /** undefined: nobody can connect. */
-  readonly listen: Endpoint | undefined
+  /** None: nobody can connect. */
+  readonly listen: readonly Place[]
   readonly peers: readonly PeerConfig[]
   /** Archives and indices live here. It exists and is writable. */
   readonly stateDir: AbsPath
@@ -25,9 +25,8 @@ export interface PairConfig {
   readonly ignoreArchives: boolean
 }
 
-export type RootConfig =
-  | { readonly kind: 'local'; readonly path: AbsPath }
-  | { readonly kind: 'wss'; readonly endpoint: Endpoint; readonly name: string; readonly secret: Secret }
+/** A remote root has the name that it is served under; over ssh a path, '~/' before one that begins at the home directory there. */
+export type RootConfig = { readonly kind: 'local'; readonly path: AbsPath } | (Target & { readonly name: string })
 
 /** A root that peers may use by its name. */
 export interface ServeConfig {

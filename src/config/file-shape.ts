@@ -6,7 +6,13 @@ import type { TomlPath } from './toml-lines.js'
 
 /** The tables of the file with the types of their values checked, but for preferences, whose values are as TOML has them. */
 export interface FileTables {
-  readonly listen?: { readonly address?: string | undefined } | undefined
+  readonly listen?:
+    | {
+        readonly address?: string | undefined
+        readonly socket?: string | undefined
+        readonly insecure?: boolean | undefined
+      }
+    | undefined
   readonly serve: readonly {
     readonly name: string
     readonly path: string
@@ -22,6 +28,7 @@ export interface PairTable {
   readonly alpha: string
   readonly beta: string
   readonly secret_file?: string | undefined
+  readonly insecure?: boolean | undefined
   /** Everything else in the table. */
   readonly preferences: Readonly<Record<string, unknown>>
 }
@@ -34,10 +41,10 @@ export interface ShapeFault {
 
 /** Keys of each table, preferences left out. */
 const ownKeys = {
-  listen: ['address'],
+  listen: ['address', 'socket', 'insecure'],
   serve: ['name', 'path', 'watcher'],
   peers: ['name', 'key_file', 'roots'],
-  pair: ['name', 'alpha', 'beta', 'secret_file'],
+  pair: ['name', 'alpha', 'beta', 'secret_file', 'insecure'],
   preferences: [],
 } as const
 
@@ -65,23 +72,35 @@ export async function readShape(document: unknown): Promise<FileTables | ShapeFa
   const known = knownKeys()
   const open = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, z.unknown().optional()]))
   const shape = z.strictObject({
-    listen: z.strictObject({ address: text.optional() }).optional(),
+    listen: z
+      .strictObject({ address: text.optional(), socket: text.optional(), insecure: z.boolean().optional() })
+      .optional(),
     serve: z.array(z.strictObject({ name: text, path: text, watcher: z.enum(watcherChoices).optional() })).default([]),
     peers: z.array(z.strictObject({ name: text, key_file: text, roots: z.array(text) })).default([]),
     preferences: z.strictObject(open(known.preferences)).default({}),
     pair: z
-      .array(z.strictObject({ ...open(known.pair), name: text, alpha: text, beta: text, secret_file: text.optional() }))
+      .array(
+        z.strictObject({
+          ...open(known.pair),
+          name: text,
+          alpha: text,
+          beta: text,
+          secret_file: text.optional(),
+          insecure: z.boolean().optional(),
+        }),
+      )
       .default([]),
   })
   const read = shape.safeParse(withTrueNames(document))
   if (!read.success) return faultOf(read.error)
   return {
     ...read.data,
-    pair: read.data.pair.map(({ name, alpha, beta, secret_file, ...preferences }) => ({
+    pair: read.data.pair.map(({ name, alpha, beta, secret_file, insecure, ...preferences }) => ({
       name,
       alpha,
       beta,
       secret_file,
+      insecure,
       preferences,
     })),
   }

@@ -1,13 +1,14 @@
 import { dirname, join, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { absPath } from '../core/path.js'
-import type { Endpoint } from '../host/sockets.js'
+import { endpointText, type Place } from '../host/sockets.js'
 import type { Assignment } from './assignment.js'
 import { closest } from './closest.js'
 import { ConfigFailure, type PairConfig, type PeerConfig, type ServeConfig } from './config.js'
 import { type FileTables, readShape } from './file-shape.js'
 import { agentAssignments, type InFile, pairsOf } from './pair-tables.js'
 import { readPrivateFile } from './private-file.js'
+import { isLoopback } from './remote-root.js'
 import { defaultPort, parseEndpoint } from './root.js'
 import { peerNamePattern, peerNameRule, readSecret } from './secret.js'
 import { lineOf, numberAt, type TomlPath } from './toml-lines.js'
@@ -15,8 +16,8 @@ import { lineOf, numberAt, type TomlPath } from './toml-lines.js'
 /** What the configuration file says. */
 export interface FileConfig {
   readonly pairs: readonly PairConfig[]
-  /** undefined: nothing is served. */
-  readonly listen: Endpoint | undefined
+  /** None: nothing is served. */
+  readonly listen: readonly Place[]
   readonly serves: readonly ServeConfig[]
   readonly peers: readonly PeerConfig[]
   /** `log` and `logfile`, which belong to the agent; a file's name is absolute. */
@@ -58,13 +59,8 @@ function servingOf(tables: FileTables, file: InFile): Pick<FileConfig, 'listen' 
       throw file.fail(['listen'], 'serve is missing: [listen] without a [[serve]] has nothing to offer')
     if (peers.length > 0)
       throw file.fail(['peers', 0], 'serve is missing: [[peers]] without a [[serve]] have nothing to use')
-    return { listen: undefined, serves: [], peers: [] }
+    return { listen: [], serves: [], peers: [] }
   }
-  if (peers.length === 0)
-    throw file.fail(['serve', 0], 'peers is missing: without [[peers]] nobody can use what is served')
-  const endpoint =
-    listen?.address === undefined ? { host: '127.0.0.1', port: defaultPort } : parseEndpoint(listen.address, 0)
-  if (typeof endpoint === 'string') throw file.fail(['listen', 'address'], `address: ${endpoint}`)
   const names = new Set<string>()
   for (const [at, one] of serve.entries()) {
     if (!peerNamePattern.test(one.name))
@@ -73,10 +69,36 @@ function servingOf(tables: FileTables, file: InFile): Pick<FileConfig, 'listen' 
     names.add(one.name)
   }
   return {
-    listen: endpoint,
+    listen: placesOf(tables, file),
     serves: serve.map(({ name, path, watcher }) => ({ name, path: absPath(file.place(path)), watcher })),
     peers: peersOf(tables, names, file),
   }
+}
+
+/** Where the file says to listen: for peers at an address, if there are any or it says one, and for this user at a Unix socket. */
+function placesOf({ listen, serve, peers }: FileTables, file: InFile): Place[] {
+  const places: Place[] = []
+  const insecure = listen?.insecure === true
+  if (listen?.address !== undefined || peers.length > 0 || insecure) {
+    const endpoint =
+      listen?.address === undefined ? { host: '127.0.0.1', port: defaultPort } : parseEndpoint(listen.address, 0)
+    if (typeof endpoint === 'string') throw file.fail(['listen', 'address'], `address: ${endpoint}`)
+    if (insecure && !isLoopback(endpoint.host))
+      throw file.fail(
+        ['listen', 'insecure'],
+        `insecure: whoever reaches ${endpointText(endpoint)} could use everything; it goes with an address of the loopback, as 127.0.0.1`,
+      )
+    if (insecure && peers.length > 0)
+      throw file.fail(['listen', 'insecure'], 'insecure: nobody asks for the keys of [[peers]]; leave one of them out')
+    places.push({ kind: insecure ? 'ws' : 'wss', endpoint })
+  }
+  if (listen?.socket !== undefined) places.push({ kind: 'socket', path: absPath(file.place(listen.socket)) })
+  if (places.length === 0)
+    throw file.fail(
+      ['serve', 0],
+      `nobody can use '${serve[0]?.name}': name who may under [[peers]], or a socket under [listen]`,
+    )
+  return places
 }
 
 function peersOf({ peers }: FileTables, served: ReadonlySet<string>, file: InFile): PeerConfig[] {

@@ -4,7 +4,8 @@ import type { FileTables, PairTable } from './file-shape.js'
 import { keptEqual } from './kept-equal.js'
 import { flagOf, type NamedRoot, parsePreferences } from './parse-preferences.js'
 import { findPreference, type PreferenceKind } from './preferences-table.js'
-import { parseRoot } from './root.js'
+import { rootConfigOf } from './remote-root.js'
+import { parseRoot, specText } from './root.js'
 import { peerNamePattern, peerNameRule, readSecret } from './secret.js'
 import type { TomlPath } from './toml-lines.js'
 
@@ -61,26 +62,30 @@ function pairOf(
   file: InFile,
 ): PairConfig {
   const local = [alpha, beta].some(({ spec }) => spec.kind === 'local')
-  const remote = [alpha, beta].some(({ spec }) => spec.kind !== 'local')
+  const needsKey = [alpha, beta].some(({ spec }) => spec.kind === 'wss')
   if (!local) throw file.fail([...path, 'alpha'], `one of the roots of '${table.name}' must be on this machine`)
-  if (remote && table.secret_file === undefined)
+  if (needsKey && table.secret_file === undefined)
     throw file.fail(
       path,
       `the pair '${table.name}' needs secret_file, the key for its wss:// root, as tandem keygen made it`,
     )
-  if (!remote && table.secret_file !== undefined)
-    throw file.fail(
-      [...path, 'secret_file'],
-      `secret_file is the key for a wss:// root; both of '${table.name}' are here`,
-    )
+  if (!needsKey && table.secret_file !== undefined)
+    throw file.fail([...path, 'secret_file'], `secret_file is the key for a wss:// root, and '${table.name}' has none`)
   const secretFile = table.secret_file === undefined ? undefined : file.place(table.secret_file)
-  const config = ({ spec }: NamedRoot): RootConfig =>
-    spec.kind === 'local' ? spec : { ...spec, secret: readSecret(secretFile ?? '') }
   const given = [...common, ...assignmentsOf(table.preferences, path, file)]
+  const carriage = { secret: () => readSecret(secretFile ?? ''), insecure: table.insecure === true, given }
+  const config = ({ spec }: NamedRoot, side: 'alpha' | 'beta'): RootConfig => {
+    try {
+      return rootConfigOf(spec, carriage)
+    } catch (error) {
+      if (!(error instanceof ConfigFailure) || error.code !== 'bad-root') throw error
+      throw file.fail([...path, side], error.message)
+    }
+  }
   return rewording(() => ({
     name: table.name,
-    alpha: config(alpha),
-    beta: config(beta),
+    alpha: config(alpha, 'alpha'),
+    beta: config(beta, 'beta'),
     preferences: keptEqual(parsePreferences(given, alpha, beta)),
     ignoreArchives: flagOf(
       given.findLast(({ name }) => name === 'ignorearchives'),
@@ -99,7 +104,7 @@ function rootOf(text: string, path: TomlPath, file: InFile): NamedRoot {
 }
 
 function canonicalText({ spec }: NamedRoot): string {
-  return spec.kind === 'local' ? spec.path : `wss://${spec.endpoint.host}:${spec.endpoint.port}/${spec.name}`
+  return specText(spec)
 }
 
 /** A wrong value in the file is a wrong configuration, whatever it would be on a command line. */

@@ -8,7 +8,7 @@ import type { Assignment } from './assignment.js'
 import { ConfigFailure } from './config.js'
 import type { ForPaths, Preferences, Repeat } from './preferences.js'
 import { realPlace } from './real-place.js'
-import { endpointText, type RootSpec } from './root.js'
+import { type RootSpec, specText } from './root.js'
 
 /** Between full scans while watching, when `repeat` does not say. They find what no event told. */
 export const fullScanSecondsDefault = 3_600
@@ -221,13 +221,10 @@ function isPartlyNamed(root: NamedRoot, name: string): boolean {
 
 function namesOf(root: NamedRoot): string[] {
   const given = root.given.replace(/\/+$/, '')
-  if (root.spec.kind === 'wss')
-    return [
-      given,
-      `wss://${endpointText(root.spec.endpoint)}/${root.spec.name}`,
-      `${endpointText(root.spec.endpoint)}/${root.spec.name}`,
-    ]
-  return [given, root.spec.path, realPlace(root.spec.path)]
+  const { spec } = root
+  if (spec.kind === 'local') return [given, spec.path, realPlace(spec.path)]
+  const full = specText(spec)
+  return [given, full, full.slice(full.indexOf('//') + 2)]
 }
 
 function bad(one: Assignment, rule: string): ConfigFailure {

@@ -41,6 +41,9 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
   ['repeat', 'string', 'a number of seconds between passes, watch, or watch+SECONDS'],
   ['watcher', 'string', 'how local roots are watched: auto (default), inotify, parcel or poll'],
   ['retry', 'integer', 'how often one pass tries again what failed (default 0)'],
+  ['sshcmd', 'string', 'the program for ssh:// roots (default ssh)'],
+  ['sshargs', 'string', 'more arguments for it'],
+  ['servercmd', 'string', 'how tandem is called on the other machine (default tandem)'],
   ['ignorearchives', 'flag', 'start as if the roots had never met'],
   ['log', 'flag', 'write events to the log (default true)'],
   ['logfile', 'string', 'where the log goes; one line of JSON per event'],
@@ -52,7 +55,7 @@ const flagsToCome =
 const listsToCome =
   'atomic follow immutable immutablenot merge xattrignore xattrignorenot backup backupcurr backupcurrnot backupnot sortfirst sortlast listen include source rootalias debug'
 const stringsToCome =
-  'doc ignorecase rsrc backupdir backuploc backupprefix backupsuffix fastcheck color clientHostName servercmd socket sshargs sshcmd addprefsto copyprog copyprogrest diff key label ui unicode'
+  'doc ignorecase rsrc backupdir backuploc backupprefix backupsuffix fastcheck color clientHostName socket addprefsto copyprog copyprogrest diff key label ui unicode'
 const integersToCome = 'maxbackups height copymax copythreshold maxerrors'
 
 /** Other names of the manual for the same thing. */

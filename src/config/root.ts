@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { unreachable } from '../core/assert.js'
 import { type AbsPath, absPath } from '../core/path.js'
-import type { Endpoint } from '../host/sockets.js'
+import { type Endpoint, endpointText } from '../host/sockets.js'
 import { ConfigFailure } from './config.js'
 import { peerNamePattern, peerNameRule } from './secret.js'
 
@@ -10,11 +11,24 @@ export const defaultPort = 4242
 /** A root as it was typed, understood but not looked at. */
 export type RootSpec =
   | { readonly kind: 'local'; readonly path: AbsPath }
-  | { readonly kind: 'wss'; readonly endpoint: Endpoint; readonly name: string }
+  | { readonly kind: 'wss' | 'ws'; readonly endpoint: Endpoint; readonly name: string }
+  | { readonly kind: 'socket'; readonly path: AbsPath; readonly name: string }
+  | SshSpec
+
+export interface SshSpec {
+  readonly kind: 'ssh'
+  /** undefined: as ssh has it. */
+  readonly user: string | undefined
+  readonly host: string
+  readonly port: number | undefined
+  /** Absolute, or '~/' and one that begins at the home directory there. */
+  readonly name: string
+}
 
 /**
- * Reads a root: a path, file:// and a path, or wss://host[:port]/name with an IPv6 address in brackets.
- * @throws ConfigFailure 'bad-root'; 'not-built' for the other kinds of root that Unison and tandem know
+ * Reads a root: a path, file:// and a path, wss://host[:port]/name with an IPv6 address in brackets, socket://{path}/name,
+ * ssh://[user@]host[:port]/path, or ws:// as wss://.
+ * @throws ConfigFailure 'bad-root'
  */
 export function parseRoot(text: string, workingDirectory: string): RootSpec {
   if (text === '') throw badRoot(text, 'the empty name is no root')
@@ -28,28 +42,20 @@ export function parseRoot(text: string, workingDirectory: string): RootSpec {
   const rest = text.slice(scheme.length + 3)
   switch (scheme.toLowerCase()) {
     case 'wss':
-      return parseWss(text, rest)
+      return { kind: 'wss', ...parseServed(text, rest, 'wss') }
+    case 'ws':
+      return { kind: 'ws', ...parseServed(text, rest, 'ws') }
     case 'file':
       return parseFile(text, rest, workingDirectory)
     case 'ssh':
-      throw new ConfigFailure(
-        'not-built',
-        `${text}: roots over ssh:// are known, but this version of tandem does not have them yet`,
-      )
+      return parseSsh(text, rest)
     case 'socket':
-      if (rest.startsWith('{'))
-        throw new ConfigFailure(
-          'not-built',
-          `${text}: roots over a Unix socket are known, but this version of tandem does not have them yet`,
-        )
+      return parseSocket(text, rest, workingDirectory)
+    default:
       throw badRoot(
         text,
-        "Unison's socket:// sends everything unencrypted and to whoever asks; serve the root with tandem and name it wss://host:port/name",
+        `there are no roots over ${scheme}://; a root is a path, wss://host[:port]/name, ssh://[user@]host[:port]/path or socket://{path}/name`,
       )
-    case 'ws':
-      throw badRoot(text, 'ws:// is not encrypted; use wss://')
-    default:
-      throw badRoot(text, `there are no roots over ${scheme}://; a root is a path or wss://host[:port]/name`)
   }
 }
 
@@ -60,17 +66,62 @@ function parseFile(text: string, rest: string, workingDirectory: string): RootSp
   return { kind: 'local', path: absPath(resolve(workingDirectory, rest.replace(/^\/+/, '/'))) }
 }
 
-function parseWss(text: string, rest: string): RootSpec {
+function parseServed(
+  text: string,
+  rest: string,
+  scheme: string,
+): { readonly endpoint: Endpoint; readonly name: string } {
   const slash = rest.indexOf('/')
-  if (slash < 0) throw badRoot(text, 'the name of the root is missing: wss://host:port/name')
-  const name = rest.slice(slash + 1).replace(/\/+$/, '')
-  if (!peerNamePattern.test(name)) throw badRoot(text, `the name of a served root is ${peerNameRule}`)
+  if (slash < 0) throw badRoot(text, `the name of the root is missing: ${scheme}://host:port/name`)
+  const name = servedName(text, rest.slice(slash + 1))
   const authority = rest.slice(0, slash)
-  if (authority.includes('@')) throw badRoot(text, 'wss:// takes no user; the key file (--secret-file) says who asks')
+  if (authority.includes('@'))
+    throw badRoot(text, `${scheme}:// takes no user; the key file (--secret-file) says who asks`)
   const endpoint = parseEndpoint(authority, 1)
   if (typeof endpoint === 'string') throw badRoot(text, endpoint)
-  return { kind: 'wss', endpoint, name }
+  return { endpoint, name }
 }
+
+function servedName(text: string, given: string): string {
+  const name = given.replace(/\/+$/, '')
+  if (!peerNamePattern.test(name)) throw badRoot(text, `the name of a served root is ${peerNameRule}`)
+  return name
+}
+
+/** `socket://{path}/name`: the path of a Unix socket of this machine. */
+function parseSocket(text: string, rest: string, workingDirectory: string): RootSpec {
+  if (!rest.startsWith('{'))
+    throw badRoot(
+      text,
+      "Unison's socket:// sends everything unencrypted and to whoever asks; serve the root with tandem and name it wss://host:port/name, or socket://{path}/name for a Unix socket of this machine",
+    )
+  const parts = /^\{([^{}]+)\}\/(.*)$/.exec(rest)
+  const path = parts?.[1]
+  if (path === undefined) throw badRoot(text, 'a root over a Unix socket is socket://{/path/of/socket}/name')
+  return { kind: 'socket', path: absPath(resolve(workingDirectory, path)), name: servedName(text, parts?.[2] ?? '') }
+}
+
+/** `ssh://host/path` begins at the home directory there, `ssh://host//path` at the root: as in Unison. */
+function parseSsh(text: string, rest: string): SshSpec {
+  const slash = rest.indexOf('/')
+  const authority = slash < 0 ? rest : rest.slice(0, slash)
+  const path = slash < 0 ? '' : rest.slice(slash + 1)
+  const at = authority.lastIndexOf('@')
+  const user = at < 0 ? undefined : authority.slice(0, at)
+  // It stands among the arguments of ssh: nothing here may look like an option.
+  if (user !== undefined && !/^[A-Za-z0-9_][A-Za-z0-9._+\\-]{0,63}\$?$/.test(user))
+    throw badRoot(text, `'${user}' is no name of a user`)
+  const where = authority.slice(at + 1)
+  const endpoint = parseEndpoint(where, 1)
+  if (typeof endpoint === 'string') throw badRoot(text, endpoint)
+  const hasPort = /^(?:\[[^\]]*\]|[^:[\]]*):/.test(where)
+  const name = path.startsWith('/') ? `/${path.replace(/^\/+/, '')}` : `~/${path}`
+  if (Buffer.byteLength(name) > sshPathBytesMax) throw badRoot(text, `a path of more than ${sshPathBytesMax} bytes`)
+  return { kind: 'ssh', user, host: endpoint.host, port: hasPort ? endpoint.port : undefined, name }
+}
+
+/** The kernel's own limit. */
+const sshPathBytesMax = 4_095
 
 /**
  * `host`, `host:port`, `[address]`, `[address]:port`; the port is 4242 where none is given. Answers why it cannot be, as a string.
@@ -91,8 +142,27 @@ export function parseEndpoint(text: string, portMin: 0 | 1): Endpoint | string {
   return { host, port }
 }
 
-export function endpointText(endpoint: Endpoint): string {
-  return `${endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host}:${endpoint.port}`
+/** The full name of a root, as it is typed. */
+export function specText(spec: RootSpec): string {
+  switch (spec.kind) {
+    case 'local':
+      return spec.path
+    case 'ssh':
+      return `ssh://${sshHost(spec)}/${spec.name.replace(/^~\//, '')}`
+    case 'socket':
+      return `socket://{${spec.path}}/${spec.name}`
+    case 'wss':
+    case 'ws':
+      return `${spec.kind}://${endpointText(spec.endpoint)}/${spec.name}`
+    default:
+      return unreachable(spec)
+  }
+}
+
+/** [user@]host[:port], as it was typed. */
+export function sshHost({ user, host, port }: SshSpec): string {
+  const at = user === undefined ? '' : `${user}@`
+  return `${at}${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`
 }
 
 function badRoot(text: string, why: string): ConfigFailure {

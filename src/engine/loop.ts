@@ -1,6 +1,6 @@
 import type { RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
-import { LinkFailure } from '../host/sockets.js'
+import { LinkFailure, placeText } from '../host/sockets.js'
 import { adviceOn } from './advice.js'
 import { backoffMs } from './backoff.js'
 import { HeldArchive, PairBusy, StaleArchive } from './held-archive.js'
@@ -124,6 +124,6 @@ const mostRetryMs = 30_000
 const mostRootRetryMs = 5_000
 
 function peerOf(...roots: readonly RootConfig[]): string {
-  for (const root of roots) if (root.kind === 'wss') return `${root.endpoint.host}:${root.endpoint.port}`
+  for (const root of roots) if (root.kind !== 'local') return placeText(root)
   return ''
 }

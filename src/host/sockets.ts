@@ -1,20 +1,43 @@
+import { unreachable } from '../core/assert.js'
 import { Failure } from '../core/failure.js'
+import type { AbsPath } from '../core/path.js'
 
-/** Persistent, authenticated, message-framed connections: a websocket over TLS 1.3 with an external PSK. */
+/** Persistent, message-framed connections to a far end that is known: a websocket, whatever carries it. */
 export interface Sockets {
   /** @throws LinkFailure; aborting `signal` ends the attempt */
-  connect(endpoint: Endpoint, secret: Secret, signal: AbortSignal): Promise<Socket>
+  connect(target: Target, signal: AbortSignal): Promise<Socket>
   /**
-   * `secretOf` answers the key of an identity, or undefined for an unknown one. `accept` gets each authenticated socket.
+   * `secretOf` answers the key of an identity, or undefined for an unknown one; only `wss` asks. `accept` gets each socket whose
+   * far end is known.
    * @throws LinkFailure 'port-in-use', 'denied' or 'unreachable' (address not of this machine)
    */
   listen(
-    endpoint: Endpoint,
+    place: Place,
     secretOf: (identity: string) => Uint8Array | undefined,
     accept: (socket: Socket) => void,
     refused: (failure: LinkFailure) => void,
   ): Promise<Listener>
 }
+
+/**
+ * Where a far end is, and what shows that it is the right one.
+ *
+ *     wss      TLS 1.3 with an external PSK
+ *     ws       nothing: only on the loopback
+ *     socket   a Unix socket: the far end is of this user, as the kernel tells
+ *     ssh      the standard streams of a program that the user's own ssh runs there as a user of that machine
+ */
+export type Target =
+  | { readonly kind: 'wss'; readonly endpoint: Endpoint; readonly secret: Secret }
+  | { readonly kind: 'ws'; readonly endpoint: Endpoint }
+  | { readonly kind: 'socket'; readonly path: AbsPath }
+  /** `command`: program and arguments. `host`: [user@]host[:port], for messages. */
+  | { readonly kind: 'ssh'; readonly host: string; readonly command: readonly [string, ...string[]] }
+
+/** Where far ends are waited for. */
+export type Place =
+  | { readonly kind: 'wss' | 'ws'; readonly endpoint: Endpoint }
+  | { readonly kind: 'socket'; readonly path: AbsPath }
 
 /** Port 0: any free one; the listener tells which. */
 export interface Endpoint {
@@ -29,15 +52,41 @@ export interface Secret {
   readonly key: Uint8Array
 }
 
+/** The identity of a far end that is this very user: it may do whatever the user may. No peer can have such a name. */
+export const sameUser = '@user'
+/** That of a far end of which nothing is known but that it is on this machine. */
+export const anyone = '@anyone'
+
 export interface Listener {
-  readonly endpoint: Endpoint
+  /** With the port that was found. */
+  readonly place: Place
   close(): Promise<void>
 }
 
+/** 'host:port', an IPv6 address in brackets. */
+export function endpointText({ host, port }: Endpoint): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** For messages: 'host:port', '{/path}' of a Unix socket, or the host as ssh has it. */
+export function placeText(place: Target | Place): string {
+  switch (place.kind) {
+    case 'wss':
+    case 'ws':
+      return endpointText(place.endpoint)
+    case 'socket':
+      return `{${place.path}}`
+    case 'ssh':
+      return place.host
+    default:
+      return unreachable(place)
+  }
+}
+
 export interface Socket {
-  /** The PSK identity that was used, on both ends. */
+  /** The PSK identity that was used, on both ends; else sameUser or anyone. */
   readonly identity: string
-  /** Of the far end, for messages: 'address:port'. */
+  /** Of the far end, for messages: 'address:port', or what else tells where it is. */
   readonly remote: string
   /** Bytes accepted by send and not yet handed to the kernel. */
   readonly bufferedBytes: number
@@ -76,6 +125,7 @@ export type LinkCode =
   | 'unknown-root' // the far end does not serve that name, or not to us
   | 'root-in-doubt' // the far end's root is missing, unreadable or exchanged
   | 'root-busy'
+  | 'no-program' // tandem, or ssh, is not installed where it is needed
 
 export class LinkFailure extends Failure {
   override readonly name = 'LinkFailure'

@@ -3,7 +3,7 @@ import type { Operation, Outcome } from '../core/operation.js'
 import { isWithin, parentOf, type RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Clock } from '../host/clock.js'
-import { type Endpoint, LinkFailure, type Secret, type Socket, type Sockets } from '../host/sockets.js'
+import { LinkFailure, placeText, type Socket, type Sockets, type Target } from '../host/sockets.js'
 import type { Message } from '../wire/message.js'
 import * as wire from '../wire/split.js'
 import type { Self } from './greeting.js'
@@ -35,13 +35,11 @@ import {
 } from './replica.js'
 import { Window } from './window.js'
 
-/** A root that another agent serves, by name. */
-export interface RemoteRoot {
-  readonly endpoint: Endpoint
-  /** The name it is served under. */
-  readonly name: string
-  readonly secret: Secret
-}
+/**
+ * A root that another agent serves. `name` is the one it is served under; to a far end that is the same user it may also be a path:
+ * absolute, or '~/' and one relative to the home directory there.
+ */
+export type RemoteRoot = Target & { readonly name: string }
 
 /**
  * Connects, and greets the agent there; `open` of the replica then asks for the root.
@@ -53,7 +51,7 @@ export async function openRemote(
   self: Self,
   signal: AbortSignal,
 ): Promise<Replica> {
-  const socket = await host.sockets.connect(root.endpoint, root.secret, signal)
+  const socket = await host.sockets.connect(root, signal)
   const remote = new RemoteReplica(canonicalOf(root), root.name, socket, host.clock, self)
   const giveUp = () => remote.abandon()
   signal.addEventListener('abort', giveUp, { once: true })
@@ -66,9 +64,9 @@ export async function openRemote(
   }
 }
 
-/** 'wss://host:port/name', an IPv6 address in brackets. */
-export function canonicalOf({ endpoint: { host, port }, name }: Omit<RemoteRoot, 'secret'>): string {
-  return `wss://${host.includes(':') ? `[${host}]` : host}:${port}/${name}`
+/** As it is typed, in full: 'wss://host:port/name', 'socket://{/path}/name', 'ssh://user@host:port/path', '//' before an absolute one. */
+export function canonicalOf(root: RemoteRoot): string {
+  return `${root.kind}://${placeText(root)}/${root.name.replace(/^~\//, '')}`
 }
 
 /** What waits for answers to one request. */

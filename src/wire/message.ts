@@ -17,7 +17,7 @@ import {
   type OpenedFacts,
   readOpened,
   readOpenRequest,
-  rootNameBytesMax,
+  rootTextBytesMax,
   writeOpened,
   writeOpenRequest,
 } from './open.js'
@@ -312,7 +312,7 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
       return { kind, id }
     case 'open': {
       const more = readFlag(from)
-      const root = from.text(rootNameBytesMax)
+      const root = from.text(rootTextBytesMax)
       return { kind, id, more, root, request: readOpenRequest(from) }
     }
     case 'list':

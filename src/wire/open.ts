@@ -13,8 +13,8 @@ import {
   writeTexts,
 } from './text.js'
 
-/** Names of served roots, in bytes. */
-export const rootNameBytesMax = 255
+/** Names of served roots, and paths of roots that are asked for by path, in bytes. */
+export const rootTextBytesMax = 4_097
 /** Patterns of one list of a view, and the bytes of one. */
 export const patternsMax = 10_000
 export const patternBytesMax = 4_096

@@ -55,6 +55,8 @@ function houseOf(result: PassResult, seen: { config?: Config; asked: string[] })
           stopped = resolve
         })
       },
+      offer: async () => {},
+      join: async () => {},
       stop: (how) => {
         seen.asked.push(`stop ${how}`)
         stopped(result)
@@ -148,7 +150,10 @@ const refused: [string, string, number, RegExp][] = [
   ['two remote roots', 'wss://a/b wss://c/d', 3, /must be on this machine/],
   ['a remote root without a key', '/a wss://c/d', 64, /--secret-file/],
   ['a profile that is not there', '--profile /nowhere/p', 3, /\/nowhere\/p/],
-  ['a root of another kind', '/a ssh://h/b', 3, /ssh/],
+  ['a root of another kind', '/a http://h/b', 3, /http/],
+  ['an unencrypted root that nobody allowed', '/a ws://127.0.0.1/b', 3, /--insecure/],
+  ['an unencrypted root elsewhere', '/a ws://h/b --insecure', 3, /never leaves this machine/],
+  ['two roots over ssh', 'ssh://h/a ssh://h/b', 3, /one of the roots/],
   ['repeat in a dry run', '/a /b --dry-run --repeat 5', 64, /one pass/],
   ['a mirror of both roots', '/a /b --mirror --force /b', 64, /leave one of them out/],
   ['a mount point that is ignored', '/a /b -mountpoint d/e -ignore Path\td', 3, /neither ignored nor/],

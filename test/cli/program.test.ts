@@ -39,6 +39,8 @@ const good: [string, string][] = [
   ['./status b', 'sync ./status b'],
   ['serve --config c', 'serve c'],
   ['serve --config=c -logfile l', 'serve c logfile=l'],
+  ['serve --stdio --state-dir s', 'stdio state:s'],
+  ['sync a ssh://h/b -sshcmd rsh -servercmd t', 'sync a ssh://h/b sshcmd=rsh servercmd=t'],
   ['run --config c', 'run c'],
   ['run -config=c -logfile l --state-dir s', 'run c logfile=l'],
   ['status', 'status 60s'],
@@ -86,6 +88,7 @@ const bad: [string, string, number, RegExp][] = [
   ['a value where there is none', 'a b --dry-run=yes', 64, /takes no value/],
   ['a dry run for ever', 'watch a b --dry-run', 64, /dry-run/],
   ['serve without its file', 'serve', 64, /--config/],
+  ['serve with two of them', 'serve --stdio --config c', 64, /--stdio takes no --config/],
   ['serve with roots', 'serve --config c a b', 64, /too many arguments/],
   ['serve with what belongs to a pair', 'serve --config c --batch', 64, /serve takes no --batch/],
   ['keygen without a name', 'keygen --out k', 64, /NAME/],
@@ -158,6 +161,8 @@ function spoken(line: CommandLine): string {
         `${line.timeoutSeconds}s`,
         ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`]),
       ].join(' ')
+    case 'stdio':
+      return ['stdio', ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`])].join(' ')
     case 'keygen':
       return `keygen ${line.name} ${line.out}`
     case 'run':

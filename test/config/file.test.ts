@@ -31,11 +31,13 @@ function parse(text: string): Promise<FileConfig> {
   return parseConfigFile(text, join(directory, 'tandem.toml'), '/home/u')
 }
 
+const wss = (host: string, port: number) => ({ kind: 'wss', endpoint: { host, port } })
+
 test('a serving file is read', async () => {
   expect(await parse(whole)).toEqual({
     pairs: [],
     log: [],
-    listen: { host: '127.0.0.1', port: 4300 },
+    listen: [wss('127.0.0.1', 4300)],
     serves: [
       { name: 'photos', path: '/srv/photos' },
       { name: 'notes', path: '/home/u/notes' },
@@ -45,9 +47,25 @@ test('a serving file is read', async () => {
 })
 
 test('loopback and port 4242 unless it says otherwise', async () => {
-  expect((await parse(whole.replace(/\[listen\]\naddress.*\n/, ''))).listen).toEqual({ host: '127.0.0.1', port: 4242 })
-  expect((await parse(whole.replace('127.0.0.1:4300', '[::]'))).listen).toEqual({ host: '::', port: 4242 })
-  expect((await parse(whole.replace('4300', '0'))).listen).toEqual({ host: '127.0.0.1', port: 0 })
+  expect((await parse(whole.replace(/\[listen\]\naddress.*\n/, ''))).listen).toEqual([wss('127.0.0.1', 4242)])
+  expect((await parse(whole.replace('127.0.0.1:4300', '[::]'))).listen).toEqual([wss('::', 4242)])
+  expect((await parse(whole.replace('4300', '0'))).listen).toEqual([wss('127.0.0.1', 0)])
+})
+
+/** Whoever is on this machine. */
+function withoutPeers(text: string): string {
+  return text.slice(0, text.indexOf('[[peers]]')).replace('4300"', '4300"\ninsecure = true')
+}
+
+test('an unencrypted listener inside this machine, and a Unix socket', async () => {
+  const insecure = withoutPeers(whole).replace('insecure', 'socket = "run/t.sock"\ninsecure')
+  const { listen } = await parse(insecure)
+  expect(listen).toEqual([
+    { kind: 'ws', endpoint: { host: '127.0.0.1', port: 4300 } },
+    { kind: 'socket', path: expect.stringMatching(/^\/.*\/run\/t\.sock$/) },
+  ])
+  const socketOnly = insecure.replace(/address.*\n/, '').replace(/insecure.*\n/, '')
+  expect((await parse(socketOnly)).listen).toMatchObject([{ kind: 'socket' }])
 })
 
 const bad: [string, (text: string) => string, RegExp][] = [
@@ -86,7 +104,17 @@ const bad: [string, (text: string) => string, RegExp][] = [
   ],
   ['nothing is served', (t) => t.slice(0, t.indexOf('[[serve]]')), /^:2: serve is missing/],
   ['peers without a served root', (t) => t.slice(t.indexOf('[[peers]]')), /^:1: serve is missing/],
-  ['nobody who may connect', (t) => t.slice(0, t.indexOf('[[peers]]')), /^:5: peers is missing/],
+  [
+    'nobody who may connect',
+    (t) => t.slice(0, t.indexOf('[[peers]]')).replace(/\[listen\]\naddress.*\n/, ''),
+    /^:3: nobody can use 'photos'.*\[\[peers\]\]/,
+  ],
+  [
+    'an unencrypted listener for all the world',
+    (t) => withoutPeers(t).replace('127.0.0.1', '0.0.0.0'),
+    /^:4: insecure: .*loopback/,
+  ],
+  ['keys that nobody asks for', (t) => t.replace('4300"', '4300"\ninsecure = true'), /^:4: insecure: .*keys/],
   ['nothing at all', () => '# nothing\n', /^:1: there is nothing to do/],
   [
     'two peers with one key',

@@ -34,7 +34,7 @@ function parse(text: string): Promise<FileConfig> {
 
 test('pairs have the preferences of all, and their own over them; lists grow', async () => {
   const { pairs, listen, serves, log } = await parse(whole)
-  expect({ listen, serves }).toEqual({ listen: undefined, serves: [] })
+  expect({ listen, serves }).toEqual({ listen: [], serves: [] })
   expect(log).toMatchObject([{ name: 'logfile', value: join(directory, 'tandem.log') }])
   expect(pairs).toMatchObject([
     {
@@ -122,7 +122,22 @@ const bad: [string, (text: string) => string, RegExp][] = [
   ['a remote root without a key', (t) => t.replace('secret_file = "nas.key"\n', ''), /^:7: .*needs secret_file/],
   ['a key for nothing', (t) => t.replace('times = true', 'secret_file = "nas.key"'), /^:20: secret_file is the key/],
   ['a root of another kind', (t) => t.replace('wss://nas/photos', 'socket://nas:1/x'), /^:10: socket:.*unencrypted/],
-  ['a root that is to come', (t) => t.replace('wss://nas/photos', 'ssh://nas/x'), /^:10: ssh:/],
+  [
+    'a key where none is asked for',
+    (t) => t.replace('wss://nas/photos', 'ssh://nas/x'),
+    /^:11: secret_file is the key/,
+  ],
+  ['a root of no kind', (t) => t.replace('wss://nas/photos', 'http://nas/x'), /^:10: http:/],
+  [
+    'an unencrypted root that nobody allowed',
+    (t) => t.replace('wss://nas/photos', 'ws://127.0.0.1/x').replace('secret_file = "nas.key"\n', ''),
+    /^:10: ws:.* is not encrypted/,
+  ],
+  [
+    'an unencrypted root elsewhere',
+    (t) => t.replace('wss://nas/photos', 'ws://nas/x').replace('secret_file = "nas.key"', 'insecure = true'),
+    /^:10: ws:.*never leaves/,
+  ],
 ]
 test.each(bad)('a file of pairs is refused for %s', async (_, spoil, message) => {
   const text = spoil(whole)

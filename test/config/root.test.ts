@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseEndpoint, parseRoot } from '../../src/config/root.js'
+import { parseEndpoint, parseRoot, type RootSpec } from '../../src/config/root.js'
 import { stateDirectory } from '../../src/config/state.js'
 
 const good: [string, string, string][] = [
@@ -22,20 +22,44 @@ const good: [string, string, string][] = [
   ['a scheme in capitals', 'WSS://nas/a', 'wss nas 4242 a'],
   ['a name with dots', 'wss://nas.example.org/my.photos-2_x', 'wss nas.example.org 4242 my.photos-2_x'],
   ['a trailing slash after the name', 'wss://nas/a/', 'wss nas 4242 a'],
+  ['inside this machine, unencrypted', 'ws://127.0.0.1:1/a', 'ws 127.0.0.1 1 a'],
+  ['over a Unix socket', 'socket://{/run/t.sock}/a', 'socket /run/t.sock a'],
+  ['over a Unix socket with a relative path', 'socket://{t.sock}/a', 'socket /home/u/t.sock a'],
+  ['over ssh, from the home directory', 'ssh://nas/a/b', 'ssh - nas - ~/a/b'],
+  ['over ssh, absolute', 'ssh://u@nas:2222//srv/a', 'ssh u nas 2222 /srv/a'],
+  ['over ssh, the home directory', 'ssh://nas', 'ssh - nas - ~/'],
+  ['over ssh, to an IPv6 address', 'ssh://u@[::1]:22/a', 'ssh u ::1 22 ~/a'],
+  ['over ssh, to an IPv6 address without a port', 'ssh://[::1]/a', 'ssh - ::1 - ~/a'],
+  ['over ssh, with blanks', 'ssh://nas/my photos', 'ssh - nas - ~/my photos'],
 ]
 test.each(good)('a root: %s', (_, text, spoken) => {
   const root = parseRoot(text, '/home/u')
-  expect(
-    root.kind === 'local' ? `local ${root.path}` : `wss ${root.endpoint.host} ${root.endpoint.port} ${root.name}`,
-  ).toBe(spoken)
+  expect(spell(root)).toBe(spoken)
 })
+
+function spell(root: RootSpec): string {
+  switch (root.kind) {
+    case 'local':
+      return `local ${root.path}`
+    case 'socket':
+      return `socket ${root.path} ${root.name}`
+    case 'ssh':
+      return `ssh ${root.user ?? '-'} ${root.host} ${root.port ?? '-'} ${root.name}`
+    default:
+      return `${root.kind} ${root.endpoint.host} ${root.endpoint.port} ${root.name}`
+  }
+}
 
 const bad: [string, string, string, RegExp][] = [
   ['nothing', '', 'bad-root', /empty/],
-  ['ssh, which is to come', 'ssh://u@h/a', 'not-built', /ssh:\/\//],
-  ['a Unix socket, which is to come', 'socket://{/run/x}/a', 'not-built', /Unix socket/],
+  ['an option in place of the host', 'ssh://-oProxyCommand=x/a', 'bad-root', /host name/],
+  ['an option in place of the user', 'ssh://-oProxyCommand=x@h/a', 'bad-root', /no name of a user/],
+  ['a shell in place of the user', 'ssh://$(x)@h/a', 'bad-root', /no name of a user/],
+  ['ssh to nowhere', 'ssh:///a', 'bad-root', /host is missing/],
+  ['ssh to port 0', 'ssh://h:0/a', 'bad-root', /from 1 to/],
+  ['a Unix socket without a name', 'socket://{/run/x}', 'bad-root', /socket:\/\//],
+  ['a Unix socket with an empty path', 'socket://{}/a', 'bad-root', /socket:\/\//],
   ["Unison's open socket", 'socket://h:99/a', 'bad-root', /unencrypted.*wss/],
-  ['an unencrypted websocket', 'ws://h/a', 'bad-root', /not encrypted/],
   ['another scheme', 'https://h/a', 'bad-root', /https/],
   ['two leading slashes', '//h/a', 'bad-root', /leading slash/],
   ['no name', 'wss://nas', 'bad-root', /name of the root is missing/],

@@ -24,7 +24,7 @@ const lines: [string, string, number, RegExp, ((box: Sandbox) => void)?][] = [
   ['a preference that is not built', 'sync a b -merge x', 3, /'merge'/],
   ['a value that cannot be', 'sync a b -times=maybe', 3, /times is true or false/],
   ['a pattern that cannot be', 'sync a b -ignore=*.o', 3, /ignore/],
-  ['a root over ssh', 'sync a ssh://h/b', 3, /ssh:\/\//],
+  ['a root over ssh, to an option', 'sync a ssh://-oProxyCommand=x/b', 3, /ssh:\/\//],
   ["Unison's socket", 'sync a socket://h:1/b', 3, /unencrypted/],
   ['the same root twice', 'sync a a', 3, /same|twice/],
   ['the same root under two names', 'sync a link', 3, /same|twice/, (box) => symlinkSync('a', box.at('link'))],

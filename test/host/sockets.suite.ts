@@ -1,25 +1,47 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import {
+  anyone,
   bufferedLowBytes,
   frameBytesMax,
   LinkFailure,
   type Listener,
+  type Place,
   type Secret,
   type Socket,
   type Sockets,
+  sameUser,
+  type Target,
 } from '../../src/host/sockets.js'
 
-/** `address`: where to listen and to connect, any port of it. */
+/** `place`: where to listen and to connect. */
 export interface SocketsFixture {
   readonly sockets: Sockets
-  readonly address: string
+  readonly place: Place
 }
 
 const secret: Secret = { identity: 'laptop', key: new Uint8Array(32).fill(7) }
 const otherKey = new Uint8Array(32).fill(8)
 
-/** The contract of Sockets, for every implementation. */
-export function describeSockets(name: string, make: () => SocketsFixture | Promise<SocketsFixture>): void {
+/** Who connects to a place, with a key where one is asked for. */
+export function targetAt(place: Place, offered: Secret = secret): Target {
+  switch (place.kind) {
+    case 'wss':
+      return { kind: 'wss', endpoint: place.endpoint, secret: offered }
+    case 'ws':
+      return { kind: 'ws', endpoint: place.endpoint }
+    default:
+      return place
+  }
+}
+
+const identities = { wss: secret.identity, ws: anyone, socket: sameUser }
+
+/** The contract of Sockets, for every implementation and every carrier. */
+export function describeSockets(
+  name: string,
+  make: () => SocketsFixture | Promise<SocketsFixture>,
+  kind: Place['kind'] = 'wss',
+): void {
   describe(`sockets: ${name}`, () => {
     const closing: (() => unknown)[] = []
     afterEach(async () => {
@@ -34,11 +56,11 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
     }
 
     async function hub(): Promise<Hub> {
-      const { sockets, address } = await make()
+      const { sockets, place } = await make()
       const accepted = new Inbox<Socket>()
       const refused = new Inbox<LinkFailure>()
       const listener = await sockets.listen(
-        { host: address, port: 0 },
+        place,
         (identity) => (identity === secret.identity ? secret.key : undefined),
         (socket) => accepted.put(socket),
         (failure) => refused.put(failure),
@@ -50,7 +72,7 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
     /** Both ends of one connection. */
     async function pair(): Promise<{ near: Socket; far: Socket; hub: Hub }> {
       const there = await hub()
-      const near = await there.sockets.connect(there.listener.endpoint, secret, new AbortController().signal)
+      const near = await there.sockets.connect(targetAt(there.listener.place), new AbortController().signal)
       closing.push(() => near.close('end of test'))
       const far = await there.accepted.take()
       closing.push(() => far.close('end of test'))
@@ -59,10 +81,10 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
 
     test('both ends know the identity and the far address', async () => {
       const { near, far } = await pair()
-      expect(near.identity).toBe('laptop')
-      expect(far.identity).toBe('laptop')
-      expect(near.remote).toMatch(/:\d+$/)
-      expect(far.remote).toMatch(/:\d+$/)
+      expect(near.identity).toBe(identities[kind])
+      expect(far.identity).toBe(identities[kind])
+      expect(near.remote).toMatch(kind === 'socket' ? /^\{\/.+\}/ : /:\d+$/)
+      expect(far.remote).toMatch(kind === 'socket' ? /^\{\/.+\} \d+$/ : /:\d+$/)
     })
 
     test('messages come whole and in order, in both directions', async () => {
@@ -110,11 +132,10 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
       await atNear.closed.take()
     })
 
-    test('a wrong key is refused, and both ends say so', async () => {
+    test.runIf(kind === 'wss')('a wrong key is refused, and both ends say so', async () => {
       const { sockets, listener, accepted, refused } = await hub()
       const attempt = sockets.connect(
-        listener.endpoint,
-        { identity: 'laptop', key: otherKey },
+        targetAt(listener.place, { identity: 'laptop', key: otherKey }),
         new AbortController().signal,
       )
       expect(await codeOf(attempt)).toBe('wrong-key')
@@ -122,11 +143,10 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
       expect(accepted.size).toBe(0)
     })
 
-    test('an unknown name is refused, and both ends say so', async () => {
+    test.runIf(kind === 'wss')('an unknown name is refused, and both ends say so', async () => {
       const { sockets, listener, accepted, refused } = await hub()
       const attempt = sockets.connect(
-        listener.endpoint,
-        { identity: 'stranger', key: secret.key },
+        targetAt(listener.place, { identity: 'stranger', key: secret.key }),
         new AbortController().signal,
       )
       expect(await codeOf(attempt)).toBe('unknown-peer')
@@ -137,13 +157,13 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
     test('nobody listens: refused', async () => {
       const { sockets, listener } = await hub()
       await listener.close()
-      expect(await codeOf(sockets.connect(listener.endpoint, secret, new AbortController().signal))).toBe('refused')
+      expect(await codeOf(sockets.connect(targetAt(listener.place), new AbortController().signal))).toBe('refused')
     })
 
     test('a port that is taken: port-in-use', async () => {
       const { sockets, listener } = await hub()
       const second = sockets.listen(
-        listener.endpoint,
+        listener.place,
         () => undefined,
         () => {},
         () => {},
@@ -248,9 +268,9 @@ export function describeSockets(name: string, make: () => SocketsFixture | Promi
     test('an attempt that is aborted ends as closed', async () => {
       const { sockets, listener } = await hub()
       const before = AbortSignal.abort()
-      expect(await codeOf(sockets.connect(listener.endpoint, secret, before))).toBe('closed')
+      expect(await codeOf(sockets.connect(targetAt(listener.place), before))).toBe('closed')
       const during = new AbortController()
-      const attempt = codeOf(sockets.connect(listener.endpoint, secret, during.signal))
+      const attempt = codeOf(sockets.connect(targetAt(listener.place), during.signal))
       during.abort()
       expect(await attempt).toBe('closed')
     })

@@ -4,13 +4,37 @@ import { connect as connectTcp, createServer as createServerTcp } from 'node:net
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect as connectTls, createServer } from 'node:tls'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { type AbsPath, absPath } from '../../src/core/path.js'
 import { nodeSockets } from '../../src/host/node/sockets.js'
 import { unauthenticatedMax } from '../../src/host/node/waiting-room.js'
-import type { LinkFailure, Listener, Socket } from '../../src/host/sockets.js'
+import type { Endpoint, LinkFailure, Listener, Socket } from '../../src/host/sockets.js'
 import { describeSockets } from './sockets.suite.js'
 
-describeSockets('node', () => ({ sockets: nodeSockets(), address: '127.0.0.1' }))
+const loopback = { host: '127.0.0.1', port: 0 }
+describeSockets('TLS', () => ({ sockets: nodeSockets(), place: { kind: 'wss', endpoint: loopback } }))
+describeSockets('TLS, IPv6', () => ({
+  sockets: nodeSockets(),
+  place: { kind: 'wss', endpoint: { host: '::1', port: 0 } },
+}))
+describeSockets('plain', () => ({ sockets: nodeSockets(), place: { kind: 'ws', endpoint: loopback } }), 'ws')
+describeSockets('Unix', () => ({ sockets: nodeSockets(), place: { kind: 'socket', path: freshPlace() } }), 'socket')
+
+const places: string[] = []
+afterAll(() => {
+  for (const place of places) rmSync(place, { recursive: true, force: true })
+})
+
+function freshPlace(name = 'link.sock'): AbsPath {
+  const directory = mkdtempSync(join(tmpdir(), 'tandem-socket-'))
+  places.push(directory)
+  return absPath(join(directory, name))
+}
+
+function endpointOf({ place }: Listener): Endpoint {
+  if (place.kind === 'socket') throw new Error('no endpoint')
+  return place.endpoint
+}
 
 describe('the listener on the network', () => {
   const key = new Uint8Array(32).fill(3)
@@ -28,7 +52,7 @@ describe('the listener on the network', () => {
     const accepted: Socket[] = []
     const refused: LinkFailure[] = []
     const listener = await nodeSockets({ deadlineMs }).listen(
-      { host: '127.0.0.1', port: 0 },
+      { kind: 'wss', endpoint: loopback },
       (identity) => (identity === 'laptop' ? key : undefined),
       (socket) => accepted.push(socket),
       (failure) => refused.push(failure),
@@ -42,7 +66,7 @@ describe('the listener on the network', () => {
     return new Promise((resolve) => {
       let answer = ''
       const stream = connectTls({
-        ...listener.endpoint,
+        ...endpointOf(listener),
         rejectUnauthorized: false,
         checkServerIdentity: () => undefined,
         ...options,
@@ -112,8 +136,7 @@ describe('the listener on the network', () => {
     const bound = server.address()
     const port = bound !== null && typeof bound === 'object' ? bound.port : 0
     const attempt = nodeSockets().connect(
-      { host: '127.0.0.1', port },
-      { identity: 'laptop', key },
+      { kind: 'wss', endpoint: { host: '127.0.0.1', port }, secret: { identity: 'laptop', key } },
       new AbortController().signal,
     )
     await expect(attempt).rejects.toMatchObject({ code: 'protocol' })
@@ -125,18 +148,17 @@ describe('the listener on the network', () => {
     const silent = createTcp()
     const port = await silent.port
     const attempt = nodeSockets({ deadlineMs: 50 }).connect(
-      { host: '127.0.0.1', port },
-      { identity: 'laptop', key },
+      { kind: 'wss', endpoint: { host: '127.0.0.1', port }, secret: { identity: 'laptop', key } },
       new AbortController().signal,
     )
     await expect(attempt).rejects.toMatchObject({ code: 'timed-out' })
-    expect(listener.endpoint.port).not.toBe(port)
+    expect(endpointOf(listener).port).not.toBe(port)
   })
 
   test('a session cannot be resumed with a ticket in place of the key', async () => {
     const { listener, refused } = await listening()
     let session: Buffer | undefined
-    const first = connectTls({ ...listener.endpoint, ...modern, ...psk, checkServerIdentity: () => undefined })
+    const first = connectTls({ ...endpointOf(listener), ...modern, ...psk, checkServerIdentity: () => undefined })
     first.on('error', () => {})
     first.on('session', (ticket) => {
       session = ticket
@@ -155,7 +177,7 @@ describe('the listener on the network', () => {
     const silent = unauthenticatedMax + 8
     let cut = 0
     for (let i = 0; i < silent; i++) {
-      const raw = connectTcp(listener.endpoint.port, '127.0.0.1')
+      const raw = connectTcp(endpointOf(listener).port, '127.0.0.1')
       ends.push(() => raw.destroy())
       raw.on('error', () => {})
       raw.on('close', () => {
@@ -164,8 +186,7 @@ describe('the listener on the network', () => {
       await new Promise((resolve) => raw.once('connect', resolve))
     }
     const good = await nodeSockets().connect(
-      listener.endpoint,
-      { identity: 'laptop', key },
+      { kind: 'wss', endpoint: endpointOf(listener), secret: { identity: 'laptop', key } },
       new AbortController().signal,
     )
     ends.push(() => good.close('end of test'))
@@ -182,7 +203,7 @@ describe('the listener on the network', () => {
 
   test('a text message is a breach of the protocol', async () => {
     const { listener, accepted } = await listening()
-    const stream = connectTls({ ...listener.endpoint, ...modern, ...psk, checkServerIdentity: () => undefined })
+    const stream = connectTls({ ...endpointOf(listener), ...modern, ...psk, checkServerIdentity: () => undefined })
     ends.push(() => stream.destroy())
     stream.on('error', () => {})
     stream.write(upgrade('/tandem', 'tandem'))
@@ -199,8 +220,7 @@ describe('the listener on the network', () => {
 
   test('a name that no resolver knows is unreachable', async () => {
     const attempt = nodeSockets().connect(
-      { host: 'no-such-host.invalid', port: 4242 },
-      { identity: 'laptop', key },
+      { kind: 'wss', endpoint: { host: 'no-such-host.invalid', port: 4242 }, secret: { identity: 'laptop', key } },
       new AbortController().signal,
     )
     await expect(attempt).rejects.toMatchObject({ code: 'unreachable' })
@@ -208,7 +228,7 @@ describe('the listener on the network', () => {
 
   test('an address of another machine cannot be listened on', async () => {
     const attempt = nodeSockets().listen(
-      { host: '192.0.2.1', port: 0 },
+      { kind: 'wss', endpoint: { host: '192.0.2.1', port: 0 } },
       () => undefined,
       () => {},
       () => {},

@@ -65,7 +65,7 @@ class Fixture {
     }
     const endpoint = { host: 'hub', port: 4242 }
     const secret = { identity: 'laptop', key: new Uint8Array(32) }
-    return openRemote({ sockets, clock: this.clock }, { endpoint, name, secret }, self, signal)
+    return openRemote({ sockets, clock: this.clock }, { kind: 'wss', endpoint, name, secret }, self, signal)
   }
 
   async opened(): Promise<Replica> {

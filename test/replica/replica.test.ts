@@ -16,7 +16,7 @@ describeReplica('remote', {
     const secret = { identity: 'laptop', key: new Uint8Array(32) }
     return openRemote(
       { sockets, clock },
-      { endpoint: { host: 'hub', port: 1 }, name: 'docs', secret },
+      { kind: 'wss', endpoint: { host: 'hub', port: 1 }, name: 'docs', secret },
       self('lead'),
       stop,
     )

@@ -32,7 +32,7 @@ function configOf(role: Role, preferences: Preferences): Config {
     return {
       pairs: [],
       serves: [{ name: servedName, path: first }],
-      listen: { host: '0.0.0.0', port: peer.port },
+      listen: [{ kind: 'wss', endpoint: { host: '0.0.0.0', port: peer.port } }],
       peers: [{ name: peer.identity, key: peer.key, roots: [servedName] }],
       stateDir,
     }
@@ -46,7 +46,7 @@ function configOf(role: Role, preferences: Preferences): Config {
         }
       : local(second)
   const pair: PairConfig = { name: 'pair', alpha: local(first), beta, preferences, ignoreArchives: false }
-  return { pairs: [pair], serves: [], listen: undefined, peers: [], stateDir }
+  return { pairs: [pair], serves: [], listen: [], peers: [], stateDir }
 }
 
 function local(path: AbsPath): RootConfig {

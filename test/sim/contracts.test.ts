@@ -65,7 +65,10 @@ describeSockets('simulated', () => {
   const network = new Network(one.scheduler, dice)
   network.add(one)
   driven(one.scheduler)
-  return { sockets: hostOn(one, network).host.sockets, address: '127.0.0.1' }
+  return {
+    sockets: hostOn(one, network).host.sockets,
+    place: { kind: 'wss', endpoint: { host: '127.0.0.1', port: 0 } },
+  }
 })
 
 function hostOn(one: Machine, network: Network): ReturnType<typeof simHost> {

@@ -4,9 +4,11 @@ import {
   frameBytesMax,
   LinkFailure,
   type Listener,
+  type Place,
   type Secret,
   type Socket,
   type Sockets,
+  type Target,
 } from '../../src/host/sockets.js'
 import type { Machine } from './machine.js'
 import { isLoopback, type Network } from './network.js'
@@ -32,7 +34,9 @@ export class SimSockets implements Sockets {
     private readonly network: Network,
   ) {}
 
-  connect(endpoint: Endpoint, secret: Secret, signal: AbortSignal): Promise<Socket> {
+  connect(to: Target, signal: AbortSignal): Promise<Socket> {
+    if (to.kind !== 'wss') throw new Error(`no ${to.kind} in the simulation`)
+    const { endpoint, secret } = to
     const { network, process } = this
     const target = `${endpoint.host}:${endpoint.port}`
     return new Promise((resolve, reject) => {
@@ -61,11 +65,13 @@ export class SimSockets implements Sockets {
   }
 
   listen(
-    endpoint: Endpoint,
+    place: Place,
     secretOf: Listening['secretOf'],
     accept: Listening['accept'],
     refused: Listening['refused'],
   ): Promise<Listener> {
+    if (place.kind !== 'wss') throw new Error(`no ${place.kind} in the simulation`)
+    const { endpoint } = place
     const { network, process } = this
     const { machine } = process
     return new Promise((resolve, reject) => {
@@ -82,7 +88,7 @@ export class SimSockets implements Sockets {
         if (network.listening(machine, port) === listening) network.setListening(machine, port, undefined)
       }
       process.onEnd(end)
-      resolve({ endpoint: { host: endpoint.host, port }, close: async () => end() })
+      resolve({ place: { kind: 'wss', endpoint: { host: endpoint.host, port } }, close: async () => end() })
     })
   }
 

@@ -73,10 +73,11 @@ test('T7: a peer that answers anything ends its link at worst: no call stays wit
       answer(wire.far, frames)
       const sockets = { connect: async () => wire.near, listen: () => Promise.reject(new Error('not here')) }
       const root = {
+        kind: 'wss',
         endpoint: { host: 'hub', port: 1 },
         name: 'docs',
         secret: { identity: 'laptop', key: new Uint8Array(32) },
-      }
+      } as const
       const self = { agent: 'tandem', version: '0.1.0', run: 'lead-run' }
       const remote = await openRemote({ sockets, clock: new HandClock() }, root, self, new AbortController().signal)
       const over = [

@@ -171,7 +171,10 @@ describe('T8: the serving agent grows by less than 64 MiB, and serves others mea
 /** Sends what the far end has room for, until it has answered a ping after the last frame or has ended the link. */
 async function attackWith(serving: Serving, attack: Attack): Promise<void> {
   const endpoint = { host: '127.0.0.1', port: portOf(serving.address) }
-  const socket = await nodeSockets().connect(endpoint, readSecret(serving.keyFile), new AbortController().signal)
+  const socket = await nodeSockets().connect(
+    { kind: 'wss', endpoint, secret: readSecret(serving.keyFile) },
+    new AbortController().signal,
+  )
   ends.push(() => socket.close('end of test'))
   const state = { opened: false, closed: false, pong: false, wake: () => {} }
   socket.start({

@@ -4,7 +4,7 @@ import { readSecret, writeSecret } from '../../src/config/secret.js'
 import { rootPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
 import { nodeSockets } from '../../src/host/node/sockets.js'
-import type { Listener, Socket } from '../../src/host/sockets.js'
+import { type Listener, placeText, type Socket } from '../../src/host/sockets.js'
 import { decode, encode, type Message } from '../../src/wire/message.js'
 import { eventually, type Sandbox, sandbox } from '../e2e/harness.js'
 import { hello } from './hostile-lead.js'
@@ -42,13 +42,13 @@ async function silentPeer(
     })
   }
   const listener = await nodeSockets().listen(
-    { host: '127.0.0.1', port: 0 },
+    { kind: 'wss', endpoint: { host: '127.0.0.1', port: 0 } },
     () => key,
     accept,
     () => {},
   )
   listeners.push(listener)
-  return { url: `wss://127.0.0.1:${listener.endpoint.port}/docs`, keyFile, asked }
+  return { url: `wss://${placeText(listener.place)}/docs`, keyFile, asked }
 }
 
 function answer(socket: Socket, message: Message): void {

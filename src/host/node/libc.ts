@@ -168,6 +168,11 @@ export const sendto = bind<SendTo>(
   'intptr_t sendto(int fd, const void *from, size_t size, int flags, const void *address, unsigned int addressSize)',
 )
 
+/** 0, or -1. `length`: the room in `into` before, the bytes used after. */
+export const getsockopt = bind<
+  (fd: number, level: number, option: number, into: Memory, length: Uint32Array) => number
+>('int getsockopt(int fd, int level, int option, void *into, void *length)')
+
 export const openFlags = {
   readOnly: fileFlags.O_RDONLY,
   readWrite: fileFlags.O_RDWR,
@@ -367,6 +372,11 @@ export const macosFlistxattr = macos<(fd: number, into: Memory | null, size: num
 type MacosSetXattr = (fd: number, name: CPath, from: Memory, size: number, position: number, options: number) => number
 export const macosFsetxattr = macos<MacosSetXattr>(
   'int fsetxattr(int fd, const char *name, const void *from, size_t size, uint32_t position, int options)',
+)
+
+/** The user and the group at the far end of a Unix socket. */
+export const getpeereid = macos<(fd: number, uid: Uint32Array, gid: Uint32Array) => number>(
+  'int getpeereid(int fd, void *uid, void *gid)',
 )
 
 /** fcntl: everything written reaches the platter, or is at least ordered before what follows. */

@@ -4,6 +4,10 @@ import { LinkFailure } from '../sockets.js'
 export function connectFault(error: Error, target: string): LinkFailure {
   switch (codeOf(error)) {
     case 'ECONNREFUSED':
+    // A Unix socket that is not there.
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ENOTSOCK':
       return new LinkFailure('refused', `${target}: nobody listens there`, error)
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
