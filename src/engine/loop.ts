@@ -1,6 +1,7 @@
 import type { RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
 import { LinkFailure, placeText } from '../host/sockets.js'
+import { sleepAwake } from '../host/wake.js'
 import { adviceOn } from './advice.js'
 import { backoffMs } from './backoff.js'
 import { HeldArchive, PairBusy, StaleArchive } from './held-archive.js'
@@ -80,7 +81,9 @@ export class PairLoop {
         }
         await pair?.close()
         pair = undefined
-        await host.clock.sleep(retryInMs, stopping).catch(() => undefined)
+        // A machine that wakes has its network back: no need to wait on.
+        const slept = await sleepAwake(host.clock, retryInMs, stopping).catch(() => false)
+        if (slept) attempt = 0
       } finally {
         await pair?.close()
       }

@@ -11,8 +11,8 @@ export interface Self {
   readonly run: string
 }
 
-/** What this program can do beyond the version it speaks. */
-const features: readonly string[] = []
+/** What this program can do beyond the version it speaks; used with a far end that can do it too. */
+export const features: readonly string[] = ['inquire', 'join']
 
 export function helloOf(self: Self, identity: string): Hello {
   return { kind: 'hello', lowest: protocolVersion, highest: protocolVersion, ...speaker(self, 'lead', identity) }
@@ -21,17 +21,29 @@ export function helloOf(self: Self, identity: string): Hello {
 /** @throws LinkFailure 'version', or 'protocol' when the speaker is not who it may be */
 export function answerTo(hello: Hello, self: Self, identity: string): Welcome {
   const protocol = Math.min(hello.highest, protocolVersion)
-  if (protocol < hello.lowest)
-    throw new LinkFailure('version', `it speaks ${hello.lowest} to ${hello.highest}, this agent ${protocolVersion}`)
+  if (protocol < hello.lowest || protocol < protocolVersion)
+    throw new LinkFailure('version', nothingInCommon(programOf(hello), [hello.lowest, hello.highest], programOf(self)))
   checkSpeaker(hello, self, 'lead', identity)
   return { kind: 'welcome', protocol, heard: hello.run, ...speaker(self, 'peer', identity) }
 }
 
 /** @throws LinkFailure 'version', or 'protocol' when the speaker is not who it may be */
 export function checkWelcome(welcome: Welcome, self: Self, identity: string): void {
-  if (welcome.protocol !== protocolVersion) throw new LinkFailure('version', `it speaks version ${welcome.protocol}`)
+  const { protocol } = welcome
+  if (protocol !== protocolVersion)
+    throw new LinkFailure('version', nothingInCommon(programOf(welcome), [protocol, protocol], programOf(self)))
   checkSpeaker(welcome, self, 'peer', identity)
   if (welcome.heard !== self.run) throw new LinkFailure('protocol', 'a welcome that was meant for another')
+}
+
+/** Both ends read it: neither is 'here' or 'there'. */
+function nothingInCommon(far: string, [lowest, highest]: readonly [number, number], own: string): string {
+  const versions = lowest === highest ? `${lowest}` : `${lowest} to ${highest}`
+  return `${far} speaks version ${versions} of the protocol, ${own} speaks ${protocolVersion}: nothing in common`
+}
+
+function programOf({ agent, version }: Pick<Speaker, 'agent' | 'version'>): string {
+  return `${agent} ${version}`
 }
 
 function speaker(self: Self, role: Role, identity: string): Speaker {

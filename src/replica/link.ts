@@ -2,6 +2,7 @@ import { assert } from '../core/assert.js'
 import { BadPath } from '../core/path.js'
 import type { Clock } from '../host/clock.js'
 import { bufferedLowBytes, frameBytesMax, type LinkCode, LinkFailure, type Socket } from '../host/sockets.js'
+import { sleepAwake } from '../host/wake.js'
 import { Malformed } from '../wire/bytes.js'
 import type { Role, Speaker } from '../wire/hello.js'
 import { decode, encode, type Message } from '../wire/message.js'
@@ -155,12 +156,31 @@ export class Link {
   private async beat(): Promise<void> {
     for (let silent = 0; ; ) {
       this.heard = false
-      if (await this.isOverAfter(beatMs)) return
+      const slept = await this.sleptWithin(beatMs)
+      if (this.ended !== undefined) return
+      if (slept && this.greet === undefined) {
+        this.heard = false
+        this.send({ kind: 'ping' })
+        if (await this.isOverAfter(wakeMs)) return
+        // What has arrived is read before it is judged.
+        if (await this.isOverAfter(0)) return
+        if (!this.heard) return this.fail('timed-out', 'no answer after the machine slept')
+      }
       // Beats are counted, not time: after a pause of this whole process the far end gets its chance to be heard.
       silent = this.heard ? 0 : silent + 1
       if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
       if (this.greet === undefined) this.send({ kind: 'ping' })
       this.release()
+    }
+  }
+
+  /** Waits; true, and early, when the machine slept meanwhile. */
+  private async sleptWithin(durationMs: number): Promise<boolean> {
+    try {
+      return await sleepAwake(this.clock, durationMs, this.ending.signal)
+    } catch (error) {
+      if (!this.ending.signal.aborted) throw error
+      return false
     }
   }
 
@@ -200,9 +220,11 @@ interface Waiting {
 /** From the open socket to the far end's greeting. */
 const greetingMs = 10_000
 /** Between two heartbeats. */
-const beatMs = 5_000
-/** Heartbeats without a word from the far end, after which it is dead: 15 s. */
+const beatMs = 3_500
+/** Heartbeats without a word from the far end, after which it is dead: 14 s at most, for the first word counts for a whole one. */
 const silentBeatsMax = 3
+/** What a far end has for an answer after this machine slept; most connections are gone then, and nobody says so. */
+const wakeMs = 2_000
 /** What may wait in the socket before a far end that asks and does not read is cut off. */
 const outgoingBytesMax = 16 << 20
 /** Of a breach that is told. */

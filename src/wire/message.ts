@@ -149,6 +149,19 @@ export type Message =
       readonly detail: string
     }
   | { readonly kind: 'credit'; readonly id: number; readonly bytes: number }
+  /** What of a root, without opening it. Feature 'inquire'. */
+  | { readonly kind: 'inquire'; readonly id: number; readonly root: string }
+  | { readonly kind: 'described'; readonly id: number; readonly state: RootState; readonly readOnly: boolean }
+  /** Uses an invitation; `key` is that of this pair of agents from now on, 64 hex digits. Feature 'join'. */
+  | { readonly kind: 'join'; readonly id: number; readonly key: string }
+  /** The name that the key has, and the root that it is for. */
+  | {
+      readonly kind: 'joined'
+      readonly id: number
+      readonly peer: string
+      readonly root: string
+      readonly readOnly: boolean
+    }
 
 /**
  * A frame: one binary websocket message of at most frameBytesMax bytes.
@@ -260,6 +273,21 @@ function writeFields(to: BytesWriter, message: Message): void {
       break
     case 'credit':
       to.u32(message.bytes)
+      break
+    case 'inquire':
+      to.text(message.root)
+      break
+    case 'described':
+      to.u8(rootStates.indexOf(message.state))
+      writeFlag(to, message.readOnly)
+      break
+    case 'join':
+      to.text(message.key)
+      break
+    case 'joined':
+      to.text(message.peer)
+      to.text(message.root)
+      writeFlag(to, message.readOnly)
       break
     default:
       unreachable(message)
@@ -388,6 +416,23 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
     }
     case 'credit':
       return { kind, id, bytes: from.u32() }
+    case 'inquire':
+      return { kind, id, root: from.text(rootTextBytesMax) }
+    case 'described': {
+      const state = rootStates[from.u8()]
+      if (state === undefined) throw new Malformed('unknown state of a root')
+      return { kind, id, state, readOnly: readFlag(from) }
+    }
+    case 'join': {
+      const key = from.text(64)
+      if (!/^[0-9a-f]{64}$/.test(key)) throw new Malformed('no key')
+      return { kind, id, key }
+    }
+    case 'joined': {
+      const peer = from.text(idBytesMax)
+      const root = from.text(idBytesMax)
+      return { kind, id, peer, root, readOnly: readFlag(from) }
+    }
     default:
       return unreachable(kind)
   }
@@ -428,7 +473,14 @@ const kinds: readonly Message['kind'][] = [
   'audit',
   'audited',
   'doubt',
+  'inquire',
+  'described',
+  'join',
+  'joined',
 ]
+/** Likewise. */
+const rootStates = ['ready', 'missing', 'not-directory', 'unreadable'] as const
+export type RootState = (typeof rootStates)[number]
 /** Likewise. */
 const failures = ['link', 'replica', 'other'] as const
 /** Codes of failures, in bytes. */

@@ -443,18 +443,48 @@ describe('nothing grows', () => {
   })
 })
 
+async function seconds(clock: HandClock, count: number): Promise<void> {
+  for (let i = 0; i < count * 10; i++) await clock.pass(100)
+}
+
 describe('time', () => {
+  test.each([0, 0.5, 1, 2, 3, 3.4])(
+    'a cut that nobody tells is found within 15 s, %s s after a heartbeat',
+    async (s) => {
+      const remote = await here.opened()
+      const waiting = caught(collect(remote.changes(never)))
+      await seconds(here.clock, 7)
+      await seconds(here.clock, s)
+      here.wire.near.isDeaf = true
+      here.wire.far.isDeaf = true
+      await seconds(here.clock, 15)
+      expect(await waiting).toMatchObject({ code: 'timed-out' })
+      await here.serving
+      expect(here.codes().at(-1)).toBe('peer-left timed-out')
+    },
+  )
+
+  test('after a sleep of the machine a dead link is found at once, a live one goes on', async () => {
+    const remote = await here.opened()
+    const waiting = caught(collect(remote.changes(never)))
+    await seconds(here.clock, 10)
+    here.clock.sleptMs += 3_600_000
+    await seconds(here.clock, 4)
+    await remote.setGeneration('pair', 1)
+    here.wire.near.isDeaf = true
+    here.clock.sleptMs += 3_600_000
+    await seconds(here.clock, 4)
+    expect(await waiting).toMatchObject({ code: 'timed-out', message: expect.stringMatching(/slept/) })
+  })
+
   test('a far end that says nothing is dead after 15 s', async () => {
     const remote = await here.opened()
     const waiting = caught(collect(remote.changes(never)))
     await turns(10)
-    for (let beat = 0; beat < 20; beat++) await here.clock.pass(5_000)
+    await seconds(here.clock, 100)
     await remote.setGeneration('pair', 1)
     here.wire.near.isDeaf = true
-    await here.clock.pass(5_000)
-    await here.clock.pass(5_000)
-    await here.clock.pass(5_000)
-    await here.clock.pass(5_000)
+    await seconds(here.clock, 15)
     expect(await waiting).toMatchObject({ code: 'timed-out', transient: true })
   })
 

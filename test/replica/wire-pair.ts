@@ -123,6 +123,8 @@ export async function until(condition: () => boolean, what: string): Promise<voi
 /** Time passes when the test says so. */
 export class HandClock implements Clock {
   private time = 0
+  /** The machine slept so long in all: only the time of day noticed. */
+  sleptMs = 0
   private readonly sleepers = new Set<{ readonly due: number; wake(): void }>()
 
   now(): number {
@@ -130,7 +132,7 @@ export class HandClock implements Clock {
   }
 
   wallNs(): bigint {
-    return BigInt(this.time) * 1_000_000n
+    return BigInt(this.time + this.sleptMs) * 1_000_000n
   }
 
   async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
