@@ -2,4 +2,7 @@
 import { exactArguments } from './cli/arguments.js'
 import { mainProcess } from './cli/main.js'
 
-await mainProcess(exactArguments(process.argv.slice(2)))
+const argv = exactArguments(process.argv.slice(2))
+// An invitation is a secret, and the list of processes is for everybody.
+if (argv.includes('join')) process.title = 'tandem join'
+await mainProcess(argv)

@@ -13,12 +13,14 @@ import type { Agent, Reread, ServedRoot } from './agent-types.js'
 import { BadRoots, refuseNested, refuseState } from './bad-roots.js'
 import { KeptPair } from './kept-pair.js'
 import { Roots, resolve, stateJob } from './roots.js'
-import { Serving } from './serve.js'
+import { type Pairing, Serving } from './serve.js'
 import { programVersion } from './version.js'
 
 /** How the agent lives: a resident one keeps each pair for itself, and none of them ends it. */
 export interface Life {
   readonly resident: boolean
+  /** Who invites peers; without it nobody does. */
+  readonly pairing?: Pairing
 }
 
 /**
@@ -70,7 +72,7 @@ class House implements Agent {
       version: programVersion(),
       run: Buffer.from(host.random.bytes(16)).toString('hex'),
     }
-    this.serving = new Serving({ host, self: this.self, emit, roots, stateDir })
+    this.serving = new Serving({ host, self: this.self, emit, roots, stateDir, pairing: life.pairing })
   }
 
   /** @throws BadRoots, LinkFailure */

@@ -1,5 +1,6 @@
 import { closest } from '../config/closest.js'
 import { Failure } from '../core/failure.js'
+import { endpointText } from '../host/sockets.js'
 import type { OpenItem, SteeredPair } from './agent-types.js'
 import type { ControlOptions } from './control.js'
 import {
@@ -43,6 +44,7 @@ const paths: Readonly<Record<string, { readonly method: string; readonly answer:
   '/v1/pause': { method: 'POST', answer: (asked) => done(asked, (pair) => pair.pause(true)) },
   '/v1/resume': { method: 'POST', answer: (asked) => done(asked, (pair) => pair.pause(false)) },
   '/v1/rescan': { method: 'POST', answer: rescan },
+  '/v1/reread': { method: 'POST', answer: reread },
   '/v1/stop': { method: 'POST', answer: stop },
 }
 
@@ -93,7 +95,7 @@ function askedOf(given: Readonly<Record<string, unknown>>, pairs: readonly Steer
 }
 
 /** Of the whole process: when it began to be one. */
-function statusOf({ agent, command }: ControlOptions): StatusAnswer {
+function statusOf({ agent, command, configured }: ControlOptions): StatusAnswer {
   const { listening } = agent
   return {
     version: controlVersion,
@@ -102,7 +104,8 @@ function statusOf({ agent, command }: ControlOptions): StatusAnswer {
       program: programVersion(),
       command,
       uptimeMs: Math.round(process.uptime() * 1_000),
-      listening: listening === undefined ? null : `${listening.host}:${listening.port}`,
+      listening: listening === undefined ? null : endpointText(listening),
+      config: configured?.file ?? null,
     },
     pairs: agent.pairs.map(pairAnswer),
     served: agent.served,
@@ -155,6 +158,13 @@ async function rescan(asked: Asked): Promise<DoneAnswer> {
 function done({ pairs }: Asked, act: (pair: SteeredPair) => void): DoneAnswer {
   for (const pair of pairs) act(pair)
   return { version: controlVersion, pid: process.pid, pairs: pairs.map(({ name }) => name) }
+}
+
+/** @throws Failure when the file cannot be followed; then nothing has changed */
+async function reread(asked: Asked, { configured }: ControlOptions): Promise<DoneAnswer> {
+  if (configured === undefined) throw new Refused(400, 'bad-request', 'this agent follows no configuration file')
+  await configured.reread()
+  return done(asked, () => {})
 }
 
 function stop(asked: Asked, { agent, emit }: ControlOptions): DoneAnswer {

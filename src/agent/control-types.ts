@@ -13,6 +13,7 @@ import type { Version } from '../status/version.js'
  *     POST /v1/pause       {pair?}
  *     POST /v1/resume      {pair?}
  *     POST /v1/rescan      {pair?}
+ *     POST /v1/reread      {}          the configuration, as SIGHUP does
  *     POST /v1/stop        {}
  *
  * Without `pair` all pairs are meant.
@@ -29,6 +30,8 @@ export interface StatusAnswer {
     readonly uptimeMs: number
     /** Where peers connect to. */
     readonly listening: string | null
+    /** The configuration file that it follows. */
+    readonly config: string | null
   }
   readonly pairs: readonly PairAnswer[]
   readonly served: readonly { readonly name: string; readonly path: string; readonly peers: readonly string[] }[]

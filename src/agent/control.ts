@@ -15,6 +15,14 @@ export interface ControlOptions {
   /** The command that the agent was started with. */
   readonly command: string
   readonly emit: Emit
+  /** The configuration file that it follows, and how it is read again. */
+  readonly configured?: Configured | undefined
+}
+
+export interface Configured {
+  readonly file: string
+  /** @throws Failure when it cannot be followed */
+  reread(): Promise<void>
 }
 
 /** Another agent answers at the control socket of the state directory. */

@@ -18,7 +18,7 @@ import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from '../replica/jobs/supply.js'
 import { sweepJob } from '../replica/jobs/sweep.js'
 import { syncJob } from '../replica/jobs/sync.js'
-import { filesystemJob, resolveJob, stateJob } from './roots.js'
+import { filesystemJob, resolveJob, rootStateJob, stateJob } from './roots.js'
 
 /** Every job that a disk worker can be asked for. */
 export const jobs = [
@@ -46,6 +46,7 @@ export const jobs = [
   recoverJob,
   resolveJob,
   rootIdentityJob,
+  rootStateJob,
   scanJob,
   setGenerationJob,
   stageJob,

@@ -1,5 +1,6 @@
 import { type AbsPath, absPath } from '../core/path.js'
 import { isDistant } from '../host/distant.js'
+import { FileFailure } from '../host/files.js'
 import type { Host } from '../host/host.js'
 import { ensureDirectory } from '../host/private.js'
 import type { WatcherChoice } from '../host/watcher.js'
@@ -9,6 +10,7 @@ import { PatientWorkers } from '../replica/patient-workers.js'
 import { ReplicaFailure } from '../replica/replica.js'
 import { LocalRoot } from '../replica/root.js'
 import type { Emit } from '../status/event.js'
+import type { RootState } from '../wire/message.js'
 
 /**
  * The local roots that are in use: opened for the first who needs one and shared by all. A root stays open, watched, when
@@ -167,6 +169,20 @@ export const filesystemJob: Job<AbsPath, string | undefined> = {
 export const resolveJob: Job<AbsPath, AbsPath> = {
   name: 'resolve',
   run: (world, path) => world.files.realPath(path),
+}
+
+/** What is at the path of a root. */
+export const rootStateJob: Job<AbsPath, RootState> = {
+  name: 'root-state',
+  run(world, path) {
+    try {
+      world.files.openDirectory(path).close()
+      return 'ready'
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return error.code === 'absent' ? 'missing' : error.code === 'not-directory' ? 'not-directory' : 'unreadable'
+    }
+  },
 }
 
 /** Makes the directories that the state directory consists of. */

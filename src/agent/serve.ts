@@ -15,12 +15,14 @@ import {
   sameUser,
 } from '../host/sockets.js'
 import type { Self } from '../replica/greeting.js'
+import { Rate } from '../replica/rate.js'
+import { ReadOnlyReplica } from '../replica/read-only.js'
 import type { Replica } from '../replica/replica.js'
-import { serve } from '../replica/serving.js'
+import { type Joined, type RootDescription, serve } from '../replica/serving.js'
 import type { Emit } from '../status/event.js'
 import type { ServedRoot } from './agent-types.js'
 import { refuseState } from './bad-roots.js'
-import type { Roots } from './roots.js'
+import { type Roots, rootStateJob } from './roots.js'
 
 export interface ServingOptions {
   readonly host: Host
@@ -28,6 +30,16 @@ export interface ServingOptions {
   readonly emit: Emit
   readonly roots: Roots
   readonly stateDir: AbsPath
+  /** Invitations, where somebody can be invited. */
+  readonly pairing: Pairing | undefined
+}
+
+/** Invitations: each admits one peer, once. */
+export interface Pairing {
+  /** The key of an invitation, used up and expired ones included: who comes with one is told so. Called while a handshake waits. */
+  keyOf(identity: string): Uint8Array | undefined
+  /** Makes the key, 64 hex digits, that of a peer, or says why not. When it resolves the peer may come. */
+  redeem(identity: string, key: string): Promise<Joined | LinkFailure>
 }
 
 /** Serves the configured roots to the configured peers, each with its own key and only the roots named for it. */
@@ -38,6 +50,8 @@ export class Serving {
   /** For this user alone, beside what is configured. */
   private readonly offered: Listening[] = []
   private readonly links = new Set<ServedLink>()
+  /** By peer, for all its links, those that are open too. */
+  private readonly rates = new Map<string, Rate>()
 
   constructor(private readonly options: ServingOptions) {}
 
@@ -69,6 +83,11 @@ export class Serving {
     await this.listenAt(config.listen)
     this.served = served
     this.peers = new Map(config.peers.map((peer) => [peer.name, peer]))
+    for (const { name, bwlimit } of config.peers) {
+      const rate = this.rates.get(name)
+      if (rate === undefined) this.rates.set(name, new Rate(this.options.host.clock, bwlimit))
+      else rate.set(bwlimit)
+    }
     const leaving = [...this.links].filter((link) => !this.isAllowed(link))
     for (const link of leaving) link.stop.abort()
     await Promise.all(leaving.map((link) => link.ended))
@@ -124,7 +143,7 @@ export class Serving {
     const { host, emit } = this.options
     return host.sockets.listen(
       place,
-      (identity) => this.peers.get(identity)?.key,
+      (identity) => this.keyOf(identity),
       (socket) => this.accept(socket),
       (failure) => emit({ event: 'peer-refused', remote: '', code: failure.code, detail: failure.message }),
     )
@@ -132,22 +151,58 @@ export class Serving {
 
   private accept(socket: Socket): ServedLink {
     const { host, self, emit } = this.options
-    const link = new ServedLink(socket.identity, this.peers.get(socket.identity)?.key)
+    const link = new ServedLink(socket.identity, this.keyOf(socket.identity))
     const rootFor = (identity: string, name: string) => this.rootFor(link, identity, name)
     this.links.add(link)
-    link.ended = serve(socket, { clock: host.clock, self, rootFor, emit, stop: link.stop.signal }).finally(() =>
-      this.links.delete(link),
-    )
+    const options = {
+      clock: host.clock,
+      self,
+      rootFor,
+      emit,
+      stop: link.stop.signal,
+      rate: this.rates.get(socket.identity),
+    }
+    link.ended = serve(socket, {
+      ...options,
+      describe: (identity, name) => this.describe(identity, name),
+      join: (identity, key) => this.redeem(identity, key, socket.remote),
+    }).finally(() => this.links.delete(link))
     return link
   }
 
-  private async rootFor(link: ServedLink, identity: string, name: string): Promise<Replica | LinkFailure> {
+  private keyOf(identity: string): Uint8Array | undefined {
+    return this.peers.get(identity)?.key ?? this.options.pairing?.keyOf(identity)
+  }
+
+  private async redeem(identity: string, key: string, remote: string): Promise<Joined | LinkFailure> {
+    const { pairing, emit } = this.options
+    if (pairing === undefined || this.peers.has(identity)) return new LinkFailure('denied', 'there is no invitation')
+    const joined = await pairing.redeem(identity, key)
+    if (!(joined instanceof LinkFailure)) emit({ event: 'peer-joined', peer: joined.peer, remote, root: joined.root })
+    return joined
+  }
+
+  private async describe(identity: string, name: string): Promise<RootDescription | LinkFailure> {
+    const served = await this.servedTo(identity, name)
+    if (served instanceof LinkFailure) return served
+    const state = await this.options.host.workers.run(rootStateJob, served.path, 'edit')
+    return { state, readOnly: this.peers.get(identity)?.readOnly === true }
+  }
+
+  private async servedTo(identity: string, name: string): Promise<ServeConfig | LinkFailure> {
     const served = isPath(name) ? await this.ownRoot(identity, name) : this.served.get(name)
     // A root that is not for this peer is as unknown to it as one that is not there.
-    if (served === undefined || !this.mayUse(identity, served))
-      return new LinkFailure('unknown-root', `no root ${JSON.stringify(name)} is served to ${identity}`)
+    if (served !== undefined && this.mayUse(identity, served)) return served
+    return new LinkFailure('unknown-root', `no root ${JSON.stringify(name)} is served to ${identity}`)
+  }
+
+  private async rootFor(link: ServedLink, identity: string, name: string): Promise<Replica | LinkFailure> {
+    const served = await this.servedTo(identity, name)
+    if (served instanceof LinkFailure) return served
     link.root = served
-    return this.options.roots.replica(served.path, served.watcher, true)
+    link.readOnly = this.peers.get(identity)?.readOnly === true
+    const replica = this.options.roots.replica(served.path, served.watcher, true)
+    return link.readOnly ? new ReadOnlyReplica(replica) : replica
   }
 
   /** A directory of this user, for this user. */
@@ -167,11 +222,14 @@ export class Serving {
     return this.peers.get(identity)?.roots.includes(name) === true
   }
 
-  private isAllowed({ identity, key, root }: ServedLink): boolean {
+  private isAllowed({ identity, key, root, readOnly }: ServedLink): boolean {
     if (identity === anyone && !this.listeners.some(({ wanted }) => wanted.kind === 'ws')) return false
     if (identity !== sameUser && identity !== anyone) {
       const peer = this.peers.get(identity)
+      // Who comes with an invitation has nothing yet that could be taken away.
+      if (peer === undefined && root === undefined) return this.options.pairing?.keyOf(identity) !== undefined
       if (peer === undefined || key === undefined || Buffer.compare(peer.key, key) !== 0) return false
+      if (root !== undefined && readOnly !== (peer.readOnly === true)) return false
     }
     if (root === undefined || isPath(root.name)) return true
     return this.mayUse(identity, root) && this.served.get(root.name)?.path === root.path
@@ -214,6 +272,7 @@ class ServedLink {
   readonly stop = new AbortController()
   /** What it uses, once it has asked. */
   root: ServeConfig | undefined
+  readOnly = false
   ended: Promise<void> = Promise.resolve()
 
   constructor(

@@ -1,4 +1,4 @@
-import type { Control } from '../agent/control.js'
+import type { Configured, Control } from '../agent/control.js'
 import { linkName } from '../agent/control-place.js'
 import { Failure } from '../core/failure.js'
 import { absPath } from '../core/path.js'
@@ -8,7 +8,7 @@ import type { House, OpenHouse } from './house.js'
  * Opens houses that answer at the control socket as long as they are open. Where another agent answers already, or the socket cannot be
  * made, `watch` and `serve` do their work without one and say so; `run` is the agent of its state directory, and is refused.
  */
-export function controlled(open: OpenHouse, command: 'run' | 'serve' | 'watch'): OpenHouse {
+export function controlled(open: OpenHouse, command: 'run' | 'serve' | 'watch', configured?: Configured): OpenHouse {
   return async (config, emit, life) => {
     const { stateDir } = config
     const { openControl, isControlled, ControlBusy } = await import('../agent/control.js')
@@ -17,7 +17,7 @@ export function controlled(open: OpenHouse, command: 'run' | 'serve' | 'watch'):
     const house = await open(config, emit, life)
     let control: Control | undefined
     try {
-      control = await openControl({ stateDir, agent: house.agent, command, emit })
+      control = await openControl({ stateDir, agent: house.agent, command, emit, configured })
       // Whoever comes by ssh as this user joins the agent there.
       await house.agent.offer({ kind: 'socket', path: absPath(`${stateDir}/${linkName}`) })
     } catch (error) {

@@ -30,6 +30,14 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return exitCodes.inSync
     case 'keygen':
       return (await import('./keygen.js')).runKeygen(line)
+    case 'invite':
+      return (await import('./invite.js')).runInvite(line)
+    case 'join':
+      return (await import('./join.js')).runJoin(line)
+    case 'peers':
+      return (await import('./peers.js')).runPeers(line)
+    case 'check':
+      return (await import('./check.js')).runCheck(line)
     case 'run':
     case 'serve':
       return (await import('./run.js')).runResident(line, openHouse)

@@ -14,6 +14,10 @@ export type CommandLine =
   | StdioCommand
   | ControlCommand
   | KeygenCommand
+  | InviteCommand
+  | JoinCommand
+  | PeersCommand
+  | CheckCommand
   | { readonly command: 'print'; readonly text: string }
 
 export interface PairCommand {
@@ -66,10 +70,50 @@ export interface KeygenCommand {
   readonly out: string
 }
 
+export interface InviteCommand {
+  readonly command: 'invite'
+  /** Of the peer to be. */
+  readonly name: string
+  readonly root: string
+  readonly config: string
+  readonly readOnly: boolean
+  readonly expiresSeconds: number
+  /** Where to listen, if the configuration does not say. */
+  readonly listen: string | undefined
+  /** What the line says in place of the address that is listened at. */
+  readonly address: string | undefined
+  readonly stateDir: string | undefined
+}
+
+export interface JoinCommand {
+  readonly command: 'join'
+  /** '-': the first line of standard input. */
+  readonly line: string
+  readonly root: string
+  readonly config: string
+  readonly stateDir: string | undefined
+}
+
+export interface PeersCommand {
+  readonly command: 'peers'
+  /** undefined: all are listed. */
+  readonly revoke: string | undefined
+  readonly config: string
+  readonly stateDir: string | undefined
+}
+
+export interface CheckCommand {
+  readonly command: 'check'
+  readonly root: string
+  readonly secretFile: string | undefined
+  readonly insecure: boolean
+  readonly preferences: readonly Assignment[]
+}
+
 /** Commands that are planned: no root is taken for one of them by mistake. */
-const toCome = ['monitor', 'resolve', 'log', 'why', 'doctor', 'check']
+const toCome = ['monitor', 'resolve', 'log', 'why', 'doctor']
 const controls = ['status', 'conflicts', 'flush', 'pause', 'resume', 'rescan', 'stop']
-const commands = ['sync', 'watch', 'run', 'serve', ...controls, 'keygen']
+const commands = ['sync', 'watch', 'run', 'serve', ...controls, 'keygen', 'invite', 'join', 'peers', 'check']
 
 /**
  * Reads a command line, without the program's own name.
@@ -189,7 +233,84 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       refuseOther(preferences, [], 'keygen')
       found({ command: 'keygen', name, out: options.out })
     })
+  withPairing(program, preferences, found)
   return program
+}
+
+/** Commands that make and end the trust between two agents, and that look whether it is there. */
+function withPairing(program: Command, preferences: readonly Assignment[], found: (line: CommandLine) => void): void {
+  const configured = (command: Command) =>
+    command
+      .requiredOption('--config <FILE>', 'the configuration file; it is made if it is not there')
+      .option('--state-dir <DIR>', 'that of the agent (default ~/.local/state/tandem)')
+  configured(program.command('invite'))
+    .description('let another machine join a root of this one: prints a line for tandem join, good for once')
+    .argument('<NAME>', 'what the other machine is called here')
+    .addHelpText('after', '\n  --root PATH is the directory')
+    .option('--read-only', 'it may read the root and not change it')
+    .option('--expires <TIME>', 'how long the line is good for: 90s, 10m (the default), 2h, 1d')
+    .option('--listen-at <ADDRESS>', 'where to listen, if the configuration does not say (default 127.0.0.1:4242)')
+    .option('--address <ADDRESS>', 'how the other machine reaches this one, if not at the address that is listened at')
+    .action((name: string, options: InviteOptions) => {
+      refuseOther(preferences, ['root'], 'invite')
+      const { config, readOnly = false, expires, listenAt: listen, address, stateDir } = options
+      const root = preferences[0]?.value
+      if (root === undefined || preferences.length > 1) throw new UsageFailure('tandem invite needs one --root PATH')
+      const expiresSeconds = lifeOf(expires)
+      found({ command: 'invite', name, root, config, readOnly, expiresSeconds, listen, address, stateDir })
+    })
+  configured(program.command('join'))
+    .description('use the line that tandem invite printed on another machine')
+    .argument('<LINE>', 'that line; - reads it from standard input')
+    .argument('<ROOT>', 'the directory here')
+    .action((line: string, root: string, { config, stateDir }: ConfiguredOptions) => {
+      refuseOther(preferences, [], 'join')
+      found({ command: 'join', line, root, config, stateDir })
+    })
+  configured(program.command('peers'))
+    .description('who may use what is served here; peers revoke NAME ends an access at once')
+    .argument('[revoke]', 'ends an access')
+    .argument('[NAME]', 'of whom')
+    .action((word: string | undefined, name: string | undefined, { config, stateDir }: ConfiguredOptions) => {
+      refuseOther(preferences, [], 'peers')
+      if (word !== undefined && (word !== 'revoke' || name === undefined))
+        throw new UsageFailure('it is tandem peers, or tandem peers revoke NAME')
+      found({ command: 'peers', revoke: name, config, stateDir })
+    })
+  program
+    .command('check')
+    .description('connect to a root, tell what is there, and end; nothing is changed')
+    .argument('<ROOT>', 'as for sync')
+    .option('--secret-file <FILE>', 'the key for a wss:// root')
+    .option('--insecure', 'allow ws://')
+    .action((root: string, { secretFile, insecure = false }: PairOptions) => {
+      refuseOther(preferences, ['sshcmd', 'sshargs', 'servercmd'], 'check')
+      found({ command: 'check', root, secretFile, insecure, preferences })
+    })
+}
+
+interface ConfiguredOptions {
+  readonly config: string
+  readonly stateDir?: string
+}
+
+interface InviteOptions extends ConfiguredOptions {
+  readonly readOnly?: boolean
+  readonly expires?: string
+  readonly listenAt?: string
+  readonly address?: string
+}
+
+const lifeDefaultSeconds = 600
+const lifeMostSeconds = 7 * 86_400
+
+function lifeOf(text: string | undefined): number {
+  if (text === undefined) return lifeDefaultSeconds
+  const [, count, unit = 's'] = /^(\d{1,6})([smhd])?$/.exec(text) ?? []
+  const seconds = Number(count) * ({ s: 1, m: 60, h: 3_600, d: 86_400 }[unit] ?? Number.NaN)
+  if (!(seconds > 0 && seconds <= lifeMostSeconds))
+    throw new UsageFailure('--expires is a time as 90s, 10m, 2h or 1d, at most 7d')
+  return seconds
 }
 
 /** Commands for the agent that is at work. */

@@ -1,4 +1,5 @@
 import { homedir } from 'node:os'
+import { resolve } from 'node:path'
 import type { Agent } from '../agent/agent-types.js'
 import { type Config, ConfigFailure } from '../config/config.js'
 import { type FileConfig, readConfigFile } from '../config/file.js'
@@ -11,6 +12,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js'
 import type { OpenHouse } from './house.js'
 import { underSignals } from './pair.js'
 import { logFileOf } from './pair-config.js'
+import { pairingOf } from './pairing.js'
 import type { RunCommand } from './program.js'
 import { serviceOf } from './service.js'
 import { logTo, residentVoice } from './voice.js'
@@ -28,6 +30,9 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
     const stateDir = stateDirectory(line.stateDir, around)
     const config = configOf(line, file, stateDir)
     makeStateDirectory(stateDir)
+    const reread = () => hangups.ask()
+    const configured = { file: resolve(line.config), reread }
+    const pairing = pairingOf(stateDir, configured.file, reread)
     const log = await logTo(logFileOf([...file.log, ...line.preferences]))
     const voice = await residentVoice(log, line.json)
     const service = await serviceOf(process.env)
@@ -38,15 +43,16 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
     try {
       await underSignals(
         log,
-        (emit) => controlled(openHouse, line.command)(config, emit, { resident: true }),
+        (emit) => controlled(openHouse, line.command, configured)(config, emit, { resident: true, pairing }),
         told,
         async (agent) => {
           const running = agent.run()
           service.ready(agent)
           hangups.follow(async () => {
             service.reloading()
-            await reread(line, agent, stateDir, around.homeDirectory, told)
+            const failure = await followed(line, agent, stateDir, around.homeDirectory, told)
             service.ready(agent)
+            return failure
           })
           await running
           return exitCodes.inSync
@@ -73,19 +79,28 @@ function configOf(line: RunCommand, { pairs, listen, serves, peers }: FileConfig
 }
 
 /** A file that cannot be followed changes nothing, and is told. */
-async function reread(line: RunCommand, agent: Agent, stateDir: AbsPath, home: string, told: Emit): Promise<void> {
+async function followed(
+  line: RunCommand,
+  agent: Agent,
+  stateDir: AbsPath,
+  home: string,
+  told: Emit,
+): Promise<Failure | undefined> {
   try {
     const config = configOf(line, await readConfigFile(line.config, home), stateDir)
     told({ event: 'configuration-reread', file: line.config, ...(await agent.reread(config)) })
+    return undefined
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     told({ event: 'configuration-refused', file: line.config, code: error.code, detail: error.message })
+    return error
   }
 }
 
-/** SIGHUP, heard from the first moment on: one that comes while the agent starts is answered when it has. One at a time. */
+/** SIGHUP, and whoever else asks, heard from the first moment on: one that comes while the agent starts is answered when it has. One at a time. */
 class Hangups {
-  private act: (() => Promise<void>) | undefined
+  private act: (() => Promise<Failure | undefined>) | undefined
+  private readonly waiting: { resolve(): void; reject(failure: Failure): void }[] = []
   private asked = false
   private working = false
   private readonly heard = () => {
@@ -97,7 +112,15 @@ class Hangups {
     process.on('SIGHUP', this.heard)
   }
 
-  follow(act: () => Promise<void>): void {
+  /** Resolves when the configuration as it is now has been followed. @throws Failure when it could not be */
+  ask(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+      this.heard()
+    })
+  }
+
+  follow(act: () => Promise<Failure | undefined>): void {
     this.act = act
     void this.work()
   }
@@ -111,7 +134,12 @@ class Hangups {
     this.working = true
     while (this.asked) {
       this.asked = false
-      await this.act()
+      const answered = this.waiting.splice(0)
+      const failure = await this.act()
+      for (const { resolve, reject } of answered) {
+        if (failure === undefined) resolve()
+        else reject(failure)
+      }
     }
     this.working = false
   }

@@ -43,6 +43,10 @@ export interface PeerConfig {
   readonly key: Uint8Array
   /** Names of served roots that the peer may use. */
   readonly roots: readonly string[]
+  /** It may read them and not change them. */
+  readonly readOnly?: boolean | undefined
+  /** Bytes a second, to and from it; as many as will go if not given. */
+  readonly bwlimit?: number | undefined
 }
 
 /**

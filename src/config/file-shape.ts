@@ -18,7 +18,13 @@ export interface FileTables {
     readonly path: string
     readonly watcher?: WatcherChoice | undefined
   }[]
-  readonly peers: readonly { readonly name: string; readonly key_file: string; readonly roots: readonly string[] }[]
+  readonly peers: readonly {
+    readonly name: string
+    readonly key_file: string
+    readonly roots: readonly string[]
+    readonly read_only?: boolean | undefined
+    readonly bwlimit?: number | undefined
+  }[]
   readonly preferences: Readonly<Record<string, unknown>>
   readonly pair: readonly PairTable[]
 }
@@ -33,6 +39,9 @@ export interface PairTable {
   readonly preferences: Readonly<Record<string, unknown>>
 }
 
+/** With less a link would not get its heartbeats through. */
+const bwlimitMin = 1_024
+
 /** What is wrong with a file, and where. */
 export interface ShapeFault {
   readonly path: TomlPath
@@ -43,7 +52,7 @@ export interface ShapeFault {
 const ownKeys = {
   listen: ['address', 'socket', 'insecure'],
   serve: ['name', 'path', 'watcher'],
-  peers: ['name', 'key_file', 'roots'],
+  peers: ['name', 'key_file', 'roots', 'read_only', 'bwlimit'],
   pair: ['name', 'alpha', 'beta', 'secret_file', 'insecure'],
   preferences: [],
 } as const
@@ -76,7 +85,17 @@ export async function readShape(document: unknown): Promise<FileTables | ShapeFa
       .strictObject({ address: text.optional(), socket: text.optional(), insecure: z.boolean().optional() })
       .optional(),
     serve: z.array(z.strictObject({ name: text, path: text, watcher: z.enum(watcherChoices).optional() })).default([]),
-    peers: z.array(z.strictObject({ name: text, key_file: text, roots: z.array(text) })).default([]),
+    peers: z
+      .array(
+        z.strictObject({
+          name: text,
+          key_file: text,
+          roots: z.array(text),
+          read_only: z.boolean().optional(),
+          bwlimit: z.number().int().min(bwlimitMin).optional(),
+        }),
+      )
+      .default([]),
     preferences: z.strictObject(open(known.preferences)).default({}),
     pair: z
       .array(

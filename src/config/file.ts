@@ -131,7 +131,7 @@ function peersOf({ peers }: FileTables, served: ReadonlySet<string>, file: InFil
         `the peers '${owner}' and '${one.name}' have one key: make another with tandem keygen`,
       )
     owners.set(key, one.name)
-    return { name: one.name, key: secret.key, roots: one.roots }
+    return { name: one.name, key: secret.key, roots: one.roots, readOnly: one.read_only, bwlimit: one.bwlimit }
   })
 }
 

@@ -1,4 +1,16 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfigFailure } from './config.js'
 
@@ -28,6 +40,43 @@ export function readPrivateFile(file: string): string {
     return readFileSync(handle, 'utf8')
   } finally {
     closeSync(handle)
+  }
+}
+
+/**
+ * Writes a private file whole or not at all: the old text is there until the new one is on disk. `fresh`: there must be none yet.
+ * @throws ConfigFailure 'unsafe-file' for a directory in which somebody else could exchange it; 'unreadable'
+ */
+export function writePrivateFile(
+  file: string,
+  text: string,
+  { fresh = false }: { readonly fresh?: boolean } = {},
+): void {
+  const beside = `${file}.${process.pid}.new`
+  try {
+    checkDirectory(file)
+    rmSync(beside, { force: true })
+    const handle = openSync(beside, 'wx', 0o600)
+    try {
+      writeSync(handle, text)
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+    if (fresh) linkSync(beside, file)
+    else renameSync(beside, file)
+    const directory = openSync(dirname(file), 'r')
+    try {
+      fsyncSync(directory)
+    } finally {
+      closeSync(directory)
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error) || error instanceof ConfigFailure) throw error
+    const why = error.code === 'EEXIST' ? 'exists already' : `cannot be written: ${String(error.code)}`
+    throw new ConfigFailure('unreadable', `${file}: ${why}`, error)
+  } finally {
+    rmSync(beside, { force: true })
   }
 }
 

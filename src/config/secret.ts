@@ -61,7 +61,11 @@ function checkedKey(text: string, from: string): Uint8Array {
 
 /** The text of a new key file. */
 export function secretText(identity: string, random: Pick<Random, 'bytes'>): string {
-  const key = Buffer.from(random.bytes(keyBytes)).toString('hex')
+  return keyText(identity, Buffer.from(random.bytes(keyBytes)).toString('hex'))
+}
+
+/** `key`: 64 hex digits. */
+export function keyText(identity: string, key: string): string {
   return `# Key of the peer ${identity}. Whoever has it can use what the peer may use.\nidentity = "${identity}"\nkey = "${key}"\n`
 }
 

@@ -7,6 +7,7 @@ import { Malformed } from '../wire/bytes.js'
 import type { Role, Speaker } from '../wire/hello.js'
 import { decode, encode, type Message } from '../wire/message.js'
 import { answerTo, checkWelcome, helloOf, type Self } from './greeting.js'
+import type { Rate } from './rate.js'
 import type { Window } from './window.js'
 
 export interface LinkEnd {
@@ -32,6 +33,7 @@ export class Link {
   private greet: { resolve(far: Speaker): void; reject(failure: LinkFailure): void } | undefined
   private ended: LinkFailure | undefined
   private heard = false
+  private isSlowed = false
   private readonly ending = new AbortController()
   private readonly bulkQueue: Waiting[] = []
 
@@ -41,6 +43,8 @@ export class Link {
     private readonly self: Self,
     private readonly role: Role,
     private readonly end: LinkEnd,
+    /** What slows it down: bulk waits, and so does reading. */
+    private readonly rate?: Rate | undefined,
   ) {
     this.greeted = new Promise((resolve, reject) => {
       this.greet = { resolve, reject }
@@ -87,6 +91,7 @@ export class Link {
   async bulk(message: Message, ...windows: readonly Window[]): Promise<void> {
     const frame = encode(message)
     for (const window of windows) await window.take(frame.length)
+    if (this.rate !== undefined) await this.inTime(this.rate)
     if (this.ended !== undefined) throw this.ended
     if (this.bulkQueue.length === 0 && this.socket.bufferedBytes < bufferedLowBytes) return this.put(frame)
     await new Promise<void>((resolve, reject) => this.bulkQueue.push({ frame, resolve, reject }))
@@ -105,6 +110,7 @@ export class Link {
   private frame(bytes: Uint8Array): void {
     if (this.ended !== undefined) return
     this.heard = true
+    if (this.rate !== undefined) this.slowDown(this.rate, bytes.length)
     try {
       this.take(decode(bytes), bytes.length)
     } catch (error) {
@@ -135,7 +141,27 @@ export class Link {
 
   private put(frame: Uint8Array): void {
     assert(frame.length <= frameBytesMax, `a frame of ${frame.length} bytes`)
+    this.rate?.note(frame.length)
     this.socket.send(frame)
+  }
+
+  /** Waits until bulk may go; nothing is said of the end of the link, which the caller looks for. */
+  private async inTime(rate: Rate): Promise<void> {
+    await rate.ready(this.ending.signal).catch((error: unknown) => {
+      if (!this.ending.signal.aborted) throw error
+    })
+  }
+
+  /** Reads no more until what came is paid for: the far end is held up by the network itself. */
+  private slowDown(rate: Rate, bytes: number): void {
+    rate.note(bytes)
+    if (this.isSlowed || !rate.isBehind) return
+    this.isSlowed = true
+    this.socket.pause()
+    void this.inTime(rate).then(() => {
+      this.isSlowed = false
+      this.socket.resume()
+    })
   }
 
   /** Lets bulk go while the socket has little to send. */
@@ -167,7 +193,8 @@ export class Link {
         if (!this.heard) return this.fail('timed-out', 'no answer after the machine slept')
       }
       // Beats are counted, not time: after a pause of this whole process the far end gets its chance to be heard.
-      silent = this.heard ? 0 : silent + 1
+      // Who is not read cannot be heard.
+      silent = this.heard || this.isSlowed ? 0 : silent + 1
       if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
       if (this.greet === undefined) this.send({ kind: 'ping' })
       this.release()

@@ -4,7 +4,8 @@ import { isWithin, parentOf, type RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Clock } from '../host/clock.js'
 import { LinkFailure, placeText, type Socket, type Sockets, type Target } from '../host/sockets.js'
-import type { Message } from '../wire/message.js'
+import type { Speaker } from '../wire/hello.js'
+import type { Message, RootState } from '../wire/message.js'
 import * as wire from '../wire/split.js'
 import type { Self } from './greeting.js'
 import { Inbox } from './inbox.js'
@@ -45,20 +46,63 @@ export type RemoteRoot = Target & { readonly name: string }
  * Connects, and greets the agent there; `open` of the replica then asks for the root.
  * @throws LinkFailure; aborting `signal` ends the attempt
  */
-export async function openRemote(
-  host: { readonly sockets: Sockets; readonly clock: Clock },
+export async function openRemote(host: Wired, root: RemoteRoot, self: Self, signal: AbortSignal): Promise<Replica> {
+  return (await reach(host, root, self, signal)).remote
+}
+
+/** What `tandem check` tells of a root and of the agent that serves it. */
+export interface Inquiry {
+  readonly far: Speaker
+  /** undefined: that agent cannot tell. */
+  readonly root: { readonly state: RootState; readonly readOnly: boolean } | undefined
+}
+
+/** Connects, greets and asks for a root without opening it. @throws LinkFailure */
+export async function inquire(host: Wired, root: RemoteRoot, self: Self, signal: AbortSignal): Promise<Inquiry> {
+  const { remote, far } = await reach(host, root, self, signal)
+  try {
+    return { far, root: far.features.includes('inquire') ? await remote.inquire() : undefined }
+  } finally {
+    remote.abandon()
+  }
+}
+
+/** Uses an invitation: `key`, 64 hex digits, is that of this pair of agents from now on. @throws LinkFailure */
+export async function join(
+  host: Wired,
+  root: RemoteRoot,
+  self: Self,
+  key: string,
+  signal: AbortSignal,
+): Promise<{ readonly peer: string; readonly root: string; readonly readOnly: boolean }> {
+  const { remote, far } = await reach(host, root, self, signal)
+  try {
+    if (!far.features.includes('join'))
+      throw new LinkFailure('version', `${far.agent} ${far.version} there knows no invitations`)
+    return await remote.join(key)
+  } finally {
+    remote.abandon()
+  }
+}
+
+export interface Wired {
+  readonly sockets: Sockets
+  readonly clock: Clock
+}
+
+async function reach(
+  host: Wired,
   root: RemoteRoot,
   self: Self,
   signal: AbortSignal,
-): Promise<Replica> {
+): Promise<{ readonly remote: RemoteReplica; readonly far: Speaker }> {
   const socket = await host.sockets.connect(root, signal)
   const remote = new RemoteReplica(canonicalOf(root), root.name, socket, host.clock, self)
   const giveUp = () => remote.abandon()
   signal.addEventListener('abort', giveUp, { once: true })
   try {
     if (signal.aborted) giveUp()
-    await remote.greeted()
-    return remote
+    return { remote, far: await remote.greeted() }
   } finally {
     signal.removeEventListener('abort', giveUp)
   }
@@ -113,8 +157,28 @@ class RemoteReplica implements Replica, LinkEnd {
     this.link.start()
   }
 
-  async greeted(): Promise<void> {
-    await this.link.greeted
+  greeted(): Promise<Speaker> {
+    return this.link.greeted
+  }
+
+  async inquire(): Promise<NonNullable<Inquiry['root']>> {
+    return await this.request(
+      (id) => [{ kind: 'inquire', id, root: this.name }],
+      (message) => {
+        if (message.kind !== 'described') throw misplaced(message)
+        return { value: { state: message.state, readOnly: message.readOnly } }
+      },
+    )
+  }
+
+  async join(key: string): Promise<{ readonly peer: string; readonly root: string; readonly readOnly: boolean }> {
+    return await this.request(
+      (id) => [{ kind: 'join', id, key }],
+      (message) => {
+        if (message.kind !== 'joined') throw misplaced(message)
+        return { value: { peer: message.peer, root: message.root, readOnly: message.readOnly } }
+      },
+    )
   }
 
   abandon(): void {

@@ -5,7 +5,7 @@ import type { Clock } from '../host/clock.js'
 import { LinkFailure, type Socket } from '../host/sockets.js'
 import type { Emit } from '../status/event.js'
 import type { AuditedPath } from '../wire/audit.js'
-import type { Message } from '../wire/message.js'
+import type { Message, RootState } from '../wire/message.js'
 import { patternsMax } from '../wire/open.js'
 import * as wire from '../wire/split.js'
 import type { Self } from './greeting.js'
@@ -21,6 +21,7 @@ import {
 } from './link.js'
 import { peerPair } from './peer-pair.js'
 import { withoutRights } from './peer-rights.js'
+import type { Rate } from './rate.js'
 import { type OpenRequest, type Replica, ReplicaFailure, type View, type Want } from './replica.js'
 import { Window } from './window.js'
 
@@ -32,6 +33,12 @@ export interface ServingOptions {
    * (also when it is not for this identity), 'denied', 'root-busy', 'root-in-doubt'.
    */
   rootFor(identity: string, name: string): Promise<Replica | LinkFailure>
+  /** What `rootFor` would answer, without opening anything. */
+  describe(identity: string, name: string): Promise<RootDescription | LinkFailure>
+  /** Uses the invitation of that identity up: the key, 64 hex digits, is a peer's from now on. */
+  join(identity: string, key: string): Promise<Joined | LinkFailure>
+  /** What of a link is slowed down, if anything. */
+  readonly rate?: Rate | undefined
   readonly emit: Emit
   /** Ends the link; what is in hand is finished. */
   readonly stop: AbortSignal
@@ -58,6 +65,8 @@ class Serving implements LinkEnd {
   private patternBytes = 0
   /** The lead closed in order. */
   private isDone = false
+  /** It asked something that needs no root, and was told. */
+  private isTold = false
   private asked = false
   private refused: { readonly code: string; readonly detail: string } | undefined
   private closing: Promise<void> | undefined
@@ -86,7 +95,7 @@ class Serving implements LinkEnd {
     socket: Socket,
     private readonly options: ServingOptions,
   ) {
-    this.link = new Link(socket, options.clock, options.self, 'peer', this)
+    this.link = new Link(socket, options.clock, options.self, 'peer', this, options.rate)
     this.over = new Promise((resolve) => {
       this.resolveOver = resolve
     })
@@ -115,6 +124,8 @@ class Serving implements LinkEnd {
 
   message(message: Message, sizeBytes: number): void {
     if (message.kind === 'open') this.takeOpen(message, sizeBytes)
+    else if (message.kind === 'inquire') this.task(message.id, () => this.describe(message.id, message.root))
+    else if (message.kind === 'join') this.task(message.id, () => this.join(message.id, message.key))
     else if (message.kind === 'close') this.task(message.id, () => this.finish(message.id))
     else if (this.replica !== undefined && this.opened) this.dispatch(this.replica, message, sizeBytes)
     else throw new LinkFailure('protocol', `${message.kind} before a root is open`)
@@ -219,9 +230,7 @@ class Serving implements LinkEnd {
     const { identity, remote } = this.link
     const root = await this.options.rootFor(identity, name)
     if (root instanceof LinkFailure) {
-      this.fail(id, root)
-      // The far end has its answer; the link has no other use.
-      this.link.fail(root.code, root.message)
+      this.refuse(id, root)
       return
     }
     this.replica = root
@@ -234,6 +243,27 @@ class Serving implements LinkEnd {
     if (unacknowledged.length > 0)
       for (const outcomes of wire.split(unacknowledged, pastBytes)) await this.link.bulk({ kind: 'past', id, outcomes })
     this.link.send({ kind: 'opened', id, opened })
+  }
+
+  private async describe(id: number, name: string): Promise<void> {
+    const described = await this.options.describe(this.link.identity, name)
+    if (described instanceof LinkFailure) return this.refuse(id, described)
+    this.isTold = true
+    this.link.send({ kind: 'described', id, ...described })
+  }
+
+  private async join(id: number, key: string): Promise<void> {
+    if (this.asked) throw new LinkFailure('protocol', 'join after open')
+    const joined = await this.options.join(this.link.identity, key)
+    if (joined instanceof LinkFailure) return this.refuse(id, joined)
+    this.isTold = true
+    this.link.send({ kind: 'joined', id, ...joined })
+  }
+
+  /** The far end has its answer; the link has no other use. */
+  private refuse(id: number, failure: LinkFailure): void {
+    this.fail(id, failure)
+    this.link.fail(failure.code, failure.message)
   }
 
   private async finish(id: number): Promise<void> {
@@ -454,11 +484,23 @@ class Serving implements LinkEnd {
     const { identity, remote } = this.link
     const code = this.isDone ? 'closed' : failure.code
     if (this.opened) emit({ event: 'peer-left', peer: identity, remote, code })
-    else {
+    else if (!this.isTold || this.refused !== undefined) {
       const { code, detail } = this.refused ?? { code: failure.code, detail: failure.message }
       emit({ event: 'peer-refused', remote, code, detail })
     }
   }
+}
+
+export interface RootDescription {
+  readonly state: RootState
+  readonly readOnly: boolean
+}
+
+export interface Joined {
+  /** The name that the key has. */
+  readonly peer: string
+  readonly root: string
+  readonly readOnly: boolean
 }
 
 interface Stream {

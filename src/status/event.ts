@@ -118,6 +118,8 @@ export type AgentEvent =
       readonly retryInMs: number
     }
   | { readonly event: 'peer-accepted'; readonly peer: string; readonly remote: string; readonly root: string }
+  /** It used its invitation, and has a key of its own from now on. */
+  | { readonly event: 'peer-joined'; readonly peer: string; readonly remote: string; readonly root: string }
   | { readonly event: 'peer-left'; readonly peer: string; readonly remote: string; readonly code: string }
   | { readonly event: 'peer-refused'; readonly remote: string; readonly code: string; readonly detail: string }
   | { readonly event: 'store-moved-aside'; readonly path: string; readonly movedTo: string; readonly why: string }

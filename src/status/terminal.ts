@@ -49,6 +49,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `no connection to ${escapeText(event.peer)}: ${escapeText(event.detail)} (${event.code}); next attempt in ${durationText(event.retryInMs)}`
     case 'peer-accepted':
       return `peer ${escapeText(event.peer)} uses ${escapeText(event.root)} from ${escapeText(event.remote)}`
+    case 'peer-joined':
+      return `peer ${escapeText(event.peer)} joined from ${escapeText(event.remote)}, for ${escapeText(event.root)}`
     case 'peer-left':
       return `peer ${escapeText(event.peer)} left (${escapeText(event.code)})`
     case 'peer-refused':

@@ -63,7 +63,7 @@ test('a conflict is told with what both sides hold, safe to show; the rest with 
 })
 
 test('status has a line for each pair and served root, safe to show', () => {
-  const agent = { pid: 1, program: '0', command: 'run', uptimeMs: 5, listening: '127.0.0.1:4242' }
+  const agent = { pid: 1, program: '0', command: 'run', uptimeMs: 5, config: null, listening: '127.0.0.1:4242' }
   const pairs: PairAnswer[] = [
     calm,
     { ...calm, name: 'long-name', state: 'syncing', conflicts: 1, problems: 2, scanAgeMs: null },

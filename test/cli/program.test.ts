@@ -40,6 +40,13 @@ const good: [string, string][] = [
   ['serve --config c', 'serve c'],
   ['serve --config=c -logfile l', 'serve c logfile=l'],
   ['serve --stdio --state-dir s', 'stdio state:s'],
+  ['invite laptop --root p --config c', 'invite laptop p c 600s'],
+  ['invite laptop --root=p --config c --read-only --expires 2h', 'invite laptop p c 7200s read-only'],
+  ['join x p --config c', 'join x p c'],
+  ['join - p --config c', 'join - p c'],
+  ['peers --config c', 'peers all c'],
+  ['peers revoke laptop --config c', 'peers laptop c'],
+  ['check wss://nas/a --secret-file k', 'check wss://nas/a secret:k'],
   ['sync a ssh://h/b -sshcmd rsh -servercmd t', 'sync a ssh://h/b sshcmd=rsh servercmd=t'],
   ['run --config c', 'run c'],
   ['run -config=c -logfile l --state-dir s', 'run c logfile=l'],
@@ -88,6 +95,12 @@ const bad: [string, string, number, RegExp][] = [
   ['a value where there is none', 'a b --dry-run=yes', 64, /takes no value/],
   ['a dry run for ever', 'watch a b --dry-run', 64, /dry-run/],
   ['serve without its file', 'serve', 64, /--config/],
+  ['invite without a directory', 'invite laptop --config c', 64, /--root PATH/],
+  ['an invitation for ever', 'invite laptop --root p --config c --expires 9d', 64, /at most 7d/],
+  ['an invitation for some time', 'invite laptop --root p --config c --expires soon', 64, /--expires is a time/],
+  ['a misspelt word after peers', 'peers revok x --config c', 64, /peers revoke NAME/],
+  ['a revocation of nobody', 'peers revoke --config c', 64, /peers revoke NAME/],
+  ['check with what belongs to a pair', 'check a --batch', 64, /check takes no --batch/],
   ['serve with two of them', 'serve --stdio --config c', 64, /--stdio takes no --config/],
   ['serve with roots', 'serve --config c a b', 64, /too many arguments/],
   ['serve with what belongs to a pair', 'serve --config c --batch', 64, /serve takes no --batch/],
@@ -163,6 +176,21 @@ function spoken(line: CommandLine): string {
       ].join(' ')
     case 'stdio':
       return ['stdio', ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`])].join(' ')
+    case 'invite':
+      return [
+        'invite',
+        line.name,
+        line.root,
+        line.config,
+        `${line.expiresSeconds}s`,
+        ...(line.readOnly ? ['read-only'] : []),
+      ].join(' ')
+    case 'join':
+      return ['join', line.line, line.root, line.config].join(' ')
+    case 'peers':
+      return ['peers', line.revoke ?? 'all', line.config].join(' ')
+    case 'check':
+      return ['check', line.root, ...(line.secretFile === undefined ? [] : [`secret:${line.secretFile}`])].join(' ')
     case 'keygen':
       return `keygen ${line.name} ${line.out}`
     case 'run':

@@ -23,7 +23,7 @@ import type { Hello } from '../../src/wire/hello.js'
 import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
 import { packBytesMax } from '../../src/wire/pack.js'
 import { FakeReplica } from './fake-replica.js'
-import { HandClock, turn, turns, until, WirePair } from './wire-pair.js'
+import { HandClock, nothingElse, turn, turns, until, WirePair } from './wire-pair.js'
 
 const lead: Self = { agent: 'tandem', version: '0.1.0', run: 'lead-run' }
 const peer: Self = { agent: 'tandem', version: '0.1.0', run: 'peer-run' }
@@ -54,7 +54,14 @@ class Fixture {
 
   serve(socket: Socket = this.wire.far, self = peer): void {
     const { clock, rootFor, events, stop } = this
-    this.serving = serve(socket, { clock, self, rootFor, emit: (event) => events.push(event), stop: stop.signal })
+    this.serving = serve(socket, {
+      clock,
+      self,
+      rootFor,
+      ...nothingElse,
+      emit: (event) => events.push(event),
+      stop: stop.signal,
+    })
     this.serving.catch(() => undefined)
   }
 

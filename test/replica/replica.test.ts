@@ -1,7 +1,7 @@
 import { openRemote } from '../../src/replica/remote.js'
 import { serve } from '../../src/replica/serving.js'
 import { describeReplica } from './replica.suite.js'
-import { WirePair } from './wire-pair.js'
+import { nothingElse, WirePair } from './wire-pair.js'
 
 describeReplica('local', { connect: async (root) => root.replica() })
 
@@ -11,7 +11,14 @@ describeReplica('remote', {
     const self = (run: string) => ({ agent: 'tandem', version: '0.1.0', run })
     const { clock } = root.host
     const stop = new AbortController().signal
-    void serve(wire.far, { clock, self: self('peer'), rootFor: async () => root.replica(), emit: () => {}, stop })
+    void serve(wire.far, {
+      clock,
+      self: self('peer'),
+      rootFor: async () => root.replica(),
+      ...nothingElse,
+      emit: () => {},
+      stop,
+    })
     const sockets = { connect: async () => wire.near, listen: () => Promise.reject(new Error('not here')) }
     const secret = { identity: 'laptop', key: new Uint8Array(32) }
     return openRemote(

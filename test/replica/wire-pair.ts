@@ -102,6 +102,12 @@ class PairSocket implements Socket {
   }
 }
 
+/** An agent that describes nothing and invites nobody. */
+export const nothingElse = {
+  describe: async () => new LinkFailure('unknown-root', 'not here'),
+  join: async () => new LinkFailure('denied', 'not here'),
+}
+
 /** One turn of the event loop: everything that was ready has run. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))

@@ -6,7 +6,7 @@ import type { AgentEvent } from '../../src/status/event.js'
 import type { Hello } from '../../src/wire/hello.js'
 import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
 import { LocalRootFixture } from '../replica/local-root.js'
-import { until, WirePair } from '../replica/wire-pair.js'
+import { nothingElse, until, WirePair } from '../replica/wire-pair.js'
 
 const opened: HostileLead[] = []
 afterEach(async () => {
@@ -58,6 +58,7 @@ export class HostileLead {
       clock,
       self: { agent: 'tandem', version: '0.1.0', run: 'peer-run' },
       rootFor: async () => this.there.replica(),
+      ...nothingElse,
       emit: (event) => this.events.push(event),
       stop: new AbortController().signal,
     })

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { programVersion } from '../agent/version.js'
+import { parseRoot } from '../config/root.js'
+import { escapeText } from '../status/escape.js'
+import { type ExitCode, exitCodes } from './exit-codes.js'
+import { printLines } from './output.js'
+import { rootConfig } from './pair-config.js'
+import type { CheckCommand } from './program.js'
+
+/** `check ROOT`: connects, shows who it is, tells what is there, and ends; nothing is opened or changed. @throws Failure */
+export async function runCheck(line: CheckCommand): Promise<ExitCode> {
+  const root = { given: line.root, spec: parseRoot(line.root, process.cwd()) }
+  const config = rootConfig(root, line, line.preferences)
+  const own = `tandem ${programVersion()}`
+  if (config.kind === 'local') {
+    const state = stateOf(config.path)
+    printLines([`here:  ${own}`, `root:  ${escapeText(config.path)}, ${stateText[state]}`])
+    return state === 'ready' ? exitCodes.inSync : exitCodes.fatal
+  }
+  const [{ canonicalOf, inquire }, { nodeSockets }, { nodeClock }, { features }, { protocolVersion }] =
+    await Promise.all([
+      import('../replica/remote.js'),
+      import('../host/node/sockets.js'),
+      import('../host/node/clock.js'),
+      import('../replica/greeting.js'),
+      import('../wire/message.js'),
+    ])
+  const self = { agent: 'tandem', version: programVersion(), run: randomBytes(16).toString('hex') }
+  const host = { sockets: nodeSockets(), clock: nodeClock() }
+  const startedMs = performance.now()
+  const { far, root: found } = await inquire(host, config, self, new AbortController().signal)
+  const tookMs = Math.round(performance.now() - startedMs)
+  const common = features.filter((feature) => far.features.includes(feature))
+  printLines([
+    `here:  ${own}`,
+    `there: ${escapeText(far.agent)} ${escapeText(far.version)}, protocol ${protocolVersion}, as ${escapeText(far.identity)}, in ${tookMs} ms`,
+    `both:  ${common.length === 0 ? 'no features beyond the protocol' : common.join(', ')}`,
+    `root:  ${escapeText(canonicalOf(config))}, ${found === undefined ? 'of which that version cannot tell' : stateText[found.state]}${found?.readOnly === true ? ', read-only' : ''}`,
+  ])
+  return found === undefined || found.state === 'ready' ? exitCodes.inSync : exitCodes.fatal
+}
+
+const stateText = {
+  ready: 'which is there',
+  missing: 'which is not there yet',
+  'not-directory': 'which is no directory',
+  unreadable: 'which cannot be read',
+} as const
+
+function stateOf(path: string): keyof typeof stateText {
+  try {
+    return statSync(path).isDirectory() ? 'ready' : 'not-directory'
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === undefined) throw error
+    return code === 'ENOENT' ? 'missing' : 'unreadable'
+  }
+}

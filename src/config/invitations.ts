@@ -1,0 +1,106 @@
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Random } from '../host/clock.js'
+import type { Secret } from '../host/sockets.js'
+import { ConfigFailure } from './config.js'
+import { invitationPattern } from './invitation.js'
+import { readPrivateFile, writePrivateFile } from './private-file.js'
+import { keyBytes } from './secret.js'
+
+/** What an invitation lets its user become. */
+export interface Invited {
+  readonly peer: string
+  readonly root: string
+  readonly readOnly: boolean
+  /** Milliseconds since 1970. */
+  readonly expires: number
+}
+
+interface Stored extends Invited {
+  readonly version: 1
+  /** 64 hex digits. */
+  readonly key: string
+}
+
+/** Those that are over are told so for this long, and then forgotten. */
+const rememberedMs = 7 * 86_400_000
+
+/**
+ * The invitations of a state directory: a private file each, `invitations/ID.open`, which becomes `ID.used` in one step, so that it
+ * admits exactly one. They outlive the agent.
+ */
+export class Invitations {
+  private readonly directory: string
+
+  constructor(stateDir: string) {
+    this.directory = join(stateDir, 'invitations')
+  }
+
+  /** @throws ConfigFailure */
+  make(invited: Invited, random: Pick<Random, 'bytes'>, nowMs: number): Secret {
+    mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    this.forget(nowMs)
+    const identity = `invite-${Buffer.from(random.bytes(8)).toString('hex')}`
+    const key = random.bytes(keyBytes)
+    const stored: Stored = { version: 1, ...invited, key: Buffer.from(key).toString('hex') }
+    writePrivateFile(join(this.directory, `${identity}.open`), `${JSON.stringify(stored)}\n`)
+    return { identity, key }
+  }
+
+  /** The key of one that is open or was used; a small file is read, for nobody comes with such a name who was not given it. */
+  keyOf(identity: string): Uint8Array | undefined {
+    const stored = this.read(identity, 'open') ?? this.read(identity, 'used')
+    return stored === undefined ? undefined : Uint8Array.from(Buffer.from(stored.key, 'hex'))
+  }
+
+  /** What it is good for; or why it is good for nothing. Of several that ask, one ever gets it. */
+  use(identity: string, nowMs: number): Invited | string {
+    const stored = this.read(identity, 'open')
+    if (stored === undefined) return 'this invitation has been used: ask for another one'
+    if (stored.expires < nowMs) return 'this invitation has expired: ask for another one'
+    try {
+      renameSync(this.at(identity, 'open'), this.at(identity, 'used'))
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+      return 'this invitation has been used: ask for another one'
+    }
+    return stored
+  }
+
+  private read(identity: string, state: 'open' | 'used'): Stored | undefined {
+    if (!invitationPattern.test(identity)) return undefined
+    try {
+      return storedOf(readPrivateFile(this.at(identity, state)))
+    } catch (error) {
+      if (error instanceof ConfigFailure) return undefined
+      throw error
+    }
+  }
+
+  private at(identity: string, state: 'open' | 'used'): string {
+    return join(this.directory, `${identity}.${state}`)
+  }
+
+  private forget(nowMs: number): void {
+    for (const name of readdirSync(this.directory)) {
+      const [identity = '', state] = name.split('.')
+      const stored = state === 'open' || state === 'used' ? this.read(identity, state) : undefined
+      if (stored !== undefined && stored.expires + rememberedMs < nowMs) rmSync(join(this.directory, name))
+    }
+  }
+}
+
+function storedOf(text: string): Stored | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const { version, peer, root, readOnly, expires, key }: Partial<Record<keyof Stored, unknown>> = value
+  if (version !== 1 || typeof peer !== 'string' || typeof root !== 'string' || typeof readOnly !== 'boolean')
+    return undefined
+  if (typeof expires !== 'number' || typeof key !== 'string' || !/^[0-9a-f]{64}$/.test(key)) return undefined
+  return { version, peer, root, readOnly, expires, key }
+}

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { eventually, eventuallyEqual, expectEqual, type Running, type Sandbox, sandbox, tree } from './harness.js'
+
+const comments = '# The hub.\n[listen]\n# any free port\naddress = "127.0.0.1:0"\n'
+
+/** The hub, at work, with a directory `photos` that is not served yet; everything of it is in `hub`. */
+async function hub(box: Sandbox): Promise<Running> {
+  box.write('hub/photos/f', 'from the hub')
+  mkdirSync(box.at('hub/other'))
+  writeFileSync(box.at('hub/t.toml'), `${comments}\n[[serve]]\nname = "other"\npath = "other"\n`, { mode: 0o600 })
+  const agent = box.start(['run', '--config', 'hub/t.toml'], { state: box.at('hub/state') })
+  await agent.event('listening')
+  return agent
+}
+
+async function invite(box: Sandbox, name: string, ...more: string[]): Promise<string> {
+  const given = ['invite', name, '--root', 'hub/photos', '--config', 'hub/t.toml', ...more]
+  const end = await box.tandem(given, { state: box.at('hub/state') })
+  expect(end).toMatchObject({ code: 0, stdout: expect.stringMatching(/^tandem-invite:\S+\n$/) })
+  return end.stdout.trim()
+}
+
+const join = (box: Sandbox, line: string, there = 'spoke') =>
+  box.tandem(['join', line, `${there}/photos`, '--config', `${there}/t.toml`], { state: box.at(there, 'state') })
+
+const peers = (box: Sandbox, ...more: string[]) =>
+  box.tandem(['peers', ...more, '--config', 'hub/t.toml'], { state: box.at('hub/state') })
+
+test('one line pairs two agents; revoking it ends the link at once', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  const agent = await hub(box)
+  const line = await invite(box, 'laptop')
+  const joined = await join(box, line)
+  expect(joined).toMatchObject({ code: 0, stdout: expect.stringMatching(/a pair, 'photos'/) })
+  expect((await agent.event('peer-joined')).peer).toBe('laptop')
+
+  // In both configurations, for the owner only, with the owner's own words left alone; and both hold one key.
+  expect(box.read('hub/t.toml').startsWith(comments)).toBe(true)
+  for (const file of ['hub/t.toml', 'spoke/t.toml', 'hub/keys/laptop.key', 'spoke/keys/photos.key'])
+    expect(statSync(box.at(file)).mode & 0o777).toBe(0o600)
+  expect(box.read('hub/keys/laptop.key')).toBe(box.read('spoke/keys/photos.key'))
+  expect(box.read('hub/keys/laptop.key')).not.toContain(Buffer.from(line.slice(-43), 'base64url').toString('hex'))
+
+  const spoke = box.start(['run', '--config', 'spoke/t.toml'], { state: box.at('spoke/state') })
+  await spoke.event('pair-current')
+  await eventuallyEqual(box.at('hub/photos'), box.at('spoke/photos'))
+  box.write('spoke/photos/g', 'from the spoke')
+  await eventuallyEqual(box.at('hub/photos'), box.at('spoke/photos'), () => box.exists('hub/photos/g'))
+  expect((await peers(box)).stdout).toBe('laptop  photos; read and write; uses photos\n')
+
+  // Used is used, whoever has it: both sides say so, and nothing changes.
+  const before = box.read('hub/t.toml')
+  const again = await join(box, line, 'thief')
+  expect(again).toMatchObject({ code: 3, stderr: expect.stringMatching(/has been used/) })
+  expect(agent.stderr).toMatch(/"peer-refused".*has been used/)
+  expect(box.exists('thief/t.toml')).toBe(false)
+  expect(box.read('hub/t.toml')).toBe(before)
+
+  expect(await peers(box, 'revoke', 'laptop')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/links are ended/),
+  })
+  await agent.event('peer-left')
+  await spoke.event('link-lost')
+  expect(box.exists('hub/keys/laptop.key')).toBe(false)
+  expect((await peers(box)).stdout).toBe('there are no peers\n')
+  expect(box.read('hub/t.toml').startsWith(comments)).toBe(true)
+  box.write('spoke/photos/h', 'too late')
+  const lost = spoke.events().filter((one) => one.event === 'link-lost').length
+  await spoke.event('link-lost', lost)
+  expect(box.exists('hub/photos/h')).toBe(false)
+  // T25: no secret is in any output.
+  const key = Buffer.from(line.slice(-43), 'base64url').toString('hex')
+  const outputs = [joined, again].map((one) => one.stdout + one.stderr).join('') + agent.stderr + spoke.stderr
+  for (const secret of [line.slice(-43), key.slice(0, 16)]) expect(outputs).not.toContain(secret)
+})
+
+test('expired, wrong and misread invitations are refused, and both sides say so', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  const agent = await hub(box)
+  const expired = await invite(box, 'late', '--expires', '1s')
+  await eventually(
+    () =>
+      Date.now() >
+      statSync(box.at('hub/state/invitations', readdirSync(box.at('hub/state/invitations'))[0] ?? '')).mtimeMs + 1_500,
+    () => 'time',
+  )
+  expect(await join(box, expired)).toMatchObject({ code: 3, stderr: expect.stringMatching(/expired/) })
+  expect(agent.stderr).toMatch(/"peer-refused".*expired/)
+
+  const good = await invite(box, 'laptop')
+  const wrong = good.slice(0, -4) + (good.endsWith('AAAA') ? 'BBBA' : 'AAAA')
+  expect(await join(box, wrong)).toMatchObject({ code: 3, stderr: expect.stringMatching(/not known there/) })
+  expect(agent.stderr).toMatch(/"peer-refused".*wrong-key/)
+  const unknown = good.replace(/\/[0-9a-f]{16}\//, '/0000000000000000/')
+  expect(await join(box, unknown)).toMatchObject({ code: 3, stderr: expect.stringMatching(/not known there/) })
+  expect(agent.stderr).toMatch(/"peer-refused".*unknown-peer/)
+  expect(await join(box, 'tandem-invite:x')).toMatchObject({ code: 78, stderr: expect.stringMatching(/no invitation/) })
+  expect(box.exists('spoke/t.toml')).toBe(false)
+
+  // An invitation opens no root.
+  const [, address, root, id, text] = /^tandem-invite:([^/]+)\/([^/]+)\/([^/]+)\/(.+)$/.exec(good) ?? []
+  const key = Buffer.from(text ?? '', 'base64url').toString('hex')
+  box.write('i.key', `identity = "invite-${id}"\nkey = "${key}"\n`, { mode: 0o600 })
+  const direct = await box.tandem(['sync', 'spoke/photos', `wss://${address}/${root}`, '--secret-file', 'i.key'])
+  expect(direct).toMatchObject({ code: 3, stderr: expect.stringMatching(/no root/) })
+  // And after all of this it is still good, for one.
+  expect((await join(box, good)).code).toBe(0)
+})
+
+test('of two that join at once one does', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  await hub(box)
+  const line = await invite(box, 'laptop')
+  const ends = await Promise.all([join(box, line, 'one'), join(box, line, 'two')])
+  expect(ends.map(({ code }) => code).sort()).toEqual([0, 3])
+  expect(box.read('hub/t.toml').match(/\[\[peers\]\]/g)).toHaveLength(1)
+})
+
+test('read-only is read-only, whatever the other side asks for', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  await hub(box)
+  const line = await invite(box, 'reader', '--read-only')
+  expect((await join(box, line)).code).toBe(0)
+  expect((await peers(box)).stdout).toBe('reader  photos; read-only; not connected\n')
+  const url = /beta = "(.*)"/.exec(box.read('spoke/t.toml'))?.[1] ?? ''
+  const sync = (...more: string[]) =>
+    box.tandem(['sync', 'spoke/photos', url, '--secret-file', 'spoke/keys/photos.key', ...more], {
+      state: box.at('spoke/other-state'),
+    })
+  expect((await sync()).code).toBe(0)
+  expectEqual(box.at('hub/photos'), box.at('spoke/photos'))
+  const before = tree(box.at('hub/photos'))
+  box.write('spoke/photos/f', 'changed here')
+  box.write('spoke/photos/g', 'made here')
+  const end = await sync('--json')
+  expect(end.code).toBe(2)
+  expect(end.stdout).toMatch(/"problem-found".*read-only/)
+  expect(tree(box.at('hub/photos'))).toEqual(before)
+  // As it was joined nothing of the sort is even tried.
+  expect(box.read('spoke/t.toml')).toMatch(/noupdate = \["wss:/)
+  const check = await box.tandem(['check', url, '--secret-file', 'spoke/keys/photos.key'])
+  expect(check).toMatchObject({ code: 0, stdout: expect.stringMatching(/which is there, read-only/) })
+})
+
+test('bwlimit holds for what is open, and is changed by SIGHUP', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  const agent = await hub(box)
+  expect((await join(box, await invite(box, 'laptop'))).code).toBe(0)
+  const config = box.read('hub/t.toml')
+  const limited = (rate: number) => {
+    writeFileSync(box.at('hub/t.toml'), `${config}bwlimit = ${rate}\n`, { mode: 0o600 })
+    agent.signal('SIGHUP')
+    return agent.event(
+      'configuration-reread',
+      agent.events().filter((one) => one.event === 'configuration-reread').length,
+    )
+  }
+  await limited(400_000)
+  const spoke = box.start(['run', '--config', 'spoke/t.toml'], { state: box.at('spoke/state') })
+  await spoke.event('pair-current')
+  const timed = async (path: string, side: string, other: string) => {
+    const startedMs = performance.now()
+    writeFileSync(box.at(side, 'photos', path), randomBytes(1_000_000))
+    await eventuallyEqual(box.at(side, 'photos'), box.at(other, 'photos'), () => box.exists(`${other}/photos/${path}`))
+    return performance.now() - startedMs
+  }
+  expect(await timed('out', 'hub', 'spoke')).toBeGreaterThan(1_500)
+  expect(await timed('in', 'spoke', 'hub')).toBeGreaterThan(1_500)
+  await limited(100_000_000)
+  expect(await timed('fast', 'hub', 'spoke')).toBeLessThan(1_500)
+  expect(spoke.events().filter((one) => one.event === 'link-lost')).toEqual([])
+})
+
+test('the line is in no list of processes', async () => {
+  const box = sandbox()
+  const line = `tandem-invite:127.0.0.1:1/photos/${'0'.repeat(16)}/${'A'.repeat(43)}`
+  const reading = box.start(['join', '-', 'photos', '--config', 't.toml'])
+  await eventually(
+    () => readFileSync(`/proc/${reading.pid}/cmdline`, 'utf8').startsWith('tandem join'),
+    () => 'the title of the process',
+  )
+  expect(readFileSync(`/proc/${reading.pid}/cmdline`, 'utf8')).not.toContain('photos')
+  reading.type(`${line}\n`)
+  expect(await reading.ended).toMatchObject({ code: 3, stderr: expect.stringMatching(/nobody listens/) })
+})
+
+test('check tells both versions, what they have in common, and the root', async () => {
+  const box = sandbox()
+  const agent = await hub(box)
+  expect((await join(box, await invite(box, 'laptop'))).code).toBe(0)
+  const url = /beta = "(.*)"/.exec(box.read('spoke/t.toml'))?.[1] ?? ''
+  const check = (root: string) => box.tandem(['check', root, '--secret-file', 'spoke/keys/photos.key'])
+  expect(await check(url)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /^here: +tandem .*\nthere: tandem .*, protocol 1, as laptop.*\nboth: .*inquire.*\nroot: +wss:.*which is there\n$/,
+    ),
+  })
+  expect(await check(url.replace('photos', 'other'))).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/no root/),
+  })
+  expect(tree(box.at('spoke'))).not.toHaveProperty('photos')
+  // Who only looked is nobody who was refused.
+  expect(agent.events().filter((one) => one.event === 'peer-refused')).toHaveLength(1)
+  expect(await box.tandem(['check', 'spoke'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/which is there/),
+  })
+})
