@@ -8,7 +8,7 @@ import { LinkFailure, type Socket } from '../../src/host/sockets.js'
 import type { Self } from '../../src/replica/greeting.js'
 import { itemsMax, linkWindowBytes, requestsMax, streamWindowBytes } from '../../src/replica/link.js'
 import { peerPair } from '../../src/replica/peer-pair.js'
-import { openRemote } from '../../src/replica/remote.js'
+import { inquire, openRemote } from '../../src/replica/remote.js'
 import {
   type Changes,
   type Delivery,
@@ -571,6 +571,52 @@ describe('greetings', () => {
     const { far } = here.wire
     far.start({ frame: (frame) => far.send(encode(answer(decode(frame)))), drained() {}, closed() {} })
     expect(await caught(here.connect())).toMatchObject({ code })
+  })
+
+  test.each<[string, Message]>([
+    ['older', { ...hello, version: '9.9.9', lowest: protocolVersion + 1, highest: protocolVersion + 2 }],
+    ['newer', { ...hello, version: '9.9.9', lowest: 0, highest: 0 }],
+  ])('with nothing in common both are named, whoever is %s', async (_, message) => {
+    here.serve()
+    const seen = raw(here.wire.near)
+    here.wire.near.send(encode(message))
+    await here.serving
+    await until(() => seen.length > 0, 'told')
+    const [refusal] = seen
+    const detail = refusal?.kind === 'refuse' ? refusal.detail : ''
+    expect(detail).toMatch(/tandem 9\.9\.9 speaks version .*, tandem 0\.1\.0 speaks 1: nothing in common/)
+  })
+
+  test('a lead that knows more, and one that knows less, are served', async () => {
+    for (const features of [[], ['inquire', 'join', 'telepathy']]) {
+      const one = new Fixture()
+      one.serve()
+      const seen = raw(one.wire.near)
+      one.wire.near.send(encode({ ...hello, features }))
+      one.wire.near.send(encode({ kind: 'open', id: 1, more: false, root: 'docs', request }))
+      await until(() => seen.some(({ kind }) => kind === 'opened'), 'opened')
+      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join'] })
+    }
+  })
+
+  test('an agent that cannot tell of a root is not asked', async () => {
+    const { far } = here.wire
+    const asked: string[] = []
+    far.start({
+      frame(frame) {
+        const message = decode(frame)
+        asked.push(message.kind)
+        if (message.kind === 'hello')
+          far.send(encode({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: message.run }))
+      },
+      drained() {},
+      closed() {},
+    })
+    const sockets = { connect: async () => here.wire.near, listen: () => Promise.reject(new Error('not here')) }
+    const root = { kind: 'ws', endpoint: { host: '::1', port: 1 }, name: 'docs' } as const
+    const told = await inquire({ sockets, clock: here.clock }, root, lead, never)
+    expect(told).toMatchObject({ far: { agent: 'tandem' }, root: undefined })
+    expect(asked).toEqual(['hello'])
   })
 
   test('an agent that reaches itself finds out', async () => {
