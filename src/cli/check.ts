@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { programVersion } from '../agent/version.js'
+import type { RootConfig } from '../config/config.js'
 import { parseRoot } from '../config/root.js'
 import { escapeText } from '../status/escape.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
@@ -8,10 +9,14 @@ import { printLines } from './output.js'
 import { rootConfig } from './pair-config.js'
 import type { CheckCommand } from './program.js'
 
-/** `check ROOT`: connects, shows who it is, tells what is there, and ends; nothing is opened or changed. @throws Failure */
-export async function runCheck(line: CheckCommand): Promise<ExitCode> {
+/** `check ROOT`. @throws Failure */
+export function runCheck(line: CheckCommand): Promise<ExitCode> {
   const root = { given: line.root, spec: parseRoot(line.root, process.cwd()) }
-  const config = rootConfig(root, line, line.preferences)
+  return checkRoot(rootConfig(root, line, line.preferences))
+}
+
+/** Connects, shows who it is, tells what is there, and ends; nothing is opened or changed. @throws Failure */
+export async function checkRoot(config: RootConfig): Promise<ExitCode> {
   const own = `tandem ${programVersion()}`
   if (config.kind === 'local') {
     const state = stateOf(config.path)

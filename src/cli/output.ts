@@ -39,7 +39,6 @@ const nextStep: Readonly<Record<string, string>> = {
   'LinkFailure unknown-peer': 'list the peer under [[peers]] in the configuration of the other machine',
   'LinkFailure unknown-root': 'see [[serve]] in the configuration of the other machine for the names it serves',
   'LinkFailure port-in-use': 'another process listens there: stop it, or choose another address under [listen]',
-  'LinkFailure denied': 'the other machine does not let this peer use that root: see roots under [[peers]] there',
   'LinkFailure version': 'one of the two versions of tandem is too old for the other: update it',
   'LinkFailure timed-out': 'check that the address is that of tandem serve, and the network',
   'ReplicaFailure missing': 'is it unmounted? nothing was changed on the other side',

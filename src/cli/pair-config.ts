@@ -20,6 +20,8 @@ export interface PairSetting {
   readonly beta: string
   readonly preferences: Preferences
   readonly logFile: string | undefined
+  /** Only look whether the roots can be reached. */
+  readonly testServer: boolean
 }
 
 /**
@@ -55,7 +57,11 @@ export function pairSetting(line: PairCommand, around: Surroundings): PairSettin
     stateDir,
   }
   makeStateDirectory(stateDir)
-  return { config, alpha: alpha.given, beta: beta.given, preferences, logFile: logFileOf(given) }
+  const testServer = flagOf(
+    given.findLast((one) => one.name === 'testserver'),
+    false,
+  )
+  return { config, alpha: alpha.given, beta: beta.given, preferences, logFile: logFileOf(given), testServer }
 }
 
 /** Where the log goes: `logfile`, unless `log` is off. */

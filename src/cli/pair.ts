@@ -22,9 +22,18 @@ export async function runPair(line: PairCommand, openHouse: OpenHouse): Promise<
     homeDirectory: homedir(),
     workingDirectory: process.cwd(),
   })
+  if (setting.testServer) return testServers(setting)
   return setting.preferences.repeat.kind === 'once'
     ? syncOnce(line, setting, openHouse)
     : keepEqual(line, setting, openHouse)
+}
+
+async function testServers({ config }: PairSetting): Promise<ExitCode> {
+  const { checkRoot } = await import('./check.js')
+  let worst: ExitCode = exitCodes.inSync
+  for (const { alpha, beta } of config.pairs)
+    for (const root of [alpha, beta]) worst = (await checkRoot(root)) === exitCodes.inSync ? worst : exitCodes.fatal
+  return worst
 }
 
 async function syncOnce(line: PairCommand, setting: PairSetting, openHouse: OpenHouse): Promise<ExitCode> {

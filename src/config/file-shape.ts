@@ -61,7 +61,7 @@ const ownKeys = {
 const agentPreferences = ['log', 'logfile']
 
 /** `alpha` and `beta` name the roots; the others end a command line before it begins. */
-const elsewhere = ['root', 'help', 'version']
+const elsewhere = ['root', 'testserver', 'help', 'version']
 
 /** The preferences that a file may set for one pair. */
 export function pairPreferences(): PreferenceKind[] {

@@ -44,6 +44,7 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
   ['sshcmd', 'string', 'the program for ssh:// roots (default ssh)'],
   ['sshargs', 'string', 'more arguments for it'],
   ['servercmd', 'string', 'how tandem is called on the other machine (default tandem)'],
+  ['testserver', 'flag', 'connect to the roots, tell what is there, and end; as tandem check ROOT'],
   ['ignorearchives', 'flag', 'start as if the roots had never met'],
   ['log', 'flag', 'write events to the log (default true)'],
   ['logfile', 'string', 'where the log goes; one line of JSON per event'],
@@ -51,7 +52,7 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
 ]
 
 const flagsToCome =
-  'group owner auto silent terse i acl fat ignoreinodenumbers xattrs backups confirmmerge dontchmod numericids sortbysize sortnewfirst dumbtty addversionno halfduplex killserver rsync stream testserver xferbycopying contactquietly showarchive watch dumparchives fastercheckUNSAFE selftest'
+  'group owner auto silent terse i acl fat ignoreinodenumbers xattrs backups confirmmerge dontchmod numericids sortbysize sortnewfirst dumbtty addversionno halfduplex killserver rsync stream xferbycopying contactquietly showarchive watch dumparchives fastercheckUNSAFE selftest'
 const listsToCome =
   'atomic follow immutable immutablenot merge xattrignore xattrignorenot backup backupcurr backupcurrnot backupnot sortfirst sortlast listen include source rootalias debug'
 const stringsToCome =

@@ -1,7 +1,17 @@
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
-import type { Changes, Opened, OpenRequest, Pack, PastOutcome, Replica, Want } from './replica.js'
+import type {
+  AuditRequest,
+  AuditRow,
+  Changes,
+  Opened,
+  OpenRequest,
+  Pack,
+  PastOutcome,
+  Replica,
+  Want,
+} from './replica.js'
 
 /** A root for who may read it and not change it: every operation fails, and nothing is made or staged. */
 export class ReadOnlyReplica implements Replica {
@@ -39,6 +49,14 @@ export class ReadOnlyReplica implements Replica {
 
   flush(): Promise<readonly RelPath[]> {
     return this.root.flush()
+  }
+
+  audit(request: AuditRequest): Promise<readonly AuditRow[]> {
+    return this.root.audit(request)
+  }
+
+  doubt(paths: readonly RelPath[]): Promise<void> {
+    return this.root.doubt(paths)
   }
 
   supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack> {

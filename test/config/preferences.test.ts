@@ -32,7 +32,7 @@ describe('the table', () => {
 
   test('has built what this version promises', () => {
     const promised =
-      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives sshcmd sshargs servercmd root log logfile version help'
+      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives sshcmd sshargs servercmd testserver root log logfile version help'
     expect(
       builtPreferences()
         .map((one) => one.name)

@@ -206,6 +206,11 @@ test('check tells both versions, what they have in common, and the root', async 
   expect(tree(box.at('spoke'))).not.toHaveProperty('photos')
   // Who only looked is nobody who was refused.
   expect(agent.events().filter((one) => one.event === 'peer-refused')).toHaveLength(1)
+  const tested = await box.tandem(['spoke', url, '--secret-file', 'spoke/keys/photos.key', '-testserver'])
+  expect(tested).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^here: .*\nroot: .*spoke, which is there\n[\s\S]*root: +wss:.*which is there\n$/),
+  })
   expect(await box.tandem(['check', 'spoke'])).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/which is there/),

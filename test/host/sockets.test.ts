@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { lookup } from 'node:dns/promises'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect as connectTcp, createServer as createServerTcp } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -225,6 +226,35 @@ describe('the listener on the network', () => {
     )
     await expect(attempt).rejects.toMatchObject({ code: 'unreachable' })
   })
+
+  // localhost is the name of both on most machines; where it has one address, that one is tested alone.
+  test.each(['127.0.0.1', '::1'])(
+    'a name with several addresses is reached at the one that answers, %s',
+    async (host) => {
+      const found = await lookup('localhost', { all: true })
+      const accepted: Socket[] = []
+      const listener = await nodeSockets().listen(
+        {
+          kind: 'wss',
+          endpoint: { host: found.some(({ address }) => address === host) ? host : '127.0.0.1', port: 0 },
+        },
+        () => key,
+        (socket) => accepted.push(socket),
+        () => {},
+      )
+      ends.push(() => listener.close())
+      const socket = await nodeSockets().connect(
+        {
+          kind: 'wss',
+          endpoint: { host: 'localhost', port: endpointOf(listener).port },
+          secret: { identity: 'laptop', key },
+        },
+        new AbortController().signal,
+      )
+      ends.push(() => socket.close('end of test'))
+      await until(() => accepted.length === 1)
+    },
+  )
 
   test('an address of another machine cannot be listened on', async () => {
     const attempt = nodeSockets().listen(
