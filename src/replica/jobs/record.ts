@@ -28,10 +28,12 @@ export const recordsMax = 5_000
 export function recordAll(index: Index, recordings: readonly Recording[]): Recorded {
   let [first, last] = [1, 0]
   const dirty: RelPath[] = []
+  // A type change is two steps at one path: the second finds what the first has recorded, not what the job had looked at.
+  const own = new Map<RelPath, IndexRecord | undefined>()
   for (let at = 0; at < recordings.length; at += recordsMax) {
     const part = recordings.slice(at, at + recordsMax)
     try {
-      const written = index.write((edit) => recordPart(edit, part))
+      const written = index.write((edit) => recordPart(edit, part, own))
       dirty.push(...written.value)
       if (written.first > written.last) continue
       if (first > last) first = written.first
@@ -45,11 +47,13 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
   return { first, last, dirty }
 }
 
-function recordPart(edit: IndexEdit, part: readonly Recording[]): RelPath[] {
+function recordPart(
+  edit: IndexEdit,
+  part: readonly Recording[],
+  own: Map<RelPath, IndexRecord | undefined>,
+): RelPath[] {
   const dirty: RelPath[] = []
   const ids = new Map<RelPath, number>()
-  /** What this batch itself made of a record: a file that becomes a directory is removed first. */
-  const own = new Map<RelPath, IndexRecord | undefined>()
   for (const { path, before, fields } of part) {
     const parent = parentOf(path)
     let id: number | undefined

@@ -63,6 +63,27 @@ test('a file is replaced, another removed, a link becomes a file and a file a li
   expect(root.record('c')).toMatchObject({ kind: 'symlink', target: 'a' })
 })
 
+test('S1-4: a directory that becomes a file, and a file that becomes a directory, are known to the index at once', () => {
+  const root = withFiles({ 'd/old': 'old', f: 'old' })
+  const applied = root.apply(
+    [
+      remove('d/old', root.content('d/old')),
+      remove('d', root.content('d')),
+      remove('f', root.content('f')),
+      writeFile('d', absent, 0, 'a file now'),
+      makeDirectory('f'),
+      writeFile('f/new', absent, 1, 'new'),
+    ],
+    ['a file now', 'new'],
+  )
+  expect(kinds(applied)).toEqual(['done', 'done', 'done', 'done', 'done', 'done'])
+  // Else what the user takes away before the next scan was never there, as far as the index knows, and nobody hears of it.
+  expect(root.record('d')).toMatchObject({ kind: 'file', inode: root.stat('d').inode })
+  expect(root.record('f')).toMatchObject({ kind: 'directory', inode: root.stat('f').inode })
+  expect(root.record('f/new')).toMatchObject({ kind: 'file' })
+  expect(applied.dirty).toEqual([])
+})
+
 test('a tree is removed from the leaves up', () => {
   const root = withFiles({ 'd/e/f': 'f', 'd/g': 'g' })
   const paths = ['d/e/f', 'd/e', 'd/g', 'd']
