@@ -5,18 +5,26 @@ export type Probe = 'free' | 'busy' | 'unknown'
 
 /** A change within one tick of the file system's clock leaves the stamp as it is; ticks are 1 to 10 ms. */
 const tickNs = 20_000_000n
+/** Some file systems know whole seconds only (ext3, HFS+, many servers). */
+const coarseNs = 2_000_000_000n
 /** Where no lease tells that nobody is writing: a writer seldom pauses for longer. */
 const unleasedNs = 2_000_000_000n
 
 /** Whether the bytes may have changed since without moving the stamp. `wallNs`: when the stamp was read. */
 export function isRacy(stat: Stat, wallNs: bigint, probe: Probe): boolean {
   if (probe === 'busy') return true
-  return wallNs - stat.ctimeNs < (probe === 'unknown' ? unleasedNs : tickNs)
+  return wallNs - stat.ctimeNs < (probe === 'unknown' ? unleasedNs : granularityOf(stat))
 }
 
 /** The same for a file that we staged: no write of a user can have left both times as they are, unless both are fresh. */
 export function isStagedRacy(stat: Stat, wallNs: bigint): boolean {
-  return wallNs - stat.ctimeNs < tickNs && wallNs - stat.mtimeNs < tickNs
+  const granularityNs = granularityOf(stat)
+  return wallNs - stat.ctimeNs < granularityNs && wallNs - stat.mtimeNs < granularityNs
+}
+
+/** A time of whole seconds may have been cut to them. Where it was not, a file is read once more than it need be. */
+function granularityOf({ ctimeNs }: Stat): bigint {
+  return ctimeNs % 1_000_000_000n === 0n ? coarseNs : tickNs
 }
 
 /** The same object with the same bytes and properties, as far as lstat tells. A rename moves ctime, so it is left out. */

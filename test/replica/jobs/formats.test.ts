@@ -176,7 +176,9 @@ const racy: [
   seen: boolean,
   staged: boolean,
 ][] = [
-  ['old, nobody writes', wall - 1_000n * ms, 0n, 'free', false, false],
+  ['old, nobody writes', wall - 1_001n * ms, 0n, 'free', false, false],
+  ['whole seconds, a second ago', wall - 1_000n * ms, wall - 1_000n * ms, 'free', true, true],
+  ['whole seconds, three seconds ago', wall - 3_000n * ms, wall - 3_000n * ms, 'free', false, false],
   ['changed 10 ms ago', wall - 10n * ms, wall - 10n * ms, 'free', true, true],
   ['only its ctime moved 10 ms ago', wall - 10n * ms, 0n, 'free', true, false],
   ['old, but a writer is there', 0n, 0n, 'busy', true, false],
