@@ -1,6 +1,8 @@
+import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Stat } from '../../../src/host/files.js'
 import { nodeClock } from '../../../src/host/node/clock.js'
+import { nodeFiles } from '../../../src/host/node/files.js'
 import type { IndexRecord } from '../../../src/index/record.js'
 import { recordOf } from '../../../src/index/record.js'
 import { type LookedInto, lookAt, unread } from '../../../src/replica/jobs/look.js'
@@ -61,4 +63,21 @@ test.each(rows)('S1-14 %s', (_, old, now, expected) => {
   expect(told).toBe(expected)
   // A problem keeps what was known.
   if (told === 'boundary' && looked.kind === 'changed') expect(looked.fields.inode).toBe(old?.inode)
+})
+
+test('a stamp from the future is read again each time, and nothing is written down while it says the same', () => {
+  const root = freshRoot()
+  const path = 'a'
+  root.write(path, 'from before the clock was set back')
+  root.scan([path], true)
+  // The clock goes back, not the file.
+  root.aheadNs -= 3_600_000_000_000n
+  const directory = nodeFiles().openDirectory(root.root)
+  const look = () => lookAt(root.world, directory, directory.stat(), path, root.record(path), false)
+  expect(look()).toMatchObject({ kind: 'same' })
+  const { mtimeNs } = root.stat(path)
+  fs.writeFileSync(root.abs(path), 'FROM before the clock was set back')
+  root.retime(path, mtimeNs)
+  expect(look()).toMatchObject({ kind: 'changed', quiet: false })
+  directory.close()
 })
