@@ -21,7 +21,7 @@ test.each<[Topology, coarse: 0 | 1]>([
 ])('a root that cannot hold a time does not play ping-pong with it: %s, root %i', async (topology, coarse) => {
   const dice = new Dice(5)
   const scheduler = new Scheduler(dice.stream('ties'), false)
-  const world = new SimWorld(scheduler, dice, topology, agentHouse(), undefined)
+  const world = new SimWorld(scheduler, dice, topology, agentHouse())
   const disk = world.disks[coarse]
   if (disk === undefined) throw new Error('no disk')
   disk.timeUnitNs = unitNs

@@ -72,6 +72,6 @@ describeSockets('simulated', () => {
 })
 
 function hostOn(one: Machine, network: Network): ReturnType<typeof simHost> {
-  const watching = { delayNs: { least: 0, most: 2_000_000 }, overflow: 0 }
+  const watching = { delayNs: { least: 0, most: 2_000_000 }, overflow: 0, drops: 0 }
   return simHost({ machine: one, shelf: new StoreShelf(one), network, watching }, 'agent', dice)
 }

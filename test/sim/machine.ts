@@ -109,6 +109,10 @@ export class Machine {
     return disk
   }
 
+  diskAt(path: AbsPath): Disk {
+    return this.diskOf(this.walk(path))
+  }
+
   /** A member as path walk sees it: a mount point is the root of what is mounted there. */
   member(directory: Inode, name: string): Inode | undefined {
     const inode = this.diskOf(directory).find(directory, name)

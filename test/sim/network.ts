@@ -3,13 +3,15 @@ import type { Dice } from './random.js'
 import type { Scheduler } from './scheduler.js'
 import type { Connection, Listening } from './sockets.js'
 
+/** Latency of one message, mostly near the least. */
+export const usualSpeed = { latencyNs: { least: 20_000, most: 400_000 }, bytesPerSecond: 100e6 }
+
 /** What carries messages between machines: how long it takes, who reaches whom, and every way in which it breaks. */
 export class Network {
   readonly dice: Dice
   readonly connections = new Set<Connection>()
-  /** Latency of one message: mostly near the least. */
-  latencyNs: { least: number; most: number } = { least: 20_000, most: 400_000 }
-  bytesPerSecond = 100e6
+  latencyNs = usualSpeed.latencyNs
+  bytesPerSecond = usualSpeed.bytesPerSecond
   private readonly machines = new Map<string, Machine>()
   private readonly listenings = new Map<string, Listening>()
   private readonly parted = new Set<string>()

@@ -1,8 +1,13 @@
+import { createHash } from 'node:crypto'
+import { unreachable } from '../../src/core/assert.js'
+import type { Content } from '../../src/core/content.js'
 import { type AbsPath, isWithin, join, type RelPath, rootPath } from '../../src/core/path.js'
+import { Claims } from './claims.js'
 import { type DiskEvent, user } from './disk.js'
 import type { Inode } from './inode.js'
 import type { Machine } from './machine.js'
 import type { Scheduler } from './scheduler.js'
+import type { Records } from './store.js'
 import { absentHeld, differencesOf, gather, type Held, isPrivate, textOf, treeOf } from './tree.js'
 
 export interface OracleSide {
@@ -23,32 +28,29 @@ interface Fate {
   moved: boolean
 }
 
-/** What one claim of an archive says: the content of a path on which both sides once agreed. */
-export interface Claim {
-  readonly path: RelPath
-  /** As `claimOf` writes it. */
-  readonly held: Held
-}
-
 /**
  * Watches every disk, knows nothing of the engine, and says what no agent may do: lose a version, show part of one, make
  * one up, bring back what was deleted, claim an agreement that never was.
  */
 export class Oracle {
   readonly violations: string[] = []
-  /** Visible changes made by agents so far. */
+  /** Visible changes made by agents so far, and by anybody. */
   agentChanges = 0
+  changes = 0
   private readonly fates = new Map<Version, Fate>()
   /** Inodes that have a name anywhere, by what they hold. */
   private readonly holders = new Map<Version, Set<Inode>>()
   private readonly held = new Map<Inode, Version>()
   private readonly writers = new WeakMap<Inode, string>()
   private readonly parters = new WeakMap<Inode, string>()
-  private readonly touched = new Map<OracleSide, Set<RelPath>>()
+  /** When users last changed something at a path. */
+  private readonly touched = new Map<OracleSide, Map<RelPath, number>>()
   private readonly current = new Map<OracleSide, Map<RelPath, Held>>()
-  private readonly agreed = new Map<RelPath, Set<Held>>()
+  /** All that a path ever held. */
+  private readonly past = new Map<OracleSide, Map<RelPath, Set<Held>>>()
   private readonly machines = new Set<Machine>()
   private readonly roots = new Map<OracleSide, Inode>()
+  private readonly claims = new Claims()
   /** Something was rolled back: what users had replaced or deleted may be back, and old agreements may be forgotten. */
   private rolledBack = false
 
@@ -57,8 +59,9 @@ export class Oracle {
     private readonly sides: readonly [OracleSide, OracleSide],
   ) {
     for (const side of sides) {
-      this.touched.set(side, new Set())
+      this.touched.set(side, new Map())
       this.current.set(side, new Map())
+      this.past.set(side, new Map())
       this.machines.add(side.machine)
     }
     for (const machine of this.machines) {
@@ -76,7 +79,9 @@ export class Oracle {
   /** Highest paths at which the two roots differ now. */
   differences(): RelPath[] {
     const [alpha, beta] = this.sides
-    return differencesOf(treeOf(alpha.machine, alpha.root), treeOf(beta.machine, beta.root))
+    const units = this.sides.map(({ machine, root }) => machine.diskAt(root).timeUnitNs)
+    const unit = units.reduce((coarse, each) => (each > coarse ? each : coarse))
+    return differencesOf(treeOf(alpha.machine, alpha.root), treeOf(beta.machine, beta.root), unit)
   }
 
   /**
@@ -98,11 +103,28 @@ export class Oracle {
     if (!this.rolledBack) this.checkRemoved()
   }
 
-  /** Whether both sides held each claimed content at one moment. */
-  checkClaims(claims: Iterable<Claim>): void {
-    for (const { path, held } of claims)
-      if (this.agreed.get(path)?.has(held) !== true)
-        this.violate(`the archive claims ${spoken(held)} at ${path}, on which the sides never agreed`)
+  /** An archive was written: both sides have held each content that it claims now. */
+  checkClaims(records: Records): void {
+    for (const { path, content } of this.claims.refresh(records, this.scheduler.timeNs))
+      for (const side of this.sides)
+        if (path !== rootPath && ![...(this.past.get(side)?.get(path) ?? [])].some((held) => isClaimed(content, held)))
+          this.violate(`the archive claims a ${content.kind} at ${path} that ${side.name} never held`)
+  }
+
+  /** What an archive claims has been on disk on both sides: a power loss takes back only what was done after that. */
+  private checkDurable(side: OracleSide, before: ReadonlyMap<RelPath, Held>): void {
+    const now = this.current.get(side)
+    for (const { path, content, sinceNs } of this.claims.all()) {
+      const was = before.get(path)
+      if (path === rootPath || was === undefined || !isClaimed(content, was)) continue
+      if (isClaimed(content, now?.get(path) ?? absentHeld) || this.touchedSince(side, path, sinceNs)) continue
+      this.violate(`${side.name} lost ${spoken(was)} at ${path} with the power, which the archive had claimed`)
+    }
+  }
+
+  private touchedSince(side: OracleSide, path: RelPath, timeNs: number): boolean {
+    for (const [at, atNs] of this.touched.get(side) ?? []) if (atNs >= timeNs && isWithin(path, at)) return true
+    return false
   }
 
   /** C5: what was deleted, and was neither written again nor moved, is not on both sides. */
@@ -130,7 +152,8 @@ export class Oracle {
     const place = event.directory === undefined ? undefined : this.placeOf(event.directory, event.name)
     if (place !== undefined) {
       this.scheduler.note(`${actor} ${what} ${place.side.name}:${place.path} ${headOf(inode)}`)
-      if (actor === user) this.touched.get(place.side)?.add(place.path)
+      this.changes += 1
+      if (actor === user) this.touched.get(place.side)?.set(place.path, this.scheduler.timeNs)
       else if (what !== 'close-write') this.agentChanges += 1
     }
     if (actor === user) this.userDid(event, place)
@@ -246,7 +269,13 @@ export class Oracle {
     for (const disk of machine.disks) for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode)
     for (const [version, fate] of this.fates)
       if (![...(this.holders.get(version) ?? [])].some((inode) => this.counts(inode))) fate.over = true
-    for (const side of this.sides) if (side.machine === machine) this.refresh(side, rootPath)
+    this.changes += 1
+    for (const side of this.sides) {
+      if (side.machine !== machine) continue
+      const before = new Map(this.current.get(side))
+      this.refresh(side, rootPath)
+      this.checkDurable(side, before)
+    }
   }
 
   /** Whether a version lives on in this file: not if it is a copy that an agent had made and never shown. */
@@ -269,48 +298,34 @@ export class Oracle {
     this.hold(inode)
   }
 
-  // ---- agreement
+  // ---- what each side holds
 
-  /** Notes what a side holds at and below a path now, and where that is what the other side holds. */
+  /** Notes what a side holds at and below a path now. */
   private refresh(side: OracleSide, path: RelPath): void {
     const current = this.current.get(side)
-    const other = this.current.get(side === this.sides[0] ? this.sides[1] : this.sides[0])
+    const past = this.past.get(side)
     const root = this.rootOf(side)
-    if (current === undefined || other === undefined) return
+    if (current === undefined || past === undefined) return
     const tree = new Map<RelPath, Inode>()
     const top = root === undefined || path === rootPath ? root : this.below(side.machine, root, path)
     if (top !== undefined && path !== rootPath) tree.set(path, top)
     if (top?.kind === 'directory') gather(side.machine, top, path, tree)
     if (path === rootPath || current.get(path) === directoryHeld) {
-      for (const known of [...current.keys()]) if (isWithin(known, path)) this.forget(known, tree, current, other)
-    } else this.forget(path, tree, current, other)
+      for (const known of [...current.keys()]) if (isWithin(known, path) && !tree.has(known)) current.delete(known)
+    } else if (!tree.has(path)) current.delete(path)
     for (const [at, inode] of tree) {
-      const held = claimOf(inode)
+      const held = heldIn(inode)
       current.set(at, held)
-      if (other.get(at) === held) this.agree(at, held)
+      const before = past.get(at)
+      if (before === undefined) past.set(at, new Set([held]))
+      else before.add(held)
     }
-  }
-
-  private forget(
-    path: RelPath,
-    tree: ReadonlyMap<RelPath, Inode>,
-    current: Map<RelPath, Held>,
-    other: ReadonlyMap<RelPath, Held>,
-  ): void {
-    if (tree.has(path) || !current.delete(path)) return
-    if (!other.has(path)) this.agree(path, absentHeld)
   }
 
   private below(machine: Machine, root: Inode, path: RelPath): Inode | undefined {
     let at: Inode | undefined = root
     for (const name of path.split('/')) at = at?.kind === 'directory' ? machine.member(at, name) : undefined
     return at
-  }
-
-  private agree(path: RelPath, held: Held): void {
-    const before = this.agreed.get(path)
-    if (before === undefined) this.agreed.set(path, new Set([held]))
-    else before.add(held)
   }
 
   // ---- places
@@ -340,7 +355,7 @@ export class Oracle {
   }
 
   private wasTouched(side: OracleSide, path: RelPath): boolean {
-    for (const touched of this.touched.get(side) ?? [])
+    for (const touched of this.touched.get(side)?.keys() ?? [])
       if (isWithin(touched, path) || isWithin(path, touched)) return true
     return false
   }
@@ -359,11 +374,40 @@ interface Place {
 const directoryHeld: Held = 'directory'
 
 /** What an archive may claim of a path: kind and content, no properties. */
-export function claimOf(inode: Inode): Held {
+function heldIn(inode: Inode): Held {
   if (inode.kind === 'directory') return directoryHeld
   if (inode.kind === 'special') return 'special'
   return inode.kind === 'symlink' ? `symlink ${inode.target}` : `file ${textOf(inode.data)}`
 }
+
+function isClaimed(content: Content, held: Held): boolean {
+  switch (content.kind) {
+    case 'absent':
+      return held === absentHeld
+    case 'directory':
+      return held === directoryHeld
+    case 'symlink':
+      return held === `symlink ${content.target}`
+    case 'file':
+      return held.startsWith('file ') && content.fingerprint === fingerprintOf(held)
+    default:
+      return unreachable(content)
+  }
+}
+
+function fingerprintOf(held: Held): string {
+  let known = fingerprints.get(held)
+  if (known === undefined) {
+    const digest = createHash('sha256').update(Buffer.from(held.slice('file '.length), 'latin1'))
+    known = `sha256:${digest.digest('hex')}`
+    if (fingerprints.size > fingerprintsMax) fingerprints.clear()
+    fingerprints.set(held, known)
+  }
+  return known
+}
+
+const fingerprints = new Map<Held, string>()
+const fingerprintsMax = 1_000
 
 function versionOf(inode: Inode): Version {
   return inode.kind === 'symlink' ? `symlink ${inode.target}` : textOf(inode.data)

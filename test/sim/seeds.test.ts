@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { agentHouse } from './agent-house.js'
 import type { Faults } from './faults.js'
-import { effectsOf, type SimOptions, simulate } from './simulate.js'
-import type { SimWorld, Topology } from './world.js'
+import { type SimOptions, simulate } from './simulate.js'
+import type { Topology } from './world.js'
 
 /**
- * Whole histories of the house. A failing one is read again with
- * `simulate({ seed, topology, faults, house: agentHouse(), keepLines: true })`: its `lines` say what came when.
+ * Histories with one kind of fault each, so that what a fault breaks is told by its name. A failing one is read again with
+ * `simulate({ seed, topology, faults, house: agentHouse(), keepLines: true })`: its `lines` say what came when. Most histories
+ * are in seeds-*.test.ts.
  */
 const rows: readonly [what: string, topology: Topology, faults: Partial<Faults>, seeds: number][] = [
   ['users alone', 'linked', {}, 3],
@@ -20,6 +21,13 @@ const rows: readonly [what: string, topology: Topology, faults: Partial<Faults>,
   ['watchers that overflow', 'linked', { overflow: 0.03 }, 3],
   ['syncs that fail and disks that are full', 'linked', { syncFailures: 3, fullDisks: 2 }, 3],
   ['clocks hours apart, and stores put back to an earlier time', 'linked', { skew: true, rollbacks: 1 }, 3],
+  ['an archive put back to an earlier time', 'linked', { archiveRollbacks: 1, interleave: 0.02 }, 3],
+  ['indexes put back to an earlier time', 'linked', { indexRollbacks: 2, interleave: 0.02 }, 3],
+  ['clocks that jump', 'linked', { clockJumps: 3, interleave: 0.02 }, 3],
+  ['watchers that drop events and are late', 'local', { drops: 0.03, lateness: 2 }, 3],
+  ['a network that crawls', 'linked', { slowness: 2, interleave: 0.02 }, 3],
+  ['calls that fail', 'linked', { calls: 0.01 }, 3],
+  ['stores whose disk is full', 'linked', { stores: 0.05 }, 3],
 ]
 
 describe.each(rows)('%s (%s)', (_, topology, faults, count) => {
@@ -44,37 +52,3 @@ test('one seed is one history, with every fault there is', async () => {
   }
   expect((await simulate(options)).trace).toBe((await simulate(options)).trace)
 })
-
-describe('one edit on each side', () => {
-  const oneEditOnEachSide: SimOptions = {
-    seed: 7,
-    topology: 'local',
-    house: agentHouse(),
-    chaosMs: 1_500,
-    script: [
-      { atMs: 500, act: (world: SimWorld) => edit(world, 0) },
-      { atMs: 520, act: (world: SimWorld) => edit(world, 1) },
-    ],
-  }
-
-  test('a crash at any effect loses nothing', async () => {
-    const effects = await effectsOf(oneEditOnEachSide, 'solo')
-    expect(effects.length).toBeGreaterThan(50)
-    // Every seventh; all of them take seven times as long.
-    for (const effect of effects.filter((at) => at % 7 === 0)) {
-      const crashAt = { agent: 'solo', effect, powerLoss: effect % 2 === 0 }
-      const { violations } = await simulate({ ...oneEditOnEachSide, crashAt })
-      expect({ effect, violations }).toEqual({ effect, violations: [] })
-    }
-  })
-})
-
-/** Replaces the file that both have, on one side, and makes another. */
-function edit(world: SimWorld, side: 0 | 1): void {
-  const { files } = world.users[side]
-  const [path] = [...files.paths().keys()]
-  if (path === undefined) return
-  const name = `of ${world.users[side].name}` as typeof path
-  files.create(name, `${name} 1\n`)
-  if (side === 0) files.rename(name, path)
-}

@@ -1,10 +1,10 @@
 import type { RelPath } from '../../src/core/path.js'
 import type { AgentEvent } from '../../src/status/event.js'
-import { Chaos, type Faults, noFaults } from './faults.js'
+import { Chaos, type FailPlan, type Faults, noFaults } from './faults.js'
 import type { OpenHouse } from './house.js'
 import { Dice } from './random.js'
 import { Scheduler } from './scheduler.js'
-import { SimWorld, type Topology } from './world.js'
+import { type CrashPlan, SimWorld, type Topology, type Traits, usualTraits } from './world.js'
 
 /** A user's step that a test names itself, at a virtual time after the agents have started. */
 export interface ScriptStep {
@@ -18,17 +18,25 @@ export interface SimOptions {
   readonly topology?: Topology
   /** Steps of the two users together in the chaos phase. */
   readonly steps?: number
+  /** Of these steps, by number, only some: to see which of them matter. */
+  readonly only?: ReadonlySet<number>
   readonly chaosMs?: number
   readonly faults?: Partial<Faults>
+  readonly traits?: Traits
   /** Instead of users who act at random. */
   readonly script?: readonly ScriptStep[]
   /** Before the agents start. */
   readonly prepare?: (world: SimWorld) => void
   /** Ends the agent at this effect, counted from 1 over its lives; it is started again soon. */
-  readonly crashAt?: { readonly agent: string; readonly effect: number; readonly powerLoss: boolean }
+  readonly crashAt?: CrashPlan
+  readonly failAt?: FailPlan
+  /** Effects and calls before this time do not count. */
+  readonly countAfterMs?: number
+  /** It ends when all is equal: no conflict is resolved, and no quiet time waited for. */
+  readonly brief?: boolean
   /** Keep every line of the history, for reading. */
   readonly keepLines?: boolean
-  /** Called when all is over and quiet: further checks, such as `world.oracle.checkClaims`. */
+  /** Called when all is over and quiet: further checks. */
   readonly inspect?: (world: SimWorld) => void
 }
 
@@ -41,8 +49,9 @@ export interface SimResult {
   readonly virtualMs: number
   /** Scheduler steps. */
   readonly steps: number
-  /** Effects of the agents, or of the one that `crashAt` names. */
+  /** Effects of the agents, or of the one that `crashAt` names; and calls that could have failed as `failAt` says. */
   readonly effects: number
+  readonly calls: number
   readonly conflicts: readonly RelPath[]
   readonly lives: number
   readonly lines: readonly string[]
@@ -66,17 +75,35 @@ const rounds = 3
  * who copies one side to the other, and then all must be equal. Deterministic in its options.
  */
 export async function simulate(options: SimOptions): Promise<SimResult> {
+  // Errors of every kind are in the course of things here; a trace of the stack costs more than the call that fails.
+  const { stackTraceLimit } = Error
+  if (options.keepLines !== true) Error.stackTraceLimit = 0
+  try {
+    return await history(options)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+async function history(options: SimOptions): Promise<SimResult> {
   const dice = new Dice(options.seed)
   const scheduler = new Scheduler(dice.stream('ties'), options.keepLines ?? false)
-  const world = new SimWorld(scheduler, dice, options.topology ?? 'linked', options.house, options.crashAt)
+  const { topology = 'linked', house, crashAt, traits = usualTraits } = options
+  const world = new SimWorld(scheduler, dice, topology, house, crashAt, traits)
   const faults = { ...noFaults, ...options.faults }
-  const chaos = new Chaos(world, faults, dice)
+  const chaos = new Chaos(world, faults, dice, options.failAt)
   options.prepare?.(world)
+  if (options.countAfterMs !== undefined) {
+    world.counting = false
+    scheduler.after(options.countAfterMs * 1e6, 'count', () => {
+      world.counting = true
+    })
+  }
 
   const chaosNs = (options.chaosMs ?? 4_000) * 1e6
   const start = dice.stream('start')
   for (const agent of world.agents) agent.startAfter(start.skewed(0, 300_000_000))
-  if (options.script === undefined) plan(world, dice, options.steps ?? 40, chaosNs)
+  if (options.script === undefined) plan(world, dice, options, chaosNs)
   else for (const step of options.script) scheduler.after(step.atMs * 1e6, 'script', () => step.act(world))
   chaos.begin(chaosNs)
   await scheduler.pass(chaosNs)
@@ -91,13 +118,19 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
   const conflicts = await settle(world, violations, 'after the healing')
   world.oracle.checkEnd(conflicts)
   const found = world.oracle.differences()
-  for (let round = 1; world.oracle.differences().length > 0 && round <= rounds && violations.length === 0; round++) {
+  const { brief = false } = options
+  for (
+    let round = 1;
+    !brief && world.oracle.differences().length > 0 && round <= rounds && violations.length === 0;
+    round++
+  ) {
     resolve(world, dice.stream(`resolve ${round}`))
     await settle(world, violations, `after resolving ${round}`)
   }
   const left = world.oracle.differences()
-  if (violations.length === 0 && left.length > 0) violations.push(`still differing after resolving: ${left.join(', ')}`)
-  if (violations.length === 0) await beQuiet(world, violations)
+  if (violations.length === 0 && left.length > 0 && !brief)
+    violations.push(`still differing after resolving: ${left.join(', ')}`)
+  if (violations.length === 0 && !brief) await beQuiet(world, violations)
   for (const [index, agent] of world.agents.entries())
     for (const why of agent.endings.slice(endingsBefore[index])) violations.push(`${agent.name} ended by itself ${why}`)
   for (const agent of world.agents)
@@ -114,6 +147,7 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
     virtualMs: scheduler.timeNs / 1e6,
     steps: scheduler.steps,
     effects: world.effects,
+    calls: world.calls,
     conflicts: found,
     lives: world.agents.reduce((sum, agent) => sum + agent.lives, 0),
     lines: scheduler.lines,
@@ -123,16 +157,20 @@ export async function simulate(options: SimOptions): Promise<SimResult> {
 }
 
 /** Spreads the users' steps over the chaos phase, in bursts as people work. */
-function plan(world: SimWorld, dice: Dice, steps: number, chaosNs: number): void {
+function plan(world: SimWorld, dice: Dice, { steps = 40, only }: SimOptions, chaosNs: number): void {
+  let number = 0
   for (const user of world.users) {
     const times = dice.stream(`${user.name} times`)
-    user.budget = Math.ceil(steps / 2)
-    let left = user.budget
+    let left = Math.ceil(steps / 2)
     while (left > 0) {
       const burst = Math.min(left, times.between(1, 6))
       const from = times.fraction() * chaosNs * 0.95
-      for (let index = 0; index < burst; index++)
-        world.scheduler.after(from + index * times.skewed(0, 30_000_000), `${user.name} acts`, () => user.act())
+      for (let index = 0; index < burst; index++) {
+        const step = number++
+        const at = from + index * times.skewed(0, 30_000_000)
+        if (only?.has(step) === false) continue
+        world.scheduler.after(at, `${user.name} acts`, () => user.act(`${step}`))
+      }
       left -= burst
     }
   }
@@ -154,14 +192,17 @@ async function settle(world: SimWorld, violations: string[], when: string): Prom
   }
   look()
   let changes = -1
+  let agentChanges = -1
   let differing = ''
   let sinceNs = 0
   settled = await scheduler.run(() => {
     if (!due) return false
     due = false
-    const now = unexplained(world).join(', ')
-    if (oracle.agentChanges !== changes || now !== differing) {
-      changes = oracle.agentChanges
+    // Conflicts are told after the last change, so differences are looked at until there are none left.
+    const now = differing === '' && oracle.changes === changes ? '' : unexplained(world).join(', ')
+    changes = oracle.changes
+    if (oracle.agentChanges !== agentChanges || now !== differing) {
+      agentChanges = oracle.agentChanges
       differing = now
       sinceNs = scheduler.timeNs
     }

@@ -6,9 +6,27 @@ import type { Machine } from './machine.js'
 import type { Process } from './process.js'
 
 /** The records of one store file: values by key, the keys as text whose order is that of the bytes. */
-interface Records {
-  keys: string[]
-  values: Map<string, Uint8Array>
+export class Records {
+  constructor(
+    public keys: string[] = [],
+    public values = new Map<string, Uint8Array>(),
+  ) {}
+
+  copy(): Records {
+    return new Records([...this.keys], new Map(this.values))
+  }
+
+  /** The place of the first key that is not before `key`. */
+  placeOf(key: string): number {
+    let low = 0
+    let high = this.keys.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.keys[middle] ?? '') < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
 }
 
 /**
@@ -18,6 +36,8 @@ interface Records {
 export class StoreShelf {
   /** Transactions committed so far, on any store, that left something else than they found. */
   commits = 0
+  /** Told of each such transaction. */
+  onCommit: ((path: AbsPath, records: Records) => void) | undefined
   private readonly stores = new Map<Inode, Records>()
 
   constructor(private readonly machine: Machine) {}
@@ -31,23 +51,28 @@ export class StoreShelf {
     if (file.kind !== 'file' || file.data.length > 0) throw new StoreFailure('corrupt', path, new Error('not a store'))
     let records = this.stores.get(file)
     if (records === undefined) {
-      records = { keys: [], values: new Map() }
+      records = new Records()
       this.stores.set(file, records)
     }
     return records
   }
 
+  committed(path: AbsPath, records: Records): void {
+    this.commits += 1
+    this.onCommit?.(path, records)
+  }
+
   /** What all stores hold now, to be put back later: a backup, or a snapshot of the virtual machine. */
   snapshot(): ReadonlyMap<Inode, Records> {
     const copy = new Map<Inode, Records>()
-    for (const [file, records] of this.stores)
-      copy.set(file, { keys: [...records.keys], values: new Map(records.values) })
+    for (const [file, records] of this.stores) copy.set(file, records.copy())
     return copy
   }
 
-  /** Puts an older state back. No process may have a store open. Stores made since are empty. */
-  restore(snapshot: ReadonlyMap<Inode, Records>): void {
+  /** Puts an older state back of the files of such names. No process may have one open. Stores made since are empty. */
+  restore(snapshot: ReadonlyMap<Inode, Records>, which: (name: string) => boolean): void {
     for (const [file, records] of this.stores) {
+      if (!which(file.home?.name ?? '')) continue
       const older = snapshot.get(file)
       records.keys = older === undefined ? [] : [...older.keys]
       records.values = new Map(older?.values)
@@ -92,14 +117,13 @@ class SimStore implements Store {
 
   write<T>(body: (transaction: Transaction) => T): T {
     // A dead main thread runs on until it waits; what it writes goes nowhere.
-    if (!enter(this.process, 'store-write', this.path, true))
-      return body(new SimTransaction({ keys: [...this.records.keys], values: new Map(this.records.values) }))
+    if (!enter(this.process, 'store-write', this.path, true)) return body(new SimTransaction(this.records.copy()))
     const transaction = new SimTransaction(this.records)
     // Another writer would wait for this one, so none may run meanwhile.
     this.process.transactions += 1
     try {
       const answer = body(transaction)
-      if (transaction.changes()) this.shelf.commits += 1
+      if (transaction.changes()) this.shelf.committed(this.path, this.records)
       return answer
     } catch (error) {
       transaction.rollBack()
@@ -171,17 +195,17 @@ function assign(records: Records, key: string, value: Uint8Array | undefined): v
   if (value === undefined) {
     if (!known) return
     records.values.delete(key)
-    records.keys.splice(placeOf(records.keys, key), 1)
+    records.keys.splice(records.placeOf(key), 1)
   } else {
-    if (!known) records.keys.splice(placeOf(records.keys, key), 0, key)
+    if (!known) records.keys.splice(records.placeOf(key), 0, key)
     records.values.set(key, value)
   }
 }
 
 /** The records of the range as they are at this moment. */
 function between(records: Records, from: Uint8Array, to: Uint8Array): StoreRecord[] {
-  const first = placeOf(records.keys, textOf(from))
-  const end = placeOf(records.keys, textOf(to))
+  const first = records.placeOf(textOf(from))
+  const end = records.placeOf(textOf(to))
   const found: StoreRecord[] = []
   for (let at = first; at < end; at++) {
     const key = records.keys[at] ?? ''
@@ -189,18 +213,6 @@ function between(records: Records, from: Uint8Array, to: Uint8Array): StoreRecor
     if (value !== undefined) found.push({ key: new Uint8Array(Buffer.from(key, 'latin1')), value })
   }
   return found
-}
-
-/** The place of the first key that is not before `key`. */
-function placeOf(keys: readonly string[], key: string): number {
-  let low = 0
-  let high = keys.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((keys[middle] ?? '') < key) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 function textOf(key: Uint8Array): string {

@@ -7,12 +7,12 @@ export type Held = string
 
 export const absentHeld: Held = 'absent'
 
-export function heldBy(inode: Inode): Held {
+export function heldBy(inode: Inode, timeUnitNs = 1n): Held {
   const mode = inode.mode.toString(8)
   if (inode.kind === 'directory') return `directory ${mode}`
   if (inode.kind === 'symlink') return `symlink ${inode.target}`
   if (inode.kind === 'special') return 'special'
-  return `file ${mode} ${inode.mtimeNs} ${textOf(inode.data)}`
+  return `file ${mode} ${inode.mtimeNs - (inode.mtimeNs % timeUnitNs)} ${textOf(inode.data)}`
 }
 
 /** The bytes of a file as text, one character each: the name under which a version is known. */
@@ -60,13 +60,18 @@ export function gather(machine: Machine, directory: Inode, path: RelPath, tree: 
   }
 }
 
-/** Paths at which two trees differ, the highest of each branch, in order. */
-export function differencesOf(one: ReadonlyMap<RelPath, Inode>, other: ReadonlyMap<RelPath, Inode>): RelPath[] {
+/** Paths at which two trees differ, the highest of each branch, in order. Times as far as both can hold them. */
+export function differencesOf(
+  one: ReadonlyMap<RelPath, Inode>,
+  other: ReadonlyMap<RelPath, Inode>,
+  timeUnitNs: bigint,
+): RelPath[] {
   const differing: RelPath[] = []
   for (const path of new Set([...one.keys(), ...other.keys()])) {
     const left = one.get(path)
     const right = other.get(path)
-    if (left === undefined || right === undefined || heldBy(left) !== heldBy(right)) differing.push(path)
+    if (left === undefined || right === undefined || heldBy(left, timeUnitNs) !== heldBy(right, timeUnitNs))
+      differing.push(path)
   }
   differing.sort()
   return differing.filter((path) => !differing.some((above) => above !== path && path.startsWith(`${above}/`)))

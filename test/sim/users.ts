@@ -19,12 +19,16 @@ const weights = {
   append: 8,
   hold: 6,
   map: 2,
+  truncate: 3,
   remove: 8,
   removeTree: 3,
   rename: 9,
-  makeDirectory: 9,
+  moveDirectory: 4,
+  makeDirectory: 7,
+  unpack: 3,
   makeSymlink: 4,
-  chmod: 4,
+  relink: 2,
+  chmod: 5,
   touch: 3,
   changeType: 3,
 }
@@ -40,32 +44,35 @@ type Work = Generator<void, void, undefined>
  * calls is spread over several steps. Every version written carries a token that is written nowhere else.
  */
 export class User {
-  /** Steps that are left in the chaos phase. */
-  budget = 0
   /** Names that an agent is at work on: a step that comes between its calls likes to meet it there. */
   private near: ReadonlySet<string> = new Set()
   private readonly under: Work[] = []
   private tokens = 0
+  private meetings = 0
+  private atRest = false
+  /** Of the step in hand. Each has its own, so that a step that is left out shifts no choice of another. */
+  private dice: Dice
 
   constructor(
     readonly name: string,
     readonly files: UserFiles,
-    private readonly dice: Dice,
+    private readonly source: Dice,
     private readonly scheduler: Scheduler,
-  ) {}
+  ) {
+    this.dice = source
+  }
 
   /** A step between two calls of an agent, likely where the agent is. */
   meet(names: ReadonlySet<string>): void {
     this.near = names
-    this.budget += 1
-    this.act()
+    this.act(`meets ${++this.meetings}`)
     this.near = new Set()
   }
 
   /** One step: goes on with what was begun, or begins something. A command that fails is a step too. */
-  act(): void {
-    if (this.budget <= 0) return
-    this.budget -= 1
+  act(step: string): void {
+    if (this.atRest) return
+    this.dice = this.source.stream(step)
     const goOn = this.under.length >= openMax || (this.under.length > 0 && this.dice.chance(0.6))
     if (goOn) this.advance(this.dice.pick(this.under))
     else this.begin()
@@ -73,7 +80,8 @@ export class User {
 
   /** Ends everything that was begun: descriptors are closed, saves completed. */
   finish(): void {
-    this.budget = 0
+    this.atRest = true
+    this.dice = this.source.stream('finishes')
     for (const work of [...this.under]) while (this.under.includes(work)) this.advance(work)
   }
 
@@ -114,12 +122,16 @@ export class User {
     append: () => this.append(),
     hold: () => this.hold(),
     map: () => this.map(),
+    truncate: () => this.truncate(),
     remove: () => done(this.files.remove(this.file())),
     removeTree: () => this.removeTree(),
     rename: () => done(this.files.rename(this.existing(), this.fresh())),
+    moveDirectory: () => done(this.files.rename(this.directory(), this.fresh())),
     makeDirectory: () => done(this.files.makeDirectory(this.fresh())),
-    makeSymlink: () => done(this.files.makeSymlink(this.fresh(), `to ${this.name}#${++this.tokens}`)),
-    chmod: () => done(this.files.setMode(this.file(), this.dice.pick([0o644, 0o600, 0o755, 0o640]))),
+    unpack: () => this.unpack(),
+    makeSymlink: () => done(this.files.makeSymlink(this.fresh(), this.link())),
+    relink: () => this.relink(),
+    chmod: () => this.chmod(),
     touch: () => done(this.files.setTime(this.file(), BigInt(this.dice.below(2_000_000_000)) * 1_000_000_007n)),
     changeType: () => this.changeType(),
   }
@@ -159,8 +171,53 @@ export class User {
   private append(): undefined {
     const path = this.file()
     const handle = this.files.open(path)
-    handle.append(this.version(path))
-    handle.close()
+    try {
+      handle.append(this.version(path))
+    } finally {
+      handle.close()
+    }
+  }
+
+  /** The first bytes of a version alone are no version of their own: a new token goes before them. */
+  private truncate(): undefined {
+    const handle = this.files.open(this.file())
+    try {
+      const text = this.version(relPath('cut'))
+      handle.write(text, 0)
+      handle.truncate(text.length)
+    } finally {
+      handle.close()
+    }
+  }
+
+  private chmod(): undefined {
+    if (this.dice.chance(0.7)) this.files.setMode(this.file(), this.dice.pick([0o644, 0o600, 0o755, 0o640]))
+    else this.files.setMode(this.directory(), this.dice.pick([0o755, 0o700, 0o775]))
+  }
+
+  private link(): string {
+    return `to ${this.name}#${++this.tokens}`
+  }
+
+  /** As `ln -sfn` does. */
+  private relink(): undefined {
+    const path = this.pickFrom((inode) => inode.kind === 'symlink')
+    const beside = relPath(`${path}.${this.name}.ln`)
+    this.files.makeSymlink(beside, this.link())
+    this.files.rename(beside, path)
+  }
+
+  /** As `tar x` does: a tree of new names, filled while it is already being looked at. */
+  private *unpack(): Work {
+    const top = this.fresh()
+    this.files.makeDirectory(top)
+    const inner = join(top, this.dice.pick(names))
+    this.files.makeDirectory(inner)
+    for (const directory of [inner, top, inner]) {
+      const path = join(directory, this.dice.pick(names))
+      this.files.create(path, this.version(path))
+      if (this.dice.chance(0.5)) yield
+    }
   }
 
   /** As a database does: keeps it open, and writes when nobody thinks of it any more. */
@@ -180,18 +237,22 @@ export class User {
   }
 
   private *writing(handle: UserHandle, write: () => void): Work {
-    for (let round = this.dice.between(1, 3); round > 0; round--) {
-      write()
+    try {
+      for (let round = this.dice.between(1, 3); round > 0; round--) {
+        write()
+        yield
+      }
       yield
+      if (this.dice.chance(0.5)) write()
+    } finally {
+      // A program that a full disk ends has closed its files, too.
+      handle.close()
     }
-    yield
-    if (this.dice.chance(0.5)) write()
-    handle.close()
   }
 
   /** As rm -rf does, from the leaves up; what comes in meanwhile makes it fail. */
   private *removeTree(): Work {
-    const top = this.pickFrom((inode) => inode.kind === 'directory')
+    const top = this.directory()
     const below = [...this.files.paths().keys()].filter((path) => path === top || path.startsWith(`${top}/`))
     for (const path of below.reverse()) {
       this.files.remove(path)
@@ -218,6 +279,10 @@ export class User {
 
   private file(): RelPath {
     return this.pickFrom((inode) => inode.kind === 'file')
+  }
+
+  private directory(): RelPath {
+    return this.pickFrom((inode) => inode.kind === 'directory')
   }
 
   private pickFrom(suits: (inode: Inode) => boolean): RelPath {

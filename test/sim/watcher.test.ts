@@ -21,7 +21,7 @@ class Watched {
   readonly files: UserFiles
   /** One directory up: where things come from and go to. */
   readonly above: UserFiles
-  readonly watching: Watching = { delayNs: { least: 100_000, most: 5_000_000 }, overflow: 0 }
+  readonly watching: Watching = { delayNs: { least: 100_000, most: 5_000_000 }, overflow: 0, drops: 0 }
   batches: WatchBatch[] = []
   private watch: Watch | undefined
 
@@ -185,9 +185,8 @@ test.each(seeds)('a model fed by reports alone equals the tree (seed %i)', async
   const model = new Map<RelPath, string>()
   const someone = new User('alpha', world.files, world.dice.stream('user'), world.scheduler)
   for (let burst = 0; burst < 8; burst++) {
-    someone.budget = 12
-    while (someone.budget > 0) {
-      someone.act()
+    for (let step = 0; step < 12; step++) {
+      someone.act(`${burst} ${step}`)
       if (world.dice.chance(0.3)) await world.scheduler.pass(2_000_000)
     }
     if (burst === 7) someone.finish()

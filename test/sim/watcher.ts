@@ -5,12 +5,17 @@ import { failure, type Inode } from './inode.js'
 import type { Process } from './process.js'
 import type { Dice } from './random.js'
 
-/** Delay of a batch, and how often the kernel's queue overflows. May be changed at any time. */
+/** Delay of a batch, and what goes wrong with events. May be changed at any time. */
 export interface Watching {
   delayNs: { least: number; most: number }
   /** Of each event: it and all that wait are lost, which the next batch says. */
   overflow: number
+  /** Of each event: it is lost, and nothing says so. */
+  drops: number
 }
+
+/** A watcher as it should be. */
+export const calm: Readonly<Watching> = { delayNs: { least: 200_000, most: 8_000_000 }, overflow: 0, drops: 0 }
 
 /** Events of local roots as inotify gives them: a directory is heard of once its watch has been added. */
 export class SimWatcher implements Watcher {
@@ -94,7 +99,7 @@ class SimWatch implements Watch {
   private heard(event: DiskEvent): void {
     if (this.gone) return
     if (event.inode === this.root && rootEvents.has(event.what)) this.gone = true
-    else if (!this.concerns(event)) return
+    else if (!this.concerns(event) || this.dice.chance(this.watching.drops)) return
     else if (this.dice.chance(this.watching.overflow)) {
       this.queue = []
       this.lost = true

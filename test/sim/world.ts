@@ -1,6 +1,6 @@
 import { type AbsPath, absPath } from '../../src/core/path.js'
 import { Agent } from './agent.js'
-import type { Disk } from './disk.js'
+import type { Disk, DiskOptions } from './disk.js'
 import type { Place } from './host.js'
 import type { OpenHouse, Role } from './house.js'
 import { Machine } from './machine.js'
@@ -12,7 +12,7 @@ import type { Scheduler } from './scheduler.js'
 import { StoreShelf } from './store.js'
 import { UserFiles } from './user-files.js'
 import { kept, User } from './users.js'
-import type { Watching } from './watcher.js'
+import { calm, type Watching } from './watcher.js'
 
 export type Topology = 'linked' | 'local'
 
@@ -25,14 +25,18 @@ const port = 4242
 export class SimWorld {
   readonly machines: readonly Machine[]
   readonly network: Network
-  readonly watching: Watching = { delayNs: { least: 200_000, most: 8_000_000 }, overflow: 0 }
+  readonly watching: Watching = { ...calm }
   /** Of the roots. */
   readonly disks: readonly Disk[]
   readonly users: readonly [User, User]
   readonly agents: readonly Agent[]
   readonly oracle: Oracle
-  /** Effects of the agent that `crashPlan` names, over its lives. */
+  /** Effects of the agents that `crashPlan` names, over their lives. */
   effects = 0
+  /** Calls of jobs that could have failed. */
+  calls = 0
+  /** Effects and calls count from now on. */
+  counting = true
   private readonly places: readonly Place[]
   private readonly snapshots = new Map<Machine, ReturnType<StoreShelf['snapshot']>>()
 
@@ -41,9 +45,8 @@ export class SimWorld {
     dice: Dice,
     topology: Topology,
     open: OpenHouse,
-    private readonly crashPlan:
-      | { readonly agent: string; readonly effect: number; readonly powerLoss: boolean }
-      | undefined,
+    private readonly crashPlan?: CrashPlan,
+    traits: Traits = usualTraits,
   ) {
     this.network = new Network(scheduler, dice)
     const names = topology === 'linked' ? ['alpha', 'beta'] : ['alpha']
@@ -57,7 +60,10 @@ export class SimWorld {
     for (const machine of this.machines) this.network.add(machine)
     const [first, second = first] = this.places
     if (first === undefined || second === undefined) throw new Error('no machine')
-    this.disks = [withRoot(first.machine, alphaRoot), withRoot(second.machine, betaRoot)]
+    this.disks = [
+      withRoot(first.machine, alphaRoot, traits.alphaDisk),
+      withRoot(second.machine, betaRoot, traits.betaDisk),
+    ]
     for (const machine of this.machines) {
       machine.makeDirectories(stateDir)
       for (const disk of machine.disks) disk.syncFilesystem()
@@ -81,6 +87,10 @@ export class SimWorld {
             new Agent('peer', second, role('peer', [betaRoot]), open, dice),
           ]
         : [new Agent('solo', first, role('solo', [alphaRoot, betaRoot]), open, dice)]
+    // The lead's stores: it alone has an archive.
+    first.shelf.onCommit = (path, records) => {
+      if (path.endsWith('/archive.mdb')) this.oracle.checkClaims(records)
+    }
     this.users[0].files.create(kept, 'kept by all\n')
     for (const disk of this.disks) disk.syncFilesystem()
   }
@@ -114,12 +124,12 @@ export class SimWorld {
   }
 
   /** Puts the stores of a machine back to the snapshot, if there is one. Its agents must be dead. */
-  restoreSnapshot(machine: Machine): void {
+  restoreSnapshot(machine: Machine, which: (name: string) => boolean): void {
     const snapshot = this.snapshots.get(machine)
     const place = this.places.find((each) => each.machine === machine)
     if (snapshot === undefined) return
     this.scheduler.note(`${machine.name} is rolled back`)
-    place?.shelf.restore(snapshot)
+    place?.shelf.restore(snapshot, which)
     this.oracle.noteRollback()
   }
 
@@ -131,21 +141,40 @@ export class SimWorld {
   /** Counts the effects of the agent in question, and ends it at the one that the plan names. */
   crashAtEffect(call: Call): void {
     const { crashPlan: plan } = this
-    if (!call.effect) return
+    if (!call.effect || !this.counting) return
     const agent = this.agentOf(call.process)
-    if (agent === undefined || (plan !== undefined && agent.name !== plan.agent)) return
+    const all = plan === undefined || plan.agent === 'all'
+    if (agent === undefined || (!all && agent.name !== plan.agent)) return
     this.effects += 1
     if (plan === undefined || this.effects !== plan.effect) return
-    this.scheduler.note(`${agent.name} dies at effect ${plan.effect}: ${call.name} ${call.subject}`)
-    if (plan.powerLoss) this.losePower(agent.machine)
-    else this.kill(agent)
+    this.scheduler.note(`${plan.agent} dies at effect ${plan.effect}: ${call.name} ${call.subject}`)
+    for (const each of all ? this.agents : [agent]) {
+      if (!plan.powerLoss) this.kill(each)
+      else this.losePower(each.machine)
+    }
     for (const each of this.agents) if (!each.alive) each.startAfter(20e6)
   }
 }
 
+export interface CrashPlan {
+  /** Its name, or 'all': the effects of all are counted, and all die at once. */
+  readonly agent: string
+  /** Counted from 1. */
+  readonly effect: number
+  readonly powerLoss: boolean
+}
+
+/** What the file systems of the roots are like, where that is not as usual. */
+export interface Traits {
+  readonly alphaDisk: Partial<DiskOptions>
+  readonly betaDisk: Partial<DiskOptions>
+}
+
+export const usualTraits: Traits = { alphaDisk: {}, betaDisk: {} }
+
 /** A disk of its own for each root, mounted where the root's parent is: a rename between the roots crosses file systems. */
-function withRoot(machine: Machine, root: AbsPath): Disk {
-  const disk = machine.addDisk({})
+function withRoot(machine: Machine, root: AbsPath, options: Partial<DiskOptions>): Disk {
+  const disk = machine.addDisk(options)
   const mountPoint = absPath(root.slice(0, root.lastIndexOf('/')))
   machine.makeDirectories(mountPoint)
   machine.mount(disk, mountPoint)

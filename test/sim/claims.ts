@@ -1,0 +1,64 @@
+import { type ArchiveRecord, decodeRecord } from '../../src/archive/archive.js'
+import type { Content } from '../../src/core/content.js'
+import { decodeName, join, type RelPath, rootPath } from '../../src/core/path.js'
+import type { Records } from './store.js'
+
+/** What one archive says of one path, and when it said so first. */
+export interface Claim {
+  readonly path: RelPath
+  readonly content: Content
+  readonly sinceNs: number
+}
+
+/** What an archive claims, read from its records as they lie in the store. It knows the format of keys, and no engine. */
+export class Claims {
+  /** Values are never changed in place: what has been read of one stays right. */
+  private readonly read = new WeakMap<Uint8Array, ArchiveRecord>()
+  private known = new Map<RelPath, { readonly value: Uint8Array; readonly claim: Claim }>()
+
+  /** Reads the archive again; answers the claims that were not there before. */
+  refresh(records: Records, timeNs: number): Claim[] {
+    const fresh: Claim[] = []
+    const now: typeof this.known = new Map()
+    const visit = (directoryId: number, above: RelPath): void => {
+      const prefix = prefixOf(directoryId)
+      for (let at = records.placeOf(prefix); records.keys[at]?.startsWith(prefix) === true; at++) {
+        const key = records.keys[at] ?? ''
+        const value = records.values.get(key)
+        if (value === undefined) continue
+        const path = directoryId === 0 ? rootPath : join(above, decodeName(Buffer.from(key.slice(7), 'latin1')))
+        const record = this.recordOf(value)
+        const before = this.known.get(path)
+        const claim =
+          before?.value === value ? before.claim : { path, content: record.agreement.content, sinceNs: timeNs }
+        if (claim !== before?.claim) fresh.push(claim)
+        now.set(path, { value, claim })
+        if (record.directoryId !== 0) visit(record.directoryId, path)
+      }
+    }
+    visit(0, rootPath)
+    this.known = now
+    return fresh
+  }
+
+  *all(): Iterable<Claim> {
+    for (const { claim } of this.known.values()) yield claim
+  }
+
+  private recordOf(value: Uint8Array): ArchiveRecord {
+    let record = this.read.get(value)
+    if (record === undefined) {
+      record = decodeRecord(value)
+      this.read.set(value, record)
+    }
+    return record
+  }
+}
+
+/** Of the keys of a directory's members, as text. */
+function prefixOf(directoryId: number): string {
+  const key = Buffer.alloc(7)
+  key[0] = 0x65
+  key.writeUIntBE(directoryId, 1, 6)
+  return key.toString('latin1')
+}
