@@ -163,16 +163,31 @@ function holdLock(world: World, root: AbsPath, stage: StageFolder): void {
 function makeRoot(world: World, path: AbsPath): boolean {
   try {
     world.files.makeDirectory(path, 0o777)
+    syncAbove(world, path)
     return true
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
     if (error.code === 'exists') return false
     if (error.code === 'absent') {
-      const parent = absPath(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
-      throw new ReplicaFailure('missing', path, `it cannot be made: its directory ${parent} is not there`, error)
+      const detail = `it cannot be made: its directory ${parentOfRoot(path)} is not there`
+      throw new ReplicaFailure('missing', path, detail, error)
     }
     throw new ReplicaFailure('unwritable', path, error.message, error)
   }
+}
+
+/** A root that was made is there after a power loss, too: one that is gone halts its pair. */
+function syncAbove(world: World, path: AbsPath): void {
+  const parent = world.files.openDirectory(parentOfRoot(path))
+  try {
+    parent.sync()
+  } finally {
+    parent.close()
+  }
+}
+
+function parentOfRoot(path: AbsPath): AbsPath {
+  return absPath(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
 }
 
 function listable(root: Directory, path: AbsPath): void {
@@ -230,6 +245,8 @@ function writeFirstMarker(root: Directory, rootId: string): void {
   } finally {
     within.close()
   }
+  // The private folder is a new name in the root. A lead that knows the id would find the root in doubt without it.
+  root.sync()
 }
 
 /** Two letters that fold by case and one that has two forms: does the other spelling find the file? */
