@@ -104,6 +104,12 @@ export interface FailPlan {
   readonly code: FileCode
 }
 
+/** What a user does just before a job makes such a call for the first time, once the script counts. */
+export interface Meeting {
+  readonly before: { readonly call: string; readonly job: string; readonly subject?: string }
+  act(world: SimWorld): void
+}
+
 /** A crash comes at one of the next effects, so that it falls into the middle of work. */
 const effectsToCrashMax = 12
 /** One that waits for a user to come between the calls of a change falls on the heels of that. */
@@ -141,6 +147,8 @@ interface Armed {
 
 /** Brings the faults about, each kind from a stream of its own. */
 export class Chaos {
+  /** Each comes about once. */
+  readonly meetings: Meeting[] = []
   private on = false
   private readonly changing: Allowance = { left: meetingsMax, atNs: 0 }
   private readonly looking: Allowance = { left: meetingsMax, atNs: 0 }
@@ -214,6 +222,7 @@ export class Chaos {
   /** Before a call is answered. */
   private answer(call: Call): FileCode | undefined {
     this.world.crashAtEffect(call)
+    if (this.meetings.length > 0) this.meetAsPlanned(call)
     const planned = this.planned(call)
     if (planned !== undefined || !this.on) return planned
     this.crashIfDue(call)
@@ -229,6 +238,17 @@ export class Chaos {
     if (process.dead) return undefined
     if (!this.callDice.chance(this.faults.calls)) return undefined
     return this.failing(call, failures[call.name])
+  }
+
+  private meetAsPlanned({ process, name, subject }: Call): void {
+    if (!this.world.counting || process.dead || process.depth === 0) return
+    const at = this.meetings.findIndex(
+      ({ before }) => before.call === name && before.job === process.job && subject.includes(before.subject ?? ''),
+    )
+    for (const meeting of at < 0 ? [] : this.meetings.splice(at, 1)) {
+      this.world.scheduler.note(`a user comes before ${name} ${subject}`)
+      meeting.act(this.world)
+    }
   }
 
   /** Counts the calls that can fail as the plan says; the one that it names does. */

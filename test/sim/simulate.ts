@@ -1,16 +1,13 @@
 import type { RelPath } from '../../src/core/path.js'
 import type { AgentEvent } from '../../src/status/event.js'
-import { Chaos, type FailPlan, type Faults, noFaults } from './faults.js'
+import { Chaos, type FailPlan, type Faults, type Meeting, noFaults } from './faults.js'
 import type { OpenHouse } from './house.js'
 import { Dice } from './random.js'
 import { Scheduler } from './scheduler.js'
 import { type CrashPlan, SimWorld, type Topology, type Traits, usualTraits } from './world.js'
 
-/** A user's step that a test names itself, at a virtual time after the agents have started. */
-export interface ScriptStep {
-  readonly atMs: number
-  act(world: SimWorld): void
-}
+/** A step that a test names itself, at a virtual time after the agents have started, or on a call of an agent. */
+export type ScriptStep = { readonly atMs: number; act(world: SimWorld): void } | Meeting
 
 export interface SimOptions {
   readonly seed: number
@@ -104,7 +101,11 @@ async function history(options: SimOptions): Promise<SimResult> {
   const start = dice.stream('start')
   for (const agent of world.agents) agent.startAfter(start.skewed(0, 300_000_000))
   if (options.script === undefined) plan(world, dice, options, chaosNs)
-  else for (const step of options.script) scheduler.after(step.atMs * 1e6, 'script', () => step.act(world))
+  else
+    for (const step of options.script) {
+      if ('before' in step) chaos.meetings.push(step)
+      else scheduler.after(step.atMs * 1e6, 'script', () => step.act(world))
+    }
   chaos.begin(chaosNs)
   await scheduler.pass(chaosNs)
 

@@ -1,0 +1,370 @@
+import { relPath } from '../../src/core/path.js'
+import type { Meeting } from '../sim/faults.js'
+import type { ScriptStep } from '../sim/simulate.js'
+import type { UserFiles, UserHandle } from '../sim/user-files.js'
+import type { SimWorld } from '../sim/world.js'
+
+/** What users do in one short history that is cut off at every effect. Every version is written once. */
+export interface Script {
+  readonly name: string
+  /** Before the agents start; the tree of `usualTree` on alpha if it says nothing else. */
+  readonly before?: (alpha: Hands, beta: Hands) => void
+  readonly steps: readonly ScriptStep[]
+  /** Effects count from the start of the agents, not from the first step. */
+  readonly fromStart?: boolean
+}
+
+/** A user's hands: paths are plain text here. */
+export class Hands {
+  constructor(private readonly files: UserFiles) {}
+
+  create(path: string, text: string): void {
+    this.files.create(relPath(path), text)
+  }
+
+  /** As most editors save. */
+  save(path: string, text: string): void {
+    this.create(`${path}.swp`, text)
+    this.rename(`${path}.swp`, path)
+  }
+
+  /** In place. */
+  write(path: string, text: string): void {
+    const handle = this.files.open(relPath(path))
+    handle.truncate(0)
+    handle.append(text)
+    handle.close()
+  }
+
+  open(path: string): UserHandle {
+    return this.files.open(relPath(path))
+  }
+
+  rename(path: string, to: string): void {
+    this.files.rename(relPath(path), relPath(to))
+  }
+
+  remove(path: string): void {
+    this.files.removeTree(relPath(path))
+  }
+
+  mkdir(path: string): void {
+    this.files.makeDirectory(relPath(path))
+  }
+
+  link(path: string, target: string): void {
+    this.files.makeSymlink(relPath(path), target)
+  }
+
+  chmod(path: string, mode: number): void {
+    this.files.setMode(relPath(path), mode)
+  }
+
+  touch(path: string, mtimeNs: bigint): void {
+    this.files.setTime(relPath(path), mtimeNs)
+  }
+
+  has(path: string): boolean {
+    return this.files.find(relPath(path)) !== undefined
+  }
+}
+
+/** When the pair has long been equal. */
+export const beginMs = 1_500
+
+type Act = (alpha: Hands, beta: Hands, world: SimWorld) => void
+
+function hands(world: SimWorld): [Hands, Hands] {
+  return [new Hands(world.users[0].files), new Hands(world.users[1].files)]
+}
+
+/** So many milliseconds after the beginning. */
+function after(ms: number, act: Act): ScriptStep {
+  return { atMs: beginMs + ms, act: (world) => act(...hands(world), world) }
+}
+
+/** Just before a job of that name makes that call. */
+function meet(before: Meeting['before'], act: Act): ScriptStep {
+  return { before, act: (world) => act(...hands(world), world) }
+}
+
+function once(name: string, act: Act): Script {
+  return { name, steps: [after(0, act)] }
+}
+
+export function usualTree(alpha: Hands): void {
+  alpha.create('f', 'f as it was')
+  alpha.create('g', 'g as it was')
+  alpha.mkdir('d')
+  alpha.create('d/x', 'x as it was')
+  alpha.create('d/y', 'y as it was')
+  alpha.mkdir('d/in')
+  alpha.create('d/in/z', 'z as it was')
+  alpha.mkdir('e')
+  alpha.link('l', 'to f')
+}
+
+const large = (token: string): string => `${token} `.padEnd(600_000, token)
+
+/** The first of them are searched by every npm test. */
+export const scripts: readonly Script[] = [
+  once('a file is created', (alpha) => alpha.create('n', 'n of alpha')),
+  once('a file is saved as editors do', (_, beta) => beta.save('f', 'f of beta')),
+  once('a file is removed', (alpha) => alpha.remove('f')),
+  once('a directory is renamed', (alpha) => alpha.rename('d', 'moved')),
+  once('a directory becomes a file', (alpha) => {
+    alpha.remove('d')
+    alpha.create('d', 'd is a file')
+  }),
+  once('both sides edit one file', (alpha, beta) => {
+    alpha.save('f', 'f of alpha')
+    beta.save('f', 'f of beta')
+  }),
+  once('each side edits, removes and creates', (alpha, beta) => {
+    alpha.save('f', 'f of alpha')
+    alpha.remove('d/x')
+    beta.write('g', 'g of beta')
+    beta.create('d/n', 'n of beta')
+  }),
+  {
+    name: 'they meet for the first time, partly equal',
+    before: (alpha, beta) => {
+      usualTree(alpha)
+      beta.create('f', 'f as it was')
+      beta.create('g', 'another g')
+      beta.mkdir('d')
+      beta.create('d/own', 'own of beta')
+    },
+    steps: [],
+    fromStart: true,
+  },
+  {
+    name: 'a user saves just before the exchange',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha')),
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, (_, beta) => beta.save('f', 'f of beta, in between')),
+    ],
+  },
+  {
+    name: 'a user saves just before a removal',
+    steps: [
+      after(0, (alpha) => alpha.remove('f')),
+      meet({ call: 'rename', job: 'apply', subject: 'f to' }, (_, beta) => beta.save('f', 'f of beta, in between')),
+    ],
+  },
+  {
+    name: 'the link is cut while a file travels',
+    steps: [
+      after(0, (alpha) => alpha.create('n', large('large of alpha'))),
+      after(14, (_, __, world) => world.network.cutAll()),
+    ],
+  },
+  {
+    name: 'it is edited again while it travels',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha, 1')),
+      after(8, (alpha) => alpha.save('f', 'f of alpha, 2')),
+    ],
+  },
+  once('a file is written in place', (alpha) => alpha.write('f', 'f of alpha')),
+  once('a file is renamed', (alpha) => alpha.rename('f', 'h')),
+  once('a file is renamed over another', (alpha) => alpha.rename('f', 'g')),
+  once('a file is moved into a directory', (alpha) => alpha.rename('f', 'd/in/f')),
+  once('two files change places', (alpha) => {
+    alpha.rename('f', 'tmp')
+    alpha.rename('g', 'f')
+    alpha.rename('tmp', 'g')
+  }),
+  once('a directory is made', (alpha) => alpha.mkdir('n')),
+  once('an empty directory is removed', (_, beta) => beta.remove('e')),
+  once('a tree is unpacked', (alpha) => {
+    alpha.mkdir('n')
+    alpha.mkdir('n/m')
+    for (const name of ['1', '2', '3']) alpha.create(`n/m/${name}`, `${name} of alpha`)
+    alpha.create('n/4', '4 of alpha')
+  }),
+  once('a tree is removed', (_, beta) => beta.remove('d')),
+  once('a directory is moved into another', (alpha) => alpha.rename('d', 'e/d')),
+  once('a directory is moved and edited inside', (alpha) => {
+    alpha.rename('d', 'moved')
+    alpha.save('moved/x', 'x of alpha')
+  }),
+  once('a file becomes a directory', (alpha) => {
+    alpha.remove('f')
+    alpha.mkdir('f')
+    alpha.create('f/n', 'n of alpha')
+  }),
+  once('a file becomes a link', (alpha) => {
+    alpha.remove('f')
+    alpha.link('f', 'to g')
+  }),
+  once('a link becomes a file', (_, beta) => {
+    beta.remove('l')
+    beta.create('l', 'l of beta')
+  }),
+  once('a link is turned', (alpha) => {
+    alpha.link('l.new', 'to g')
+    alpha.rename('l.new', 'l')
+  }),
+  once('the mode of a file', (alpha) => alpha.chmod('f', 0o600)),
+  once('the mode of a directory', (_, beta) => beta.chmod('d', 0o700)),
+  once('the time of a file', (alpha) => alpha.touch('f', 1_600_000_000_123_456_789n)),
+  once('a mode here and an edit there', (alpha, beta) => {
+    alpha.chmod('f', 0o600)
+    beta.write('f', 'f of beta')
+  }),
+  once('both make the same edit', (alpha, beta) => {
+    alpha.save('f', 'f of both')
+    beta.save('f', 'f of both')
+  }),
+  once('a deletion here and an edit there', (alpha, beta) => {
+    alpha.remove('f')
+    beta.save('f', 'f of beta')
+  }),
+  once('a tree removed here and edited inside there', (alpha, beta) => {
+    alpha.remove('d')
+    beta.save('d/in/z', 'z of beta')
+  }),
+  once('both remove it', (alpha, beta) => {
+    alpha.remove('f')
+    beta.remove('f')
+  }),
+  once('both create one name', (alpha, beta) => {
+    alpha.create('n', 'n of alpha')
+    beta.create('n', 'n of beta')
+  }),
+  once('both make one directory', (alpha, beta) => {
+    alpha.mkdir('n')
+    alpha.create('n/a', 'a of alpha')
+    beta.mkdir('n')
+    beta.create('n/b', 'b of beta')
+  }),
+  once('removed and made again with the same size', (alpha) => {
+    alpha.remove('f')
+    alpha.create('f', 'F AS IT WAS')
+  }),
+  {
+    name: 'edited and taken back',
+    steps: [after(0, (alpha) => alpha.save('f', 'f of alpha')), after(30, (alpha) => alpha.save('f', 'f as it was'))],
+  },
+  once('a large file is replaced', (alpha) => alpha.create('n', large('large of alpha'))),
+  once('forty small files', (alpha) => {
+    for (let n = 0; n < 40; n++) alpha.create(`n${n}`, `${n} of alpha`)
+  }),
+  {
+    name: 'alpha alone has files when they meet',
+    steps: [],
+    fromStart: true,
+  },
+  {
+    name: 'both have other files when they meet',
+    before: (alpha, beta) => {
+      alpha.create('a', 'a of alpha')
+      beta.mkdir('b')
+      beta.create('b/b', 'b of beta')
+    },
+    steps: [],
+    fromStart: true,
+  },
+  {
+    name: 'both sides are edited while they do not reach each other',
+    steps: [
+      after(0, (_, __, world) => world.partNetwork()),
+      after(10, (alpha, beta) => {
+        alpha.save('f', 'f of alpha')
+        beta.remove('d')
+        beta.create('n', 'n of beta')
+      }),
+      after(300, (_, __, world) => world.joinNetwork()),
+    ],
+  },
+  {
+    name: 'a program holds the file and goes on writing',
+    steps: holding(),
+  },
+  {
+    name: 'a user writes in place just before the exchange',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha')),
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, (_, beta) => beta.write('f', 'f of beta, in between')),
+    ],
+  },
+  {
+    name: 'a user saves before the exchange, and again before it is taken back',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha')),
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, (_, beta) => beta.save('f', 'f of beta, first')),
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, (_, beta) => beta.save('f', 'f of beta, second')),
+    ],
+  },
+  {
+    name: 'a user removes it just before the exchange',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha')),
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, (_, beta) => beta.remove('f')),
+    ],
+  },
+  {
+    name: 'a user makes the name just before it is published',
+    steps: [
+      after(0, (alpha) => alpha.create('n', 'n of alpha')),
+      meet({ call: 'rename', job: 'apply', subject: 'to n' }, (_, beta) => beta.create('n', 'n of beta, in between')),
+    ],
+  },
+  {
+    name: 'a user makes a file in a directory that is just being removed',
+    steps: [
+      after(0, (alpha) => alpha.remove('d')),
+      meet({ call: 'remove-directory', job: 'apply', subject: 'd' }, (_, beta) => {
+        beta.create(beta.has('d/in') ? 'd/in/n' : 'd/n', 'n of beta, in between')
+      }),
+    ],
+  },
+  {
+    name: 'a user saves while the file is read to be sent',
+    steps: [
+      after(0, (alpha) => alpha.write('f', 'f of alpha, 1')),
+      meet({ call: 'read', job: 'supply-next' }, (alpha) => alpha.write('f', 'f of alpha, 2')),
+    ],
+  },
+  {
+    name: 'a sync fails once',
+    steps: [
+      after(0, (alpha, _, world) => {
+        for (const disk of world.disks) disk.failNextSync = true
+        alpha.save('f', 'f of alpha')
+        alpha.create('n', 'n of alpha')
+      }),
+    ],
+  },
+  {
+    name: 'the disk is full for a while',
+    steps: [
+      after(0, (alpha, _, world) => {
+        for (const disk of world.disks.slice(1)) disk.capacityBytes = disk.usedBytes + 10
+        alpha.save('f', 'f of alpha, which is longer than it was before')
+        alpha.create('n', 'n of alpha')
+        alpha.remove('g')
+      }),
+      after(200, (_, __, world) => {
+        for (const disk of world.disks) disk.capacityBytes = Number.MAX_SAFE_INTEGER
+      }),
+    ],
+  },
+]
+
+/** How many of them every npm test searches. */
+export const quickScripts = 12
+
+/** A descriptor that is open since before the edit of the other side, and is written to after it. */
+function holding(): ScriptStep[] {
+  let handle: UserHandle | undefined
+  return [
+    after(-5, (_, beta) => {
+      handle = beta.open('f')
+    }),
+    after(0, (alpha) => alpha.save('f', 'f of alpha')),
+    after(40, () => handle?.write('f of beta, written late', 0)),
+    after(60, () => handle?.close()),
+  ]
+}
