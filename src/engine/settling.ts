@@ -82,6 +82,9 @@ export class Settling {
       this.changed[side].push(operation.path)
       if (operation.op !== 'set-props') supplied.push(operation.path)
       if (!isFirstMeeting(pending.settle)) this.count(side, operation)
+      // It made way for something else, which may fail: then what was there is gone from both sides, and nobody's change.
+      if (operation.op === 'remove' && pending.left > 0 && pending.settle.goal.kind !== 'absent')
+        edits.push({ path: operation.path, agreement: undefined })
       // Its last properties come after all its members, perhaps in another batch: these need a directory to hang in.
       if (operation.op === 'create-directory' && pending.left > 0) edits.push(passing(operation.path, outcome.content))
       if (pending.left === 0 && !pending.broken) edits.push(this.editOf(pending.settle, pending.alpha, pending.beta))

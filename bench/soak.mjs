@@ -1,0 +1,228 @@
+// Two real agents on two real folders over the real link, users at work on both sides, and agents that are killed and stopped
+// at random. Every version that a user writes is followed: none may be lost, torn or made up.
+//   npm run soak -- [--minutes N] [--place DIR] [--seed N]     DIR: a fresh directory on the file system to try
+// Rounds: chaos, then quiet; then both roots must be equal but for conflicts, which a user settles.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { ready } from '../scripts/ready.mjs'
+import { Agents, until } from './agents.mjs'
+import { Book, User } from './soak-users.mjs'
+import { differences } from './tree.mjs'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    place: { type: 'string', default: join(tmpdir(), `tandem-soak-${process.pid}`) },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+})
+ready()
+const place = values.place
+const random = chance(Number(values.seed))
+const started = performance.now()
+const endsAt = started + Number(values.minutes) * 60_000
+const convergeMs = 90_000
+const chaosMs = 10_000
+const counts = { rounds: 0, steps: 0, kills: 0, stops: 0, fullDisks: 0, conflicts: 0 }
+
+rmSync(place, { recursive: true, force: true })
+mkdirSync(place, { recursive: true })
+const small = mountSmall(join(place, 'small'))
+const alpha = join(place, 'alpha')
+const beta = join(place, 'small', 'beta')
+for (const root of [alpha, beta]) mkdirSync(root, { recursive: true })
+const book = new Book()
+book.born('kept')
+book.born('')
+writeFileSync(join(alpha, 'kept'), 'kept')
+const users = [
+  new User('alpha', alpha, join(place, 'aside'), book, random),
+  new User('beta', beta, join(place, 'small', 'aside'), book, random),
+]
+const agents = new Agents(join(place, 'agents'), alpha, beta, 4800 + (process.pid % 400))
+agents.startPeer()
+agents.startLead()
+say(
+  `seed ${values.seed}, ${small ? 'beta on a tmpfs of its own, which is filled now and then' : 'no mounting here: no full disk'}`,
+)
+
+try {
+  await agents.current()
+  while (performance.now() < endsAt && book.violations.length === 0) await round()
+} finally {
+  await agents.stop().catch(() => undefined)
+  for (const child of [agents.lead, agents.peer]) child?.kill('SIGKILL')
+  if (book.violations.length === 0) {
+    if (small) execFileSync('umount', [join(place, 'small')])
+    rmSync(place, { recursive: true, force: true })
+  } else console.log(`left as it is: ${place}`)
+}
+const minutes = ((performance.now() - started) / 60_000).toFixed(1)
+console.log(
+  `soak: ${minutes} min, ${counts.rounds} rounds, ${counts.steps} steps of users, ${book.written} versions, ${counts.kills} kills, ` +
+    `${counts.stops} stops, ${counts.fullDisks} full disks, ${counts.conflicts} conflicts settled: ` +
+    `${book.violations.length === 0 ? 'nothing lost, torn or made up' : `${book.violations.length} VIOLATIONS`}`,
+)
+process.exitCode = book.violations.length === 0 ? 0 : 1
+
+async function round() {
+  counts.rounds++
+  const until = performance.now() + chaosMs
+  while (performance.now() < until) {
+    const burst = 1 + Math.floor(random() * 6)
+    for (let n = 0; n < burst; n++) {
+      users[random() < 0.5 ? 0 : 1].act()
+      counts.steps++
+    }
+    if (random() < 0.03) await kill()
+    if (random() < 0.03) await stop()
+    if (small && random() < 0.01) await fill()
+    await rest(random() ** 3 * 150)
+  }
+  for (const user of users) user.finish()
+  await alive()
+  await settle('after the chaos')
+  for (let again = 0; again < 3; again++) {
+    const left = pathsOf(differences(alpha, beta))
+    if (left.length === 0) break
+    for (const path of topmost(left)) {
+      counts.conflicts++
+      const [from, to] = random() < 0.5 ? users : [...users].reverse()
+      to.copyFrom(from, path)
+    }
+    await settle('after conflicts were settled')
+  }
+  const left = differences(alpha, beta)
+  if (left.length > 0) book.violate(`still differing: ${left.slice(0, 5).join('; ')}`)
+  book.check([alpha, beta])
+  say(`round ${counts.rounds}: ${JSON.stringify(counts)}`)
+}
+
+/** Until the roots are equal but for what the lead calls conflicts, twice with a pause between. */
+async function settle(when) {
+  let quiet = 0
+  try {
+    await until(
+      () => {
+        const conflicts = conflictsOf(agents.log('lead'))
+        const left = pathsOf(differences(alpha, beta)).filter(
+          (path) => !conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)),
+        )
+        quiet = left.length === 0 ? quiet + 1 : 0
+        return quiet >= 8
+      },
+      convergeMs,
+      'both to be equal',
+      200,
+    )
+  } catch {
+    book.violate(`not settled ${when}: ${differences(alpha, beta).slice(0, 5).join('; ')}`)
+  }
+}
+
+async function kill() {
+  counts.kills++
+  const who = random() < 0.5 ? 'lead' : 'peer'
+  agents[who].kill('SIGKILL')
+  await agents[who].gone
+  await rest(random() * 500)
+  start(who)
+}
+
+async function stop() {
+  counts.stops++
+  const child = random() < 0.5 ? agents.lead : agents.peer
+  child.kill('SIGSTOP')
+  const pausedMs = random() ** 2 * 3_000
+  const steps = Math.floor(random() * 8)
+  for (let n = 0; n < steps; n++) users[n % 2].act()
+  counts.steps += steps
+  await rest(pausedMs)
+  child.kill('SIGCONT')
+}
+
+/** Beta's disk is full for a while. */
+async function fill() {
+  counts.fullDisks++
+  const filler = join(place, 'small', 'filler')
+  const { bavail, bsize } = statfsSync(join(place, 'small'))
+  try {
+    writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - Math.floor(random() * 65_536))))
+  } catch (error) {
+    if (error.code !== 'ENOSPC') throw error
+  }
+  for (let n = 0; n < 6; n++) {
+    users[n % 2].act()
+    counts.steps++
+    await rest(random() * 200)
+  }
+  rmSync(filler, { force: true })
+}
+
+async function alive() {
+  for (const who of ['peer', 'lead']) if (agents[who].exitCode !== null || agents[who].signalCode !== null) start(who)
+}
+
+function start(who) {
+  if (who === 'lead') agents.startLead()
+  else agents.startPeer()
+}
+
+/** Paths of the conflicts that the lead has told of in this life and before. */
+function conflictsOf(log) {
+  const paths = new Set()
+  for (const line of log.split('\n')) {
+    if (!line.includes('"conflict-found"')) continue
+    try {
+      paths.add(JSON.parse(line).path)
+    } catch {
+      // A line that a kill cut off.
+    }
+  }
+  return [...paths]
+}
+
+function pathsOf(lines) {
+  return lines.map((line) => line.slice(0, line.indexOf(': ')))
+}
+
+function topmost(paths) {
+  return paths.filter((path) => !paths.some((other) => other !== path && isWithin(path, other)))
+}
+
+function isWithin(path, directory) {
+  return path === directory || path.startsWith(`${directory}/`)
+}
+
+/** A tmpfs of 24 MiB, where this process may mount. */
+function mountSmall(at) {
+  mkdirSync(at, { recursive: true })
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', at], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function rest(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function say(text) {
+  console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(7)} s  ${text}`)
+}
+
+/** mulberry32. */
+function chance(seed) {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
