@@ -54,9 +54,12 @@ try {
   while (performance.now() < endsAt && book.violations.length === 0) await round()
 } finally {
   await agents.stop().catch(() => undefined)
-  for (const child of [agents.lead, agents.peer]) child?.kill('SIGKILL')
+  for (const child of [agents.lead, agents.peer]) {
+    child?.kill('SIGKILL')
+    await child?.gone
+  }
   if (book.violations.length === 0) {
-    if (small) execFileSync('umount', [join(place, 'small')])
+    if (small) execFileSync('umount', ['-l', join(place, 'small')])
     rmSync(place, { recursive: true, force: true })
   } else console.log(`left as it is: ${place}`)
 }

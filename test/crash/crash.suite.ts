@@ -1,9 +1,16 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import type { FileCode } from '../../src/host/files.js'
+import type { Topology } from '../sim/world.js'
 import { scripts } from './scripts.js'
-import { codes, linkedDeaths, localDeaths, type Searched, searchDeaths, searchFaults } from './search.js'
+import { deathsOf, type Searched, searchDeaths, searchFaults } from './search.js'
 
 /** Every effect and every call of the scripts from `first` to before `end`, each as a history that is cut off there. */
-export function describeCrashes(first: number, end: number, searchLocal: boolean): void {
+export function describeCrashes(
+  first: number,
+  end: number,
+  topologies: readonly Topology[],
+  codes: readonly FileCode[],
+): void {
   let points = 0
   const expectKept = ({ points: searched, broken }: Searched): void => {
     points += searched
@@ -13,18 +20,15 @@ export function describeCrashes(first: number, end: number, searchLocal: boolean
   afterAll(() => console.log(`${points} crash points of scripts ${first + 1} to ${Math.min(end, scripts.length)}`))
 
   describe.each(scripts.slice(first, end).map((script) => [script.name, script] as const))('%s', (_, script) => {
-    const timeout = 300_000
-    test.each(linkedDeaths)('$agent dies at every effect (power loss: $powerLoss)', { timeout }, async (death) => {
-      expectKept(await searchDeaths(script, 'linked', death))
-    })
-    test.runIf(searchLocal).each(localDeaths)(
-      'one agent of both dies at every effect (power loss: $powerLoss)',
-      { timeout },
-      async (death) => {
-        expectKept(await searchDeaths(script, 'local', death))
+    const deaths = topologies.flatMap((topology) => deathsOf(topology).map((death) => ({ topology, ...death })))
+    test.each(deaths)(
+      '$topology: $agent dies at every effect (power loss: $powerLoss)',
+      { timeout: 600_000 },
+      async ({ topology, ...death }) => {
+        expectKept(await searchDeaths(script, topology, death))
       },
     )
-    test.each(codes)('every call in turn fails with %s', { timeout }, async (code) => {
+    test.each(codes)('every call in turn fails: %s', { timeout: 600_000 }, async (code) => {
       expectKept(await searchFaults(script, 'linked', code))
     })
   })

@@ -10,11 +10,13 @@ export interface Death {
   readonly powerLoss: boolean
 }
 
-export const linkedDeaths: readonly Death[] = (['lead', 'peer', 'all'] as const).flatMap((agent) => [
-  { agent, powerLoss: false },
-  { agent, powerLoss: true },
-])
-export const localDeaths: readonly Death[] = [false, true].map((powerLoss) => ({ agent: 'solo', powerLoss }))
+export function deathsOf(topology: Topology): Death[] {
+  const agents = topology === 'linked' ? (['lead', 'peer', 'all'] as const) : (['solo'] as const)
+  return agents.flatMap((agent) => [
+    { agent, powerLoss: false },
+    { agent, powerLoss: true },
+  ])
+}
 
 /** EIO, ENOSPC, EACCES, EMFILE. */
 export const codes: readonly FileCode[] = ['io', 'disk-full', 'denied', 'too-many-open']

@@ -9,7 +9,7 @@ import { simulate } from './simulate.js'
 import type { Topology } from './world.js'
 
 /*
- * npm run sim -- --seeds N [--from S] [--topology local|linked|both] [--faults JSON] [--jobs N] [--no-shrink]
+ * npm run sim -- --seeds N [--from S] [--topology local|linked|both] [--faults JSON] [--jobs N] [--no-shrink] [--until-first]
  * npm run sim -- --replay PROFILE           one history with every line of it; PROFILE as a failing seed prints it
  */
 
@@ -33,6 +33,7 @@ async function main(): Promise<number> {
       faults: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
       'no-shrink': { type: 'boolean', default: false },
+      'until-first': { type: 'boolean', default: false },
       replay: { type: 'string' },
       share: { type: 'string' },
     },
@@ -68,6 +69,7 @@ async function main(): Promise<number> {
         if (violations.length === 0) return
         failed.push({ seed, violations })
         console.log(`seed ${seed}:\n  ${violations.slice(0, 5).join('\n  ')}`)
+        if (values['until-first']) process.exit(1)
       })
     }),
   )

@@ -1,0 +1,230 @@
+// Breaks each safety step on purpose, in a copy of the tree, and shows what notices: a check that nothing would miss is none.
+//   npm run mutations -- [--only TEXT] [--seeds N]      TEXT: a part of the name of a step; N: simulated histories to try
+// For each: the first seed of the simulation that breaks, then the first test. Exit code 1 when something is noticed by nobody.
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const project = dirname(dirname(fileURLToPath(import.meta.url)))
+const { values } = parseArgs({
+  options: { only: { type: 'string', default: '' }, seeds: { type: 'string', default: '150' } },
+})
+
+const jobs = 'src/replica/jobs'
+const crash = 'test/crash/crash.test.ts'
+
+/** `edits`: file, what stands there exactly once, and what is put in its place. `tests`: arguments of vitest. */
+const mutations = [
+  {
+    name: 'no compare after the exchange',
+    edits: [
+      [
+        `${jobs}/publish.ts`,
+        "  if (likenessOrOther(slots.out, slots.slot, expect, depth) === 'same') return done\n  return giveBack(target, slots.out, slots.slot, goal)",
+        '  return done',
+      ],
+    ],
+    tests: ['test/replica/jobs/races.test.ts'],
+  },
+  {
+    name: 'no probe for writers',
+    edits: [[`${jobs}/form.ts`, "    if (probe === 'busy') return { kind: 'written' }\n", '']],
+    tests: ['test/replica/jobs/races.test.ts'],
+  },
+  {
+    name: 'exchange back without compare',
+    edits: [
+      [
+        `${jobs}/publish.ts`,
+        "  if (back === 'same' || back === 'written') return superseded",
+        "  if (back !== 'absent') return superseded",
+      ],
+    ],
+    tests: ['test/replica/jobs/races.test.ts'],
+  },
+  {
+    name: 'commit before publish',
+    edits: [
+      [
+        'src/engine/settling.ts',
+        '      if (left === undefined) agreed.push(settle)\n      else {',
+        '      agreed.push(settle)\n      if (left !== undefined) {',
+      ],
+    ],
+    tests: [crash],
+  },
+  {
+    name: 'no sync of the receiver',
+    edits: [
+      [
+        'src/engine/settling.ts',
+        "side === 'alpha' ? { alpha: written, beta: supplied } : { alpha: supplied, beta: written }",
+        "side === 'alpha' ? { alpha: [], beta: supplied } : { alpha: supplied, beta: [] }",
+      ],
+    ],
+    tests: [crash],
+  },
+  {
+    name: 'no sync of the source',
+    edits: [
+      [
+        'src/engine/settling.ts',
+        "side === 'alpha' ? { alpha: written, beta: supplied } : { alpha: supplied, beta: written }",
+        "side === 'alpha' ? { alpha: written, beta: [] } : { alpha: [], beta: written }",
+      ],
+    ],
+    tests: [crash],
+  },
+  {
+    name: 'a sync repeated after EIO',
+    edits: [
+      [
+        `${jobs}/make-durable.ts`,
+        '    if (!(error instanceof FileFailure)) throw error\n    return error\n',
+        '    if (!(error instanceof FileFailure)) throw error\n    filesystem.syncFilesystem()\n    return undefined\n',
+      ],
+    ],
+    tests: ['test/replica/jobs/sync.test.ts', 'test/replica/jobs/apply.test.ts', crash],
+  },
+  {
+    name: 'no second look at the stamp',
+    edits: [[`${jobs}/supply.ts`, '    if (!sameStamp(stat, after)) {', '    if (stat.kind !== after.kind) {']],
+    tests: ['test/replica/jobs/supply.test.ts'],
+  },
+  {
+    name: 'a slot removed without reading its intent',
+    edits: [
+      [
+        `${jobs}/recover.ts`,
+        '      this.finish(name, file, intent)\n',
+        '      for (const slot of this.folder.out.names())\n        if (intentOfSlot(slot) === name) this.folder.out.removeFile(slot)\n',
+      ],
+    ],
+    tests: ['test/replica/jobs/crash.test.ts'],
+  },
+  {
+    name: 'a scan result over a newer record',
+    // Two locks on one door: scans and applies of one directory wait for each other, and a newer record is not written over.
+    edits: [
+      [`${jobs}/scan.ts`, '      if (now?.sequence !== old?.sequence) {', '      if (now?.sequence === -1) {'],
+      [
+        'src/replica/holds.ts',
+        '      if (waiter.directories.some((directory) => this.held.has(directory) || wanted.has(directory))) {',
+        '      if (waiter.directories.length < 0) {',
+      ],
+    ],
+    tests: ['test/replica/jobs/scan.test.ts', 'test/replica/local.test.ts'],
+  },
+  {
+    name: 'the cursor in the first transaction',
+    edits: [
+      [
+        'src/engine/cycle.ts',
+        '  try {\n    await carryOut(context, plan, settles, torn, settling)',
+        '  await settling.last({ facts: input.facts(), opened: [], closed: [] })\n  try {\n    await carryOut(context, plan, settles, torn, settling)',
+      ],
+    ],
+    tests: [crash],
+  },
+  {
+    name: 'a moved directory not listed down',
+    edits: [
+      [
+        `${jobs}/list.ts`,
+        "  for (const path of outermost) steps.push({ path, entry: true, members: 'deep' })",
+        "  for (const path of outermost) steps.push({ path, entry: true, members: 'own' })",
+      ],
+    ],
+    tests: ['test/replica/replica.test.ts', 'test/replica/local.test.ts'],
+  },
+  {
+    name: 'the run not compared',
+    edits: [[`${jobs}/list.ts`, '  return run !== undefined && cursor.sequence <= run.last', '  return true']],
+    tests: ['test/replica/replica.test.ts', 'test/replica/local.test.ts', 'test/index'],
+  },
+  {
+    name: 'a directory removed in one rename',
+    edits: [
+      [
+        `${jobs}/apply-batch.ts`,
+        "        if (step.expect.kind === 'directory') parent.removeDirectory(name)",
+        "        if (step.expect.kind === 'directory')\n          parent.rename(name, this.stage.out, slotName(this.intent, at), 'no-replace')",
+      ],
+    ],
+    tests: ['test/replica/jobs/apply.test.ts'],
+  },
+]
+
+const copy = mkdtempSync(join(tmpdir(), 'tandem-mutations-'))
+process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
+for (const part of [
+  'src',
+  'test',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+  'vitest.full.config.ts',
+  'scripts',
+])
+  cpSync(join(project, part), join(copy, part), { recursive: true })
+symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'))
+mkdirSync(join(copy, 'tmp'))
+
+let unnoticed = 0
+for (const mutation of mutations) {
+  if (!mutation.name.includes(values.only)) continue
+  const whole = mutation.edits.map(([file]) => [file, readFileSync(join(copy, file), 'utf8')])
+  for (const [file, there, instead] of mutation.edits) {
+    const text = readFileSync(join(copy, file), 'utf8')
+    if (text.split(there).length !== 2) throw new Error(`${mutation.name}: ${file} does not hold once:\n${there}`)
+    writeFileSync(
+      join(copy, file),
+      text.replace(there, () => instead),
+    )
+  }
+  const seed = values.seeds === '0' ? 'not tried' : (firstSeed() ?? `none of ${values.seeds}`)
+  const test = firstTest(mutation.tests) ?? firstTest([], ['--config', 'vitest.full.config.ts']) ?? 'none'
+  const noticed = seed.startsWith('seed') || test !== 'none'
+  if (!noticed) unnoticed++
+  console.log(
+    `${noticed ? 'noticed  ' : 'UNNOTICED'} ${mutation.name}\n            simulation: ${seed}\n            tests: ${test}`,
+  )
+  for (const [file, text] of whole) writeFileSync(join(copy, file), text)
+}
+console.log(unnoticed === 0 ? 'every broken step was noticed' : `${unnoticed} broken steps were noticed by nobody`)
+process.exitCode = unnoticed === 0 ? 0 : 1
+
+/** The first history that breaks a promise, with what it says. */
+function firstSeed() {
+  const said = run([
+    'node_modules/tsx/dist/cli.mjs',
+    'test/sim/main.ts',
+    '--seeds',
+    values.seeds,
+    '--jobs',
+    '1',
+    '--until-first',
+  ])
+  const [seed, violation] = said.split('\n').filter((line) => /^seed \d+:|^ {2}\S/.test(line))
+  return seed === undefined ? undefined : `${seed} ${violation?.trim() ?? ''}`
+}
+
+/** The name of the first test that fails. */
+function firstTest(files, options = []) {
+  const said = run(['node_modules/vitest/vitest.mjs', 'run', '--bail', '1', ...options, ...files])
+  return /^\s*FAIL\s+(.*)$/m.exec(said)?.[1]
+}
+
+function run(words) {
+  const { stdout, stderr } = spawnSync(process.execPath, words, {
+    cwd: copy,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', CI: 'true', TMPDIR: join(copy, 'tmp') },
+    maxBuffer: 1 << 28,
+    timeout: 900_000,
+  })
+  return `${stdout}\n${stderr}`
+}

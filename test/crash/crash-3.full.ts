@@ -1,0 +1,7 @@
+import { describeCrashes } from './crash.suite.js'
+import { scripts } from './scripts.js'
+import { codes } from './search.js'
+
+const part = Math.ceil(scripts.length / 4)
+
+describeCrashes(2 * part, 3 * part, ['linked', 'local'], codes)
