@@ -12,6 +12,8 @@ export interface Script {
   readonly steps: readonly ScriptStep[]
   /** Effects count from the start of the agents, not from the first step. */
   readonly fromStart?: boolean
+  /** How long after the beginning its last step comes. */
+  readonly lastMs?: number
 }
 
 /** A user's hands: paths are plain text here. */
@@ -281,6 +283,7 @@ export const scripts: readonly Script[] = [
   {
     name: 'a program holds the file and goes on writing',
     steps: holding(),
+    lastMs: 1_720,
   },
   {
     name: 'a user writes in place just before the exchange',
@@ -328,6 +331,19 @@ export const scripts: readonly Script[] = [
     ],
   },
   {
+    name: 'a large file is overwritten while it is read to be sent',
+    steps: [
+      after(0, (alpha) => alpha.create('n', large('first of alpha'))),
+      meet({ call: 'read', job: 'supply-next' }, () => {}),
+      // The first slice has been read.
+      meet({ call: 'read', job: 'supply-next' }, (alpha) => {
+        const handle = alpha.open('n')
+        handle.write(large('second of alpha').slice(0, 600_000), 0)
+        handle.close()
+      }),
+    ],
+  },
+  {
     name: 'a sync fails once',
     steps: [
       after(0, (alpha, _, world) => {
@@ -364,7 +380,8 @@ function holding(): ScriptStep[] {
       handle = beta.open('f')
     }),
     after(0, (alpha) => alpha.save('f', 'f of alpha')),
-    after(40, () => handle?.write('f of beta, written late', 0)),
-    after(60, () => handle?.close()),
+    // Later than the second look at what came out of an exchange.
+    after(1_700, () => handle?.write('f of beta, written late', 0)),
+    after(1_720, () => handle?.close()),
   ]
 }

@@ -55,12 +55,12 @@ async function each(count: number, at: (point: number) => Promise<SimResult>): P
 }
 
 export function optionsOf(script: Script, topology: Topology): SimOptions {
-  const { before = usualTree, steps, fromStart = false } = script
+  const { before = usualTree, steps, fromStart = false, lastMs = 0 } = script
   return {
     seed: 7,
     topology,
     house: agentHouse(),
-    chaosMs: beginMs + 500,
+    chaosMs: beginMs + lastMs + 500,
     script: steps,
     prepare: (world) => {
       const [alpha, beta] = world.users

@@ -47,6 +47,8 @@ export class User {
   /** Names that an agent is at work on: a step that comes between its calls likes to meet it there. */
   private near: ReadonlySet<string> = new Set()
   private readonly under: Work[] = []
+  /** Programs that keep a file open and are silent until the user goes home. */
+  private readonly asleep: Work[] = []
   private tokens = 0
   private meetings = 0
   private atRest = false
@@ -82,12 +84,14 @@ export class User {
   finish(): void {
     this.atRest = true
     this.dice = this.source.stream('finishes')
+    this.under.push(...this.asleep.splice(0))
     for (const work of [...this.under]) while (this.under.includes(work)) this.advance(work)
   }
 
   /** The machine lost its power: nothing that was begun goes on. */
   forget(): void {
     this.under.length = 0
+    this.asleep.length = 0
   }
 
   /** Bytes that were never written before. */
@@ -107,6 +111,10 @@ export class User {
     if (work === undefined) return
     this.under.push(work)
     this.advance(work)
+    if ((kind === 'hold' || kind === 'map') && this.under.includes(work) && this.dice.chance(0.35)) {
+      this.under.splice(this.under.indexOf(work), 1)
+      this.asleep.push(work)
+    }
     if (meets) while (this.under.includes(work) && this.dice.chance(0.6)) this.advance(work)
   }
 
