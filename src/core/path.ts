@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Failure } from './failure.js'
 
 declare const relPathTag: unique symbol
@@ -174,12 +175,7 @@ export function encodeName(text: string): Buffer {
 
 /** The name that the kernel's bytes stand for. Bytes that are not UTF-8 become U+DC80 to U+DCFF, one each. */
 export function decodeName(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes)
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    return decodeLossless(bytes)
-  }
+  return isUtf8(bytes) ? utf8.decode(bytes) : decodeLossless(bytes)
 }
 
 function decodeLossless(bytes: Uint8Array): string {

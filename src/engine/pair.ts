@@ -58,7 +58,9 @@ export class Pair implements Steered {
     private readonly stop: AbortSignal,
   ) {
     for (const side of ['alpha', 'beta'] as const) void this.follow(side)
-    stop.addEventListener('abort', () => void this.leaveWhatHangs(), { once: true, signal: this.ending.signal })
+    const leave = () => void this.leaveWhatHangs()
+    stop.addEventListener('abort', leave, { once: true })
+    this.ending.signal.addEventListener('abort', () => stop.removeEventListener('abort', leave), { once: true })
   }
 
   /**

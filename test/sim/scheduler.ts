@@ -102,10 +102,9 @@ export class Scheduler {
 
   /**
    * Waits until nothing is left to run without a task. Node runs every microtask before the next macrotask, so one turn is
-   * enough for promises; the second is for code that itself takes a turn.
+   * enough for promises, and nothing in the house takes a turn of its own.
    */
   async settle(): Promise<void> {
-    await turn()
     await turn()
   }
 

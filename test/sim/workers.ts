@@ -166,6 +166,7 @@ function copied(value: unknown): unknown {
   if (value instanceof Uint8Array) return new Uint8Array(value)
   if (Object.getPrototypeOf(value) !== Object.prototype) return structuredClone(value)
   const copy: Record<string, unknown> = {}
-  for (const [key, each] of Object.entries(value)) copy[key] = copied(each)
+  // Plain objects only: there is nothing inherited to be left out.
+  for (const key in value) copy[key] = copied(Reflect.get(value, key))
   return copy
 }
