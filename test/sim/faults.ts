@@ -121,6 +121,8 @@ const meetingsPerSecond = 8
 const meetingsMax = 5
 /** Jobs in which a step that comes between is worth most. */
 const changingJobs = new Set(['apply', 'recover', 'sweep'])
+/** Calls in them before which it is worth most of all: what was checked is changed. */
+const publishing = new Set(['exchange', 'rename', 'remove-directory'])
 /** Calls whose names a user's step may pick up. */
 const recentMax = 8
 
@@ -233,7 +235,8 @@ export class Chaos {
     this.recent.push(call.subject)
     if (this.recent.length > recentMax) this.recent.shift()
     const changing = changingJobs.has(process.job)
-    if (process.transactions === 0 && this.meetDice.chance((changing ? 4 : 1) * this.faults.interleave))
+    const weight = changing ? (publishing.has(call.name) ? 12 : 4) : 1
+    if (process.transactions === 0 && this.meetDice.chance(weight * this.faults.interleave))
       this.meet(call, changing)
     if (process.dead) return undefined
     if (!this.callDice.chance(this.faults.calls)) return undefined
