@@ -236,8 +236,7 @@ export class Chaos {
     if (this.recent.length > recentMax) this.recent.shift()
     const changing = changingJobs.has(process.job)
     const weight = changing ? (publishing.has(call.name) ? 12 : 4) : 1
-    if (process.transactions === 0 && this.meetDice.chance(weight * this.faults.interleave))
-      this.meet(call, changing)
+    if (process.transactions === 0 && this.meetDice.chance(weight * this.faults.interleave)) this.meet(call, changing)
     if (process.dead) return undefined
     if (!this.callDice.chance(this.faults.calls)) return undefined
     return this.failing(call, failures[call.name])
