@@ -59,6 +59,7 @@ function open(world: World, { directory, ignoreLock, discard }: OpenArchiveInput
     movedAside = { to: moveAside(world, directory, archiveName), why: discard }
   }
   try {
+    if (holder === undefined) world.stores.check(path)
     const archive = openArchive(world, path)
     try {
       archive.facts()

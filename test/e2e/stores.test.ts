@@ -32,9 +32,15 @@ const damages: readonly [string, (path: string) => void, string][] = [
   // what is wrong with it            done                                                         what is said of it
   ['corrupt from the beginning', (path) => overwrite(path, 0, randomBytes(10_000)), 'corrupt'],
   ['all noise', (path) => overwrite(path, 0, randomBytes(statSync(path).size)), 'corrupt'],
+  ['noise in between', inside, 'corrupt'],
   ['truncated', (path) => truncateSync(path, Math.floor(statSync(path).size / 2)), 'corrupt'],
   ['truncated to its first page', (path) => truncateSync(path, 4_096), 'corrupt'],
 ]
+
+/** Leaves the two meta pages, by which LMDB knows its files. */
+function inside(path: string): void {
+  for (let at = 8_192; at < statSync(path).size; at += 4_096) overwrite(path, at + 16, randomBytes(64))
+}
 
 function overwrite(path: string, at: number, bytes: Uint8Array): void {
   const fd = openSync(path, 'r+')

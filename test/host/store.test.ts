@@ -18,7 +18,7 @@ import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AbsPath, absPath } from '../../src/core/path.js'
 import { nodeStores } from '../../src/host/node/store.js'
-import { storeFault } from '../../src/host/node/store-pages.js'
+import { storeFault, storePagesFault } from '../../src/host/node/store-pages.js'
 import { type Store, StoreFailure } from '../../src/host/store.js'
 import { describeStore } from './store.suite.js'
 
@@ -109,6 +109,69 @@ describe('store: files that are no stores', () => {
   })
 })
 
+describe('store: noise in its pages', () => {
+  let folder: string
+  let path: AbsPath
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tandem-store-'))
+    path = absPath(join(folder, 'records'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  const places = 100
+  const damaged = (...more: string[]) =>
+    spawnSync(process.execPath, [script, path, String(places), ...more], { encoding: 'utf8' })
+  const script = fileURLToPath(new URL('./fixtures/store-noise.mjs', import.meta.url))
+
+  test('at a hundred places, it is refused or can be used: the process lives', () => {
+    rewritten(path, 5_000)
+    const { status, signal, stdout, stderr } = damaged()
+    expect([status, signal, stderr]).toEqual([0, null, ''])
+    const told = JSON.parse(stdout)
+    expect(told.refused + told.used).toBe(places)
+    expect(told.refused).toBeGreaterThan(places / 4)
+  })
+
+  test('without the check the same noise ends the process', () => {
+    rewritten(path, 5_000)
+    expect(damaged('unchecked').signal).toMatch(/^SIG(SEGV|BUS|ABRT)$/)
+  })
+
+  test('a store that was written, emptied and filled again and again is whole', () => {
+    for (const records of [1, 30, 3_000, 6_000]) {
+      rewritten(path, records)
+      expect(() => nodeStores().check(path)).not.toThrow()
+    }
+  })
+
+  test('a store that is not there has no fault', () => {
+    expect(() => nodeStores().check(path)).not.toThrow()
+    writeFileSync(path, '')
+    expect(() => nodeStores().check(path)).not.toThrow()
+  })
+
+  const rows: [what: string, damage: () => void, why: RegExp][] = [
+    // what is wrong with one page                 done                                            found
+    ['its own number', () => overwrite(path, page(path, leaf) * 4_096, noise(8)), /damaged/],
+    ['a transaction to come', () => overwrite(path, page(path, leaf) * 4_096 + 8, u16(60_000)), /damaged/],
+    ['its kind', () => overwrite(path, page(path, leaf) * 4_096 + 18, u16(branch)), /not part of a tree/],
+    ['how many nodes it has', () => overwrite(path, page(path, leaf) * 4_096 + 20, u16(60_000)), /damaged/],
+    ['where its nodes begin', () => overwrite(path, page(path, leaf) * 4_096 + 22, u16(0)), /damaged/],
+    ['where one node lies', () => overwrite(path, page(path, leaf) * 4_096 + 24, u16(4_090)), /damaged/],
+    ['where a member lies', () => overwrite(path, node(path, branch), u16(60_000)), /cut off/],
+    ['which page is below it', () => overwrite(path, node(path, branch), u16(0)), /in use twice/],
+    ['how long a value is', () => overwrite(path, node(path, leaf), u16(60_000)), /damaged/],
+    ['how long a key is', () => overwrite(path, node(path, leaf) + 6, u16(3_000)), /damaged/],
+    ['a key', () => overwrite(path, node(path, leaf) + 8, Uint8Array.of(255)), /out of order/],
+  ]
+  test.each(rows)('%s is noise: corrupt', (_, damage, why) => {
+    rewritten(path, 5_000)
+    damage()
+    expect(storePagesFault(path)).toMatch(why)
+  })
+})
+
 describe('store: threads and full disks', () => {
   let folder: string
   let path: AbsPath
@@ -169,6 +232,49 @@ function filled(path: AbsPath, records: number): AbsPath {
   }
   store.close()
   return path
+}
+
+/** A store whose pages were freed and taken again, whose list of free pages is long, and some of whose values are. */
+function rewritten(path: AbsPath, records: number): AbsPath {
+  for (let round = 0; round < 5; round++) {
+    filled(path, records)
+    const store = nodeStores().open(path)
+    store.write((transaction) => {
+      for (let at = round; at < records; at += 3) transaction.remove(number(at))
+      for (let at = round; at < records; at += 400) transaction.put(number(at), Buffer.alloc(5_000, 1))
+    })
+    store.close()
+  }
+  return filled(path, records)
+}
+
+const branch = 1
+const leaf = 2
+
+/** A page of this kind that the newest transaction wrote: one of its tree. */
+function page(path: string, kind: number): number {
+  const bytes = readFileSync(path)
+  const transactionAt = 24 + 128
+  const newest = [0, 4_096].map((at) => bytes.readBigUInt64LE(at + transactionAt)).sort()[1]
+  const mainRoot = [0, 4_096].filter((at) => bytes.readBigUInt64LE(at + transactionAt) === newest)[0] ?? 0
+  let found = Number(bytes.readBigUInt64LE(mainRoot + 24 + 72 + 40))
+  while (bytes.readUInt16LE(found * 4_096 + 18) !== kind) found = bytes.readUIntLE(nodeAt(bytes, found), 6)
+  return found
+}
+
+/** Where the second node of such a page lies in the file. */
+function node(path: string, kind: number): number {
+  return nodeAt(readFileSync(path), page(path, kind))
+}
+
+function nodeAt(bytes: Buffer, page: number): number {
+  return page * 4_096 + 24 + bytes.readUInt16LE(page * 4_096 + 24 + 2)
+}
+
+function u16(value: number): Uint8Array {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16LE(value)
+  return bytes
 }
 
 function codeOfOpening(path: AbsPath): string {

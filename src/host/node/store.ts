@@ -5,11 +5,16 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import type { AbsPath } from '../../core/path.js'
 import { encodeName } from '../../core/path.js'
 import { type Store, StoreFailure, type StoreRecord, type Stores, type Transaction } from '../store.js'
-import { storeFault } from './store-pages.js'
+import { storeFault, storePagesFault } from './store-pages.js'
 
 /** Stores on LMDB: one file and a lock file (`path` with '-lock') each. */
 export function nodeStores(): Stores {
-  return { open: (path) => new LmdbStore(path) }
+  return {
+    open: (path) => new LmdbStore(path),
+    check(path) {
+      refuse(path, storePagesFault)
+    },
+  }
 }
 
 type Records = RootDatabase<Uint8Array, Uint8Array>
@@ -151,8 +156,7 @@ class LmdbTransaction implements Transaction {
 
 function openRecords(path: string): Records {
   try {
-    const fault = faultOf(path)
-    if (fault !== undefined) throw new StoreFailure('corrupt', path, new Error(fault))
+    refuse(path, storeFault)
     reserveLockFile(`${path}-lock`)
     return open<Uint8Array, Uint8Array>(path, {
       encoding: 'binary',
@@ -165,13 +169,15 @@ function openRecords(path: string): Records {
   }
 }
 
-function faultOf(path: string): string | undefined {
+/** A store that is not there yet has no fault. */
+function refuse(path: string, faultOf: (path: string) => string | undefined): void {
+  let fault: string | undefined
   try {
-    return storeFault(path)
+    fault = faultOf(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
+    if (codeOf(error) !== 'ENOENT') throw failureOf(path, error)
   }
+  if (fault !== undefined) throw new StoreFailure('corrupt', path, new Error(fault))
 }
 
 /**

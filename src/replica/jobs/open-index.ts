@@ -88,6 +88,7 @@ function openOwned(world: World, directory: AbsPath, owned: boolean): OpenIndexO
   let movedAside: OpenIndexOutput['movedAside']
   let index: Index
   try {
+    if (owned) world.stores.check(path)
     index = openIndex(world, path)
     checkFormat(index)
   } catch (error) {
