@@ -1,4 +1,14 @@
-import { isDeepest, join, pathCharsMax, pathDepthMax, privateName, type RelPath, rootPath } from '../../core/path.js'
+import {
+  isDeepest,
+  join,
+  nameOf,
+  parentOf,
+  pathCharsMax,
+  pathDepthMax,
+  privateName,
+  type RelPath,
+  rootPath,
+} from '../../core/path.js'
 import type { Report } from '../../core/report.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
@@ -103,6 +113,9 @@ interface Edit {
 
 /** Most records of one index transaction. */
 const recordsMax = 5_000
+
+/** A path for which a file system answers ELOOP so often at one look has a problem. */
+const loopTriesMax = 3
 
 class Scanner {
   private readonly edits: Edit[] = []
@@ -293,16 +306,12 @@ class Scanner {
     const path = join(target.directory, name)
     let looked: Look
     try {
-      // What is in a directory as deep as this has a path that nobody can be told.
-      looked =
-        isDeepest(path) && directory.statAt(name)?.kind === 'directory'
-          ? troubled(old, tooDeep)
-          : lookAt(this.world, directory, above, name, old, target.settled.includes(name))
+      looked = this.look(path, directory, above, name, old, target.settled.includes(name))
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
       // What is gone between two looks, or another thing by now, is looked at once more; it is no problem. A server or a
       // FUSE process that does not answer for it any more may stay so: that is one.
-      const gone = goneCodes.has(error.code) && error.code !== 'stale'
+      const gone = goneCodes.has(error.code) && error.code !== 'stale' && error.code !== 'loop'
       if (error.transient && !gone) this.troubled.push(path)
       looked = gone ? { kind: 'restless' } : troubled(old, problemOf(error))
     }
@@ -329,9 +338,35 @@ class Scanner {
       this.deeper.push({ directory: path, above: id, placed: false })
   }
 
+  private look(
+    path: RelPath,
+    directory: Directory,
+    above: Stat,
+    name: string,
+    old: IndexRecord | undefined,
+    settled: boolean,
+  ): Look {
+    for (let tries = 1; ; tries++) {
+      try {
+        // What is in a directory as deep as this has a path that nobody can be told.
+        return isDeepest(path) && directory.statAt(name)?.kind === 'directory'
+          ? troubled(old, tooDeep)
+          : lookAt(this.world, directory, above, name, old, settled)
+      } catch (error) {
+        // No call follows a link: what was a file a moment ago is a link by now, and the next look finds it. A file system
+        // that says so each time means something else.
+        if (!(error instanceof FileFailure) || error.code !== 'loop' || tries === loopTriesMax) throw error
+      }
+    }
+  }
+
   /** A directory that cannot be opened or listed: a problem at its own entry, with all below kept; or it is another thing by now. */
   private cannotOpen(path: RelPath, directoryId: number, name: string, old: IndexRecord, error: FileFailure): void {
-    if (error.code === 'absent' || error.code === 'not-directory' || error.code === 'loop') {
+    if (
+      error.code === 'absent' ||
+      error.code === 'not-directory' ||
+      (error.code === 'loop' && !this.stands(path, old))
+    ) {
       this.lost(path)
       return
     }
@@ -347,6 +382,21 @@ class Scanner {
       fields: { ...fields, problem },
       quiet: false,
     })
+  }
+
+  /** The directory is still the one that is known, seen from above. */
+  private stands(path: RelPath, old: IndexRecord): boolean {
+    let above: Directory | undefined
+    try {
+      above = this.root.openDirectory(parentOf(path))
+      const stat = above.statAt(nameOf(path))
+      return stat !== undefined && sameDirectory(old, stat)
+    } catch (error) {
+      if (error instanceof FileFailure) return false
+      throw error
+    } finally {
+      above?.close()
+    }
   }
 
   private lost(directory: RelPath): void {
