@@ -171,7 +171,8 @@ function leavesFirst(one: Settle, other: Settle): number {
   return one.path < other.path ? 1 : one.path > other.path ? -1 : 0
 }
 
-function isWithinAny(path: RelPath, ancestors: ReadonlySet<RelPath>): boolean {
+/** Whether one of the paths is this one or lies above it. */
+export function isWithinAny(path: RelPath, ancestors: ReadonlySet<RelPath>): boolean {
   for (let at = path; ; at = parentOf(at)) {
     if (ancestors.has(at)) return true
     if (at === rootPath) return false

@@ -2,6 +2,9 @@ import type { Archive, ArchiveRecord } from '../archive/archive.js'
 import type { Agreement } from '../core/agreement.js'
 import type { Content, Props } from '../core/content.js'
 import type { Settle } from '../core/decision.js'
+import { judge } from '../core/judge.js'
+import type { Found } from '../core/report.js'
+import type { Rules } from '../core/rules.js'
 import type { AgreementTree } from '../core/tree.js'
 
 /**
@@ -53,6 +56,27 @@ export function agreementOf(settle: Settle, alpha: Content, beta: Content, torn:
     alphaHolds: holds(settle.goal, alpha, torn),
     betaHolds: holds(settle.goal, beta, torn),
   }
+}
+
+/**
+ * The agreement with what the sides hold now, where something changed that is not compared (mode bits that `perms` leaves
+ * out, times without `times`): the next operation on the path expects to find it. undefined: it says so already, or more than
+ * that changed.
+ */
+export function heldAnew(known: Agreement, alpha: Found, beta: Found, rules: Rules): Agreement | undefined {
+  if (alpha.kind === 'problem' || beta.kind === 'problem') return undefined
+  if (holdsAsKnown(known, known.alphaHolds, alpha) && holdsAsKnown(known, known.betaHolds, beta)) return undefined
+  if (judge(known, alpha, beta, rules).kind !== 'unchanged') return undefined
+  const { content } = known
+  return { content, alphaHolds: holds(content, alpha, false), betaHolds: holds(content, beta, false) }
+}
+
+/** Of a directory the time is not looked at. */
+function holdsAsKnown({ content }: Agreement, held: Props | undefined, found: Content): boolean {
+  const known = held ?? propsOf(content)
+  const props = propsOf(found)
+  if (known === undefined || props === undefined) return true
+  return known.mode === props.mode && (found.kind !== 'file' || known.mtimeNs === props.mtimeNs)
 }
 
 /** The goal of a file that was read only while it was sent. */

@@ -1,11 +1,12 @@
 import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
+import type { ArchiveEdit } from '../archive/commit.js'
 import type { Preferences } from '../config/preferences.js'
 import type { Conflict, Decision, Settle } from '../core/decision.js'
 import { emptiedScopes } from '../core/emptied.js'
 import { holdApart } from '../core/folding.js'
 import type { AbsPath } from '../core/path.js'
 import { isWithin, type RelPath, rootPath } from '../core/path.js'
-import { type Plan, planOf } from '../core/plan.js'
+import { isWithinAny, type Plan, planOf } from '../core/plan.js'
 import { reconcile } from '../core/reconcile.js'
 import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
@@ -14,7 +15,7 @@ import type { Host } from '../host/host.js'
 import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { versionOf } from '../status/version.js'
-import { agreedTree } from './agreed.js'
+import { agreedTree, heldAnew, oriented } from './agreed.js'
 import { changeOf, itemsOf } from './items.js'
 import { copiesOf, type KeptAside, keepAside, withoutFailed } from './keep-aside.js'
 import { checkMountpoints } from './mountpoints.js'
@@ -117,6 +118,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     settles,
     torn,
     plan,
+    notesOf(context, input.overlay, agreement, decisions),
   )
   for (const open of [...aside.made, ...aside.failed]) settling.opened.push({ open, retries: open.why !== 'held' })
   for (const { why } of aside.failed) {
@@ -155,6 +157,23 @@ async function asideOf(
 ): Promise<KeptAside> {
   if (!context.preferences.copyonconflict) return { failed: [], made: [] }
   return await keepAside(context, copiesOf(decisions, trees, context.rules, context.host.clock.wallNs()))
+}
+
+/** What a side holds that is not compared changed by itself: nothing to be done, but to be known. */
+function notesOf(
+  { rules, swapped }: CycleContext,
+  overlay: Overlay,
+  agreement: AgreementTree,
+  decisions: readonly Decision[],
+): ArchiveEdit[] {
+  const edits: ArchiveEdit[] = []
+  const decided = new Set(decisions.map(({ path }) => path))
+  for (const { path, agreement: known, alpha, beta } of overlay.reported(agreement)) {
+    if (isWithinAny(path, decided)) continue
+    const anew = heldAnew(known, alpha, beta, rules)
+    if (anew !== undefined) edits.push({ path, agreement: oriented(anew, swapped) })
+  }
+  return edits
 }
 
 function tornOf(decisions: readonly Decision[]): Set<RelPath> {

@@ -79,6 +79,11 @@ export class Overlay {
     return new TouchedNode(this.root, agreement)
   }
 
+  /** Paths of which a side reported a content, and that are agreed: what both sides hold there. */
+  reported(agreement: AgreementTree): Iterable<ReportedPath> {
+    return reportedBelow(rootPath, this.root, agreement, this.tree('alpha', agreement), this.tree('beta', agreement))
+  }
+
   tree(side: Side, agreement: AgreementTree): Tree {
     return new SideTree(side, this.root, agreement, false)
   }
@@ -121,6 +126,13 @@ export class Overlay {
   }
 }
 
+export interface ReportedPath {
+  readonly path: RelPath
+  readonly agreement: Agreement
+  readonly alpha: Found
+  readonly beta: Found
+}
+
 /** What one side reported at one path. */
 interface Seen {
   found: Found | undefined
@@ -149,6 +161,20 @@ class Node {
     }
     return member
   }
+}
+
+function* reportedBelow(
+  path: RelPath,
+  node: Node,
+  agreement: AgreementTree,
+  alpha: Tree,
+  beta: Tree,
+): Generator<ReportedPath, void, undefined> {
+  if (agreement.agreement === undefined) return
+  if (node.alpha.found !== undefined || node.beta.found !== undefined)
+    yield { path, agreement: agreement.agreement, alpha: alpha.found, beta: beta.found }
+  for (const [name, member] of node.members ?? [])
+    yield* reportedBelow(join(path, name), member, agreement.member(name), alpha.member(name), beta.member(name))
 }
 
 /** One side's tree: reports where there are some, the agreement elsewhere. */

@@ -37,7 +37,10 @@ export class Settling {
     /** Paths whose modes are in conflict. */
     private readonly torn: ReadonlySet<RelPath>,
     plan: Plan,
+    /** What is to be written down though nothing is decided there. */
+    notes: readonly ArchiveEdit[],
   ) {
+    if (notes.length > 0) this.queue.push({ edits: notes, sync: { alpha: [], beta: [] }, acknowledge: undefined })
     const counts = new Map<RelPath, number>()
     for (const { path } of [...plan.alpha, ...plan.beta]) counts.set(path, (counts.get(path) ?? 0) + 1)
     const agreed: Settle[] = []

@@ -1,14 +1,17 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { Preferences } from '../../src/config/preferences.js'
+import { absent } from '../../src/core/content.js'
 import { LinkFailure } from '../../src/host/sockets.js'
 import { FakePair } from './fake-pair.js'
+import type { FakeRoot } from './fake-root.js'
 
 const cut = () => {
   throw new LinkFailure('lost', 'cut')
 }
 
 /** Both sides hold this, and it is agreed. */
-async function met(files: Record<string, string>): Promise<FakePair> {
-  const pair = new FakePair()
+async function met(files: Record<string, string>, preferences: Partial<Preferences> = {}): Promise<FakePair> {
+  const pair = new FakePair().prefer(preferences)
   for (const [path, text] of Object.entries(files)) {
     pair.alpha.write(path, text, 7n)
     pair.beta.write(path, text, 7n)
@@ -336,4 +339,41 @@ test('two names that a side cannot hold apart are told, and the rest travels; on
   expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
   expect(beta.tree()).toEqual({ a: 'x', b: 'z' })
   expect(pair.opens()).toEqual([])
+})
+
+describe('what is not compared changes alone', () => {
+  const rows: [what: string, preferences: Partial<Preferences>, change: (root: FakeRoot) => void, kept: object][] = [
+    ['a set-uid bit', {}, (root) => root.chmod('f', 0o4644), { mode: 0o4644 }],
+    ['a mode with perms 0', { perms: 0 }, (root) => root.chmod('f', 0o600), { mode: 0o600 }],
+    ['a time with times off', { times: false }, (root) => root.touch('f', 77n), {}],
+  ]
+  test.each(rows)('%s: nothing is done, and the next edit from the other side goes through', async (_, ...row) => {
+    const [preferences, change, kept] = row
+    for (const swapped of [false, true]) {
+      const pair = await met({ f: 'v1' }, preferences)
+      change(pair.beta)
+      if (swapped) pair.swap()
+      expect(await pair.pass()).toMatchObject({ applied: 0, skipped: 0, failed: 0 })
+      pair.alpha.write('f', 'v2', 90n)
+      expect(await pair.pass()).toMatchObject({ applied: 1, skipped: 0, failed: 0 })
+      expect(pair.beta.at('f')).toMatchObject({ sizeBytes: 2, props: kept })
+      expect(pair.opens()).toEqual([])
+    }
+  })
+
+  test('below what is removed on the other side it writes nothing down', async () => {
+    const pair = new FakePair()
+    for (const root of [pair.alpha, pair.beta]) {
+      root.directory('d')
+      root.write('d/f', 'v1', 7n)
+      root.write('g', 'v1', 7n)
+    }
+    await pair.pass()
+    pair.beta.chmod('d/f', 0o4644)
+    pair.alpha.remove('d/f')
+    pair.alpha.remove('d')
+    await pair.pass()
+    expect(pair.agreed('d/f')).toBeUndefined()
+    expect(pair.beta.at('d')).toEqual(absent)
+  })
 })
