@@ -65,7 +65,7 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
     // A new name leaves no slot. A replacement always does: without one it was settled before.
     return step.expect.kind === 'absent' ? done(step, contentOf(step.goal), places) : undone
   }
-  if (likenessOrOther(out, slot, step.expect, 'bytes') === 'same') {
+  if (likenessOrOther(out, slot, step.expect, places.otherBoot ? 'content' : 'bytes') === 'same') {
     const now = places.otherBoot ? nowAt(step, places) : 'goal'
     if (now === 'absent') return giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
     return now === 'goal' ? done(step, contentOf(step.goal), places) : undone
@@ -76,7 +76,7 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
 function finishRemoval(step: Step, slot: string, places: Places): FinishedStep {
   const out = places.outHolding(slot)
   if (out === undefined) return undone
-  if (likenessOrOther(out, slot, step.expect, 'bytes') === 'same')
+  if (likenessOrOther(out, slot, step.expect, places.otherBoot ? 'content' : 'bytes') === 'same')
     return { outcome: { kind: 'done', path: step.path, content: absent }, dirty: [] }
   return giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
 }

@@ -24,8 +24,11 @@ export type Form =
 
 export const absentForm: Form = { kind: 'absent' }
 
-/** How closely an object is looked at. 'bytes': a file is read and its fingerprint compared as well. */
-export type Depth = 'stat' | 'bytes'
+/**
+ * How closely an object is looked at. 'bytes': a file is read and its fingerprint compared as well. 'content': that alone is
+ * compared where it is known: a power loss may have taken back what was done to the file last, a mode or a time.
+ */
+export type Depth = 'stat' | 'bytes' | 'content'
 
 /**
  * What stands at a name compared with a form. 'same': it is that object, and for a file nobody can still write it as far
@@ -66,9 +69,10 @@ function fileLikeness(directory: Directory, name: string, form: Form & { kind: '
   try {
     const probe = file.probe()
     const stat = file.stat()
-    if (!isForm(stat, form)) return { kind: 'other' }
+    const byContent = depth === 'content' && form.fingerprint !== undefined
+    if (byContent ? stat.sizeBytes !== form.sizeBytes : !isForm(stat, form)) return { kind: 'other' }
     if (probe === 'busy') return { kind: 'written' }
-    if (depth === 'bytes' && form.fingerprint !== undefined && digestFile(file) !== form.fingerprint)
+    if (depth !== 'stat' && form.fingerprint !== undefined && digestFile(file) !== form.fingerprint)
       return { kind: 'other' }
     return { kind: 'same', probe }
   } finally {

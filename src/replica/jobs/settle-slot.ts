@@ -41,6 +41,8 @@ export function settleSlot(
     return copy === undefined ? { kind: 'kept' } : { kind: 'copied', copy }
   }
   if (found.kind !== 'same' || (found.probe === 'unknown' && ageNs < unleasedSettleNs)) return { kind: 'kept' }
+  // A store through a mapping may have left every stamp as it was, and no lease told of it.
+  if (found.probe === 'unknown' && depth === 'stat') return settleSlot(root, out, slot, step, wallNs, 'bytes')
   out.removeFile(slot)
   return { kind: 'gone' }
 }
@@ -49,7 +51,10 @@ export function settleSlot(
 function known(out: Directory, slot: string, step: Step, depth: Depth): Likeness | undefined {
   try {
     const old = likeness(out, slot, step.expect, step.racy ? 'bytes' : depth)
-    return old.kind === 'other' ? likeness(out, slot, step.goal, depth) : old
+    if (old.kind !== 'other') return old
+    const staged = likeness(out, slot, step.goal, depth)
+    // With its old bytes nothing is lost, whatever became of its properties in a power loss.
+    return staged.kind === 'other' ? likeness(out, slot, step.expect, 'content') : staged
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
     return undefined

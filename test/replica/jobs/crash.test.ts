@@ -362,6 +362,27 @@ test('S2-18: outcomes are told again by each new process until they are acknowle
   expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
 })
 
+test.each([
+  ['replaced', (root: Fixture) => writeFile('a', root.content('a'), 0, 'new'), 'rename:exchange', { a: 'new' }],
+  ['removed', (root: Fixture) => remove('a', root.content('a')), 'rename:no-replace', {}],
+] as const)(
+  'S1-1: what was %s lost its last chmod with the power: it is no version of the user',
+  (_, operation, call, tree) => {
+    const root = freshRoot()
+    root.write('a', 'old')
+    root.scan(['a'])
+    root.trap.after(call, 1, () => root.trap.crash(0))
+    expect(crashes(() => root.apply([operation(root)], ['new']))).toBe(true)
+    const out = root.abs(`.tandem/stage/${root.place.folder}/out`)
+    for (const slot of fs.readdirSync(out)) fs.chmodSync(`${out}/${slot}`, 0o600)
+    root.restart('boot-2')
+    expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toHaveLength(1)
+    root.aheadNs += second
+    expect(sweepJob.run(root.world, { place: root.place })).toEqual({ pending: 0, dirty: [] })
+    expect(root.tree()).toEqual(tree)
+  },
+)
+
 test('S1-1: after the machine went down only what the path shows is told as done', () => {
   const root = freshRoot()
   root.write('a', 'old')
