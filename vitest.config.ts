@@ -6,5 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Tests of processes mostly wait: two files at a time, on one core too.
+    maxWorkers: 2,
   },
 })

@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 600_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Tests of processes mostly wait: two files at a time, on one core too.
+    maxWorkers: 2,
   },
 })

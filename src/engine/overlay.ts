@@ -1,4 +1,4 @@
-import { heldBy } from '../core/agreement.js'
+import { type Agreement, heldBy } from '../core/agreement.js'
 import { absent } from '../core/content.js'
 import { componentsOf, isWithin, join, type RelPath, rootPath } from '../core/path.js'
 import type { Found, Member, Report } from '../core/report.js'

@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(501, 1000)
+describeSeeds(151, 300)

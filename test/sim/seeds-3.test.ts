@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(1001, 1500)
+describeSeeds(301, 450)

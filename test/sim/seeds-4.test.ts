@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(1501, 2000)
+describeSeeds(451, 600)
