@@ -37,6 +37,8 @@ export interface Agent {
   /** The pairs that are kept, in the order of the configuration. */
   readonly pairs: readonly SteeredPair[]
   readonly served: readonly ServedRoot[]
+  /** Removals that are held in a root that is served under the name may be made; false: there is none. */
+  letGoServed(name: string): Promise<boolean>
   /**
    * Goes over to another configuration while it runs: what is new starts, what is gone stops, what changed is started again, and
    * the rest goes on undisturbed. The state directory stays.
@@ -55,6 +57,8 @@ export interface SteeredPair {
   open(): readonly OpenItem[]
   /** Paused, it completes the cycle in progress and begins no other, until it is resumed or the agent ends. */
   pause(on: boolean): void
+  /** Removals that are held, by the pair or by a root of this machine, may be made. @throws NotReady */
+  letGo(): Promise<void>
   /** Looks at both roots as a whole. @throws NotReady */
   rescan(): Promise<void>
   /**

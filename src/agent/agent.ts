@@ -191,6 +191,12 @@ class House implements Agent {
     return new KeptPair(config, this.host, this.emit, (pair, emit) => this.optionsOf(pair, emit))
   }
 
+  async letGoServed(name: string): Promise<boolean> {
+    const served = this.served.find((root) => root.name === name)
+    if (served !== undefined) await this.roots.letGo(served.path)
+    return served !== undefined
+  }
+
   /** @throws BadRoots, FileFailure */
   private async optionsOf(config: PairConfig, emit: Emit): Promise<PairOptions> {
     const { host, roots, self, stateDir } = this
@@ -213,7 +219,7 @@ class House implements Agent {
       canonicalOf: (root) => (root.kind === 'local' ? roots.canonicalOf(root.path) : canonicalOf(root)),
       connect: async (root, signal) =>
         root.kind === 'local'
-          ? roots.replica(root.path, config.preferences.watcher, false)
+          ? roots.replica(root.path, config.preferences, false)
           : await openRemote(host, root, self, signal),
     }
   }

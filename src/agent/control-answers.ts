@@ -30,6 +30,10 @@ export class Refused extends Failure {
 interface Asked {
   readonly pairs: readonly SteeredPair[]
   readonly timeoutSeconds: number
+  /** Removals that are held may be made. */
+  readonly confirm: boolean
+  /** The name of a served root, where no pair is meant. */
+  readonly served: string | undefined
 }
 
 type Answering = (asked: Asked, options: ControlOptions, gone: AbortSignal) => object | Promise<object>
@@ -42,7 +46,7 @@ const paths: Readonly<Record<string, { readonly method: string; readonly answer:
   '/v1/conflicts': { method: 'GET', answer: ({ pairs }) => conflictsOf(pairs) },
   '/v1/flush': { method: 'POST', answer: flush },
   '/v1/pause': { method: 'POST', answer: (asked) => done(asked, (pair) => pair.pause(true)) },
-  '/v1/resume': { method: 'POST', answer: (asked) => done(asked, (pair) => pair.pause(false)) },
+  '/v1/resume': { method: 'POST', answer: resume },
   '/v1/rescan': { method: 'POST', answer: rescan },
   '/v1/reread': { method: 'POST', answer: reread },
   '/v1/stop': { method: 'POST', answer: stop },
@@ -64,7 +68,7 @@ export async function answerTo(
   if (known === undefined) throw new Refused(404, 'unknown-path', `there is no ${url.pathname} here`)
   if (method !== known.method) throw new Refused(405, 'unknown-method', `${url.pathname} is asked with ${known.method}`)
   const given = method === 'GET' ? Object.fromEntries(url.searchParams) : parsed(body)
-  return known.answer(askedOf(given, options.agent.pairs), options, gone)
+  return known.answer(askedOf(given, options.agent), options, gone)
 }
 
 function parsed(body: string): Readonly<Record<string, unknown>> {
@@ -78,16 +82,19 @@ function parsed(body: string): Readonly<Record<string, unknown>> {
   throw new Refused(400, 'bad-request', 'the body is one JSON object')
 }
 
-function askedOf(given: Readonly<Record<string, unknown>>, pairs: readonly SteeredPair[]): Asked {
-  const { pair, timeoutSeconds = flushSecondsDefault, ...other } = given
+function askedOf(given: Readonly<Record<string, unknown>>, { pairs, served }: ControlOptions['agent']): Asked {
+  const { pair, timeoutSeconds = flushSecondsDefault, confirm = false, ...other } = given
   const [unknown] = Object.keys(other)
   if (unknown !== undefined) throw new Refused(400, 'bad-request', `unknown field '${unknown}'`)
   if (pair !== undefined && typeof pair !== 'string') throw new Refused(400, 'bad-request', 'pair is a name')
   if (typeof timeoutSeconds !== 'number' || !(timeoutSeconds > 0 && timeoutSeconds <= flushSecondsMax))
     throw new Refused(400, 'bad-request', `timeoutSeconds is a number above 0, at most ${flushSecondsMax}`)
-  if (pair === undefined) return { pairs, timeoutSeconds }
+  if (typeof confirm !== 'boolean') throw new Refused(400, 'bad-request', 'confirm is true or false')
+  const asked = { timeoutSeconds, confirm, served: undefined }
+  if (pair === undefined) return { pairs, ...asked }
   const named = pairs.filter(({ name }) => name === pair)
-  if (named.length > 0) return { pairs: named, timeoutSeconds }
+  if (named.length > 0) return { pairs: named, ...asked }
+  if (confirm && served.some(({ name }) => name === pair)) return { pairs: [], ...asked, served: pair }
   const names = pairs.map(({ name }) => name)
   const near = closest(pair, names)
   const hint = near === undefined ? `; there are: ${names.join(', ') || 'none'}` : `; did you mean '${near}'?`
@@ -148,6 +155,15 @@ async function flush({ pairs, timeoutSeconds }: Asked, _: ControlOptions, gone: 
   const signal = AbortSignal.any([gone, AbortSignal.timeout(timeoutSeconds * 1_000)])
   const flushed = await allOf(pairs, async (pair) => ({ name: pair.name, open: openAnswers(await pair.flush(signal)) }))
   return { version: controlVersion, pairs: flushed }
+}
+
+async function resume(asked: Asked, { agent }: ControlOptions): Promise<DoneAnswer> {
+  const { pairs, confirm, served } = asked
+  for (const pair of pairs) pair.pause(false)
+  if (confirm) await allOf(pairs, (pair) => pair.letGo())
+  if (served !== undefined) await agent.letGoServed(served)
+  const answer = done(asked, () => {})
+  return served === undefined ? answer : { ...answer, pairs: [served] }
 }
 
 async function rescan(asked: Asked): Promise<DoneAnswer> {

@@ -4,14 +4,18 @@ import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
 import { acknowledgeJob } from '../replica/jobs/acknowledge.js'
 import { applyJob } from '../replica/jobs/apply.js'
 import { auditJob, doubtJob, foldJob } from '../replica/jobs/audit.js'
+import { letGoJob, removingJob } from '../replica/jobs/budget.js'
 import { generationJob } from '../replica/jobs/generation.js'
 import { identifyJob } from '../replica/jobs/identify.js'
 import { catchUpJob, listJob } from '../replica/jobs/list.js'
+import { listVersionsJob } from '../replica/jobs/list-versions.js'
 import { setGenerationJob } from '../replica/jobs/marker.js'
 import { closeIndexJob, noteScannedJob, noteSyncedJob, openIndexJob } from '../replica/jobs/open-index.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
 import { unacknowledgedJob } from '../replica/jobs/past.js'
+import { pruneVersionsJob } from '../replica/jobs/prune-versions.js'
 import { recoverJob } from '../replica/jobs/recover.js'
+import { copyOutJob, restoreJob } from '../replica/jobs/restore.js'
 import { rootIdentityJob } from '../replica/jobs/root-identity.js'
 import { scanJob } from '../replica/jobs/scan.js'
 import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
@@ -31,19 +35,25 @@ export const jobs = [
   closeRootJob,
   commitJob,
   doubtJob,
+  copyOutJob,
   dropBatchJob,
   filesystemJob,
   foldArchiveJob,
   foldJob,
   generationJob,
   identifyJob,
+  letGoJob,
   listJob,
+  listVersionsJob,
   noteScannedJob,
   noteSyncedJob,
   openArchiveJob,
   openIndexJob,
   openRootJob,
+  pruneVersionsJob,
   recoverJob,
+  removingJob,
+  restoreJob,
   resolveJob,
   rootIdentityJob,
   rootStateJob,

@@ -109,6 +109,10 @@ export class KeptPair implements SteeredPair {
     this.emit({ event: on ? 'pair-paused' : 'pair-resumed', pair: this.name })
   }
 
+  async letGo(): Promise<void> {
+    this.steered().standing.letGo()
+  }
+
   async rescan(): Promise<void> {
     await this.steered().standing.rescan()
   }

@@ -3,12 +3,11 @@ import { isDistant } from '../host/distant.js'
 import { FileFailure } from '../host/files.js'
 import type { Host } from '../host/host.js'
 import { ensureDirectory } from '../host/private.js'
-import type { WatcherChoice } from '../host/watcher.js'
 import type { Job } from '../host/workers.js'
 import { LocalReplica } from '../replica/local.js'
 import { PatientWorkers } from '../replica/patient-workers.js'
 import { ReplicaFailure } from '../replica/replica.js'
-import { LocalRoot } from '../replica/root.js'
+import { LocalRoot, type RootCare } from '../replica/root.js'
 import type { Emit } from '../status/event.js'
 import type { RootState } from '../wire/message.js'
 
@@ -29,10 +28,10 @@ export class Roots {
   ) {}
 
   /** A replica of the root at `path`, which is canonical. */
-  replica(path: AbsPath, watcher: WatcherChoice | undefined, resident: boolean): LocalReplica {
+  replica(path: AbsPath, care: RootCare, resident: boolean): LocalReplica {
     return new LocalReplica(
       this.canonicalOf(path),
-      (create) => this.acquire(path, create, watcher),
+      (create) => this.acquire(path, create, care),
       (root) => this.release(path, root),
       resident,
     )
@@ -40,6 +39,12 @@ export class Roots {
 
   canonicalOf(path: AbsPath): string {
     return `//${this.host.machine.hostName}/${path}`
+  }
+
+  /** Removals that are held in the root at `path` may be made; in one that nobody uses nothing is held. */
+  async letGo(path: AbsPath): Promise<void> {
+    const shared = this.open.get(path)
+    await (await shared?.root)?.letGo()
   }
 
   /** The path without links, '.' and '..': two ways of naming a root are one root. @throws FileFailure, ReplicaFailure */
@@ -63,7 +68,7 @@ export class Roots {
     await Promise.all(all.map(async ({ root }) => closed(await root.catch(() => undefined))))
   }
 
-  private async acquire(path: AbsPath, create: boolean, watcher: WatcherChoice | undefined): Promise<LocalRoot> {
+  private async acquire(path: AbsPath, create: boolean, care: RootCare): Promise<LocalRoot> {
     const shared = this.open.get(path)
     const known = await shared?.root
     if (shared !== undefined && known?.hasFailed === false) {
@@ -73,8 +78,8 @@ export class Roots {
     // Its other users leave it as they hear that it failed. Opened beside them it would have an index of its own.
     if (shared !== undefined && known !== undefined && shared.users > 0) await this.left(shared)
     // Several may have waited; the first of them opens it for all.
-    if (this.open.get(path) !== shared) return this.acquire(path, create, watcher)
-    const root = this.openAfter(shared?.users === 0 ? known : undefined, path, create, watcher)
+    if (this.open.get(path) !== shared) return this.acquire(path, create, care)
+    const root = this.openAfter(shared?.users === 0 ? known : undefined, path, create, care)
     this.open.set(path, { root, users: 1, leaving: [] })
     try {
       return await root
@@ -92,11 +97,11 @@ export class Roots {
     failed: LocalRoot | undefined,
     path: AbsPath,
     create: boolean,
-    watcher: WatcherChoice | undefined,
+    care: RootCare,
   ): Promise<LocalRoot> {
     await failed?.close()
     const { emit, stateDir } = this
-    return LocalRoot.open({ host: await this.hostAt(path), emit, path, stateDir, create, watcher })
+    return LocalRoot.open({ host: await this.hostAt(path), emit, path, stateDir, create, care })
   }
 
   private async release(path: AbsPath, root: LocalRoot): Promise<void> {

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, PeerConfig, ServeConfig } from '../config/config.js'
+import { keepOf } from '../config/keep.js'
+import { maxDeleteDefault, maxDeleteOf } from '../config/max-delete.js'
 import { Failure } from '../core/failure.js'
 import { type AbsPath, absPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
@@ -201,7 +203,7 @@ export class Serving {
     if (served instanceof LinkFailure) return served
     link.root = served
     link.readOnly = this.peers.get(identity)?.readOnly === true
-    const replica = this.options.roots.replica(served.path, served.watcher, true)
+    const replica = this.options.roots.replica(served.path, served, true)
     return link.readOnly ? new ReadOnlyReplica(replica) : replica
   }
 
@@ -213,7 +215,7 @@ export class Serving {
     // As it is resolved a root has no slash at its end, and no two in a row.
     const path = await this.resolved(absPath(given.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')))
     refuseState(path, stateDir)
-    return { name, path }
+    return { name, path, keep: keepOf(undefined, undefined), maxDelete: maxDeleteOf(maxDeleteDefault) }
   }
 
   private mayUse(identity: string, { name }: ServeConfig): boolean {

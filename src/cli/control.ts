@@ -50,7 +50,8 @@ export async function runControl(line: ControlCommand): Promise<ExitCode> {
     case 'resume':
     case 'rescan': {
       const timeoutMs = line.command === 'rescan' ? rescanMs : quickMs
-      const text = await ask({ method: 'POST', path: `/v1/${line.command}`, body: pair, timeoutMs })
+      const body = line.confirm ? { ...pair, confirm: true } : pair
+      const text = await ask({ method: 'POST', path: `/v1/${line.command}`, body, timeoutMs })
       const { pairs } = answerFrom<DoneAnswer>(text)
       const done = { pause: 'paused', resume: 'going on', rescan: 'looked at' }[line.command]
       printLines(pairs.length === 0 ? ['there are no pairs'] : pairs.map((name) => `${escapeText(name)}: ${done}`))

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path'
 import type { Agent } from '../agent/agent-types.js'
 import type { Config } from '../config/config.js'
+import { keepOf } from '../config/keep.js'
 import { fullScanSecondsDefault, parsePreferences } from '../config/parse-preferences.js'
 import { keyBytes } from '../config/secret.js'
 import { type AbsPath, absPath } from '../core/path.js'
@@ -126,7 +127,7 @@ async function listeningOf(agent: Agent): Promise<Endpoint> {
 function servingConfig(place: DemoPlace, port: number, secret: Secret): Config {
   return {
     pairs: [],
-    serves: [{ name: 'beta', path: place.beta }],
+    serves: [{ name: 'beta', path: place.beta, keep: keepOf(undefined, undefined), maxDelete: undefined }],
     listen: [{ kind: 'wss', endpoint: { host: '127.0.0.1', port } }],
     peers: [{ name: secret.identity, key: secret.key, roots: ['beta'] }],
     stateDir: madeIn(place.state, 'peer'),

@@ -38,6 +38,12 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return (await import('./peers.js')).runPeers(line)
     case 'check':
       return (await import('./check.js')).runCheck(line)
+    case 'doctor':
+      return (await import('./doctor.js')).runDoctor(line)
+    case 'log':
+      return (await import('./log.js')).runLog(line)
+    case 'restore':
+      return (await import('./restore.js')).runRestore(line)
     case 'run':
     case 'serve':
       return (await import('./run.js')).runResident(line, openHouse)

@@ -18,6 +18,9 @@ export type CommandLine =
   | JoinCommand
   | PeersCommand
   | CheckCommand
+  | LogCommand
+  | RestoreCommand
+  | DoctorCommand
   | { readonly command: 'print'; readonly text: string }
 
 export interface PairCommand {
@@ -54,6 +57,8 @@ export interface ControlCommand {
   readonly pair: string | undefined
   readonly json: boolean
   readonly timeoutSeconds: number
+  /** Removals that are held may be made. */
+  readonly confirm: boolean
   readonly stateDir: string | undefined
 }
 
@@ -110,10 +115,49 @@ export interface CheckCommand {
   readonly preferences: readonly Assignment[]
 }
 
+/** What was done to a path. */
+export interface LogCommand {
+  readonly command: 'log'
+  /** undefined: the root that holds the working directory. */
+  readonly path: string | undefined
+  readonly json: boolean
+}
+
+/** A version that was replaced or removed comes back. */
+export interface RestoreCommand {
+  readonly command: 'restore'
+  readonly path: string
+  readonly at: string | undefined
+  /** Somewhere else. */
+  readonly to: string | undefined
+}
+
+/** What this machine and its roots can do. */
+export interface DoctorCommand {
+  readonly command: 'doctor'
+  readonly roots: readonly string[]
+  readonly config: string | undefined
+  readonly stateDir: string | undefined
+}
+
 /** Commands that are planned: no root is taken for one of them by mistake. */
-const toCome = ['monitor', 'resolve', 'log', 'why', 'doctor']
+const toCome = ['monitor', 'resolve', 'why']
 const controls = ['status', 'conflicts', 'flush', 'pause', 'resume', 'rescan', 'stop']
-const commands = ['sync', 'watch', 'run', 'serve', ...controls, 'keygen', 'invite', 'join', 'peers', 'check']
+const commands = [
+  'sync',
+  'watch',
+  'run',
+  'serve',
+  ...controls,
+  'log',
+  'restore',
+  'doctor',
+  'keygen',
+  'invite',
+  'join',
+  'peers',
+  'check',
+]
 
 /**
  * Reads a command line, without the program's own name.
@@ -224,6 +268,8 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
     'serve whoever started it over its standard streams: what ssh:// runs on the other machine',
   )
   withControls(program, preferences, found)
+  withVersions(program, preferences, found)
+  withDoctor(program, preferences, found)
   program
     .command('keygen')
     .description('make a key for a peer')
@@ -325,9 +371,9 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
       refuseOther(preferences, [], command)
       const [pair] = made.args
       const options: ControlOptions = made.opts()
-      const { json = false, stateDir } = options
+      const { json = false, confirm = false, stateDir } = options
       const timeoutSeconds = secondsOf(options.timeout)
-      if (given.length > 0) found({ command, pair, json, timeoutSeconds, stateDir })
+      if (given.length > 0) found({ command, pair, json, timeoutSeconds, confirm, stateDir })
     })
     return made
   }
@@ -338,7 +384,7 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
     .option('--timeout <SECONDS>', 'give up after that (default 60)')
     .option(...json)
   control('pause', 'finish the cycle in progress and begin no other, until resumed')
-  control('resume', 'go on after a pause')
+  control('resume', 'go on after a pause').option('--confirm', 'make the removals that are held')
   control('rescan', 'look at both roots as a whole')
   control('stop', 'end the agent; waits until it has ended', false).option(
     '--timeout <SECONDS>',
@@ -346,10 +392,47 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
   )
 }
 
+function withDoctor(program: Command, preferences: readonly Assignment[], found: (line: CommandLine) => void): void {
+  program
+    .command('doctor')
+    .description('what this machine and its roots can do, and where a power cut could take what was agreed')
+    .argument('[ROOT...]', 'roots of this machine; those of the agent and of the file are looked at anyway')
+    .option('--config <FILE>', 'a configuration file, whose roots are looked at')
+    .option('--state-dir <DIR>', 'that of the agent (default ~/.local/state/tandem)')
+    .action((roots: string[], options: { readonly config?: string; readonly stateDir?: string }) => {
+      refuseOther(preferences, [], 'doctor')
+      found({ command: 'doctor', roots, config: options.config, stateDir: options.stateDir })
+    })
+}
+
+/** Commands that look into a root, whether an agent is at work or not. */
+function withVersions(program: Command, preferences: readonly Assignment[], found: (line: CommandLine) => void): void {
+  program
+    .command('log')
+    .description('what was done to a path in a root of this machine: when, from which side')
+    .argument('[PATH]', 'a file or directory in a root, also one that is gone; without it, the root that you are in')
+    .option('--json', 'one JSON object for each change on standard output')
+    .action((path: string | undefined, options: { readonly json?: boolean }) => {
+      refuseOther(preferences, [], 'log')
+      found({ command: 'log', path, json: options.json === true })
+    })
+  program
+    .command('restore')
+    .description('bring back what was replaced or removed at a path, as a new edit')
+    .argument('<PATH>', 'a file in a root of this machine, or a directory: then what is missing in it')
+    .option('--at <TIME>', 'as it was then: 2026-11-22 14:30, 14:30, or 2h ago as 2h')
+    .option('--to <FILE>', 'to another file, which must not exist, instead of to its place')
+    .action((path: string, options: { readonly at?: string; readonly to?: string }) => {
+      refuseOther(preferences, [], 'restore')
+      found({ command: 'restore', path, at: options.at, to: options.to })
+    })
+}
+
 interface ControlOptions {
   readonly stateDir?: string
   readonly json?: boolean
   readonly timeout?: string
+  readonly confirm?: boolean
 }
 
 const secondsDefault = 60

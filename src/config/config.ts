@@ -1,4 +1,7 @@
+import type { MaxDelete } from '../core/budget.js'
+import type { Durability } from '../core/durability.js'
 import { Failure } from '../core/failure.js'
+import type { Keep } from '../core/keep.js'
 import type { AbsPath } from '../core/path.js'
 import type { Place, Target } from '../host/sockets.js'
 import type { WatcherChoice } from '../host/watcher.js'
@@ -34,6 +37,12 @@ export interface ServeConfig {
   readonly path: AbsPath
   /** auto if not given. */
   readonly watcher?: WatcherChoice | undefined
+  /** power-loss if not given. */
+  readonly durability?: Durability | undefined
+  /** What is kept of what peers replace or remove; undefined: nothing. */
+  readonly keep: Keep | undefined
+  /** What peers may remove from it in a day; undefined: anything. */
+  readonly maxDelete: MaxDelete | undefined
 }
 
 export interface PeerConfig {

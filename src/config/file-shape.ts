@@ -1,6 +1,10 @@
 import type { z } from 'zod'
+import { type Durability, durabilities } from '../core/durability.js'
 import { type WatcherChoice, watcherChoices } from '../host/watcher.js'
+import { bytesOf, durationOf } from './amounts.js'
 import { closest } from './closest.js'
+import { keepRule, keepSizeRule } from './keep.js'
+import { maxDeleteOf, maxDeleteRule } from './max-delete.js'
 import { builtPreferences, findPreference, type PreferenceKind } from './preferences-table.js'
 import type { TomlPath } from './toml-lines.js'
 
@@ -17,6 +21,11 @@ export interface FileTables {
     readonly name: string
     readonly path: string
     readonly watcher?: WatcherChoice | undefined
+    readonly durability?: Durability | undefined
+    readonly keep?: string | undefined
+    readonly keepsize?: string | undefined
+    readonly maxdelete?: string | undefined
+    readonly confirmbigdel?: boolean | undefined
   }[]
   readonly peers: readonly {
     readonly name: string
@@ -51,7 +60,7 @@ export interface ShapeFault {
 /** Keys of each table, preferences left out. */
 const ownKeys = {
   listen: ['address', 'socket', 'insecure'],
-  serve: ['name', 'path', 'watcher'],
+  serve: ['name', 'path', 'watcher', 'durability', 'keep', 'keepsize', 'maxdelete', 'confirmbigdel'],
   peers: ['name', 'key_file', 'roots', 'read_only', 'bwlimit'],
   pair: ['name', 'alpha', 'beta', 'secret_file', 'insecure'],
   preferences: [],
@@ -84,7 +93,20 @@ export async function readShape(document: unknown): Promise<FileTables | ShapeFa
     listen: z
       .strictObject({ address: text.optional(), socket: text.optional(), insecure: z.boolean().optional() })
       .optional(),
-    serve: z.array(z.strictObject({ name: text, path: text, watcher: z.enum(watcherChoices).optional() })).default([]),
+    serve: z
+      .array(
+        z.strictObject({
+          name: text,
+          path: text,
+          watcher: z.enum(watcherChoices).optional(),
+          durability: z.enum(durabilities).optional(),
+          keep: text.refine((value) => durationOf(value) !== undefined, keepRule).optional(),
+          keepsize: text.refine((value) => bytesOf(value) !== undefined, keepSizeRule).optional(),
+          maxdelete: text.refine((value) => maxDeleteOf(value) !== undefined, maxDeleteRule).optional(),
+          confirmbigdel: z.boolean().optional(),
+        }),
+      )
+      .default([]),
     peers: z
       .array(
         z.strictObject({

@@ -6,6 +6,8 @@ import type { Assignment } from './assignment.js'
 import { closest } from './closest.js'
 import { ConfigFailure, type PairConfig, type PeerConfig, type ServeConfig } from './config.js'
 import { type FileTables, readShape } from './file-shape.js'
+import { keepOf } from './keep.js'
+import { maxDeleteDefault, maxDeleteOf } from './max-delete.js'
 import { agentAssignments, type InFile, pairsOf } from './pair-tables.js'
 import { readPrivateFile } from './private-file.js'
 import { isLoopback } from './remote-root.js'
@@ -70,7 +72,14 @@ function servingOf(tables: FileTables, file: InFile): Pick<FileConfig, 'listen' 
   }
   return {
     listen: placesOf(tables, file),
-    serves: serve.map(({ name, path, watcher }) => ({ name, path: absPath(file.place(path)), watcher })),
+    serves: serve.map(({ name, path, watcher, durability, keep, keepsize, maxdelete, confirmbigdel }) => ({
+      name,
+      path: absPath(file.place(path)),
+      watcher,
+      durability,
+      keep: keepOf(keep, keepsize),
+      maxDelete: confirmbigdel === false ? undefined : maxDeleteOf(maxdelete ?? maxDeleteDefault),
+    })),
     peers: peersOf(tables, names, file),
   }
 }

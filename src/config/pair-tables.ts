@@ -129,7 +129,13 @@ function assignmentsOf(table: Readonly<Record<string, unknown>>, path: TomlPath,
 }
 
 /** Preferences of one text that are also something else. */
-const alsoTaken: Readonly<Record<string, 'boolean' | 'number'>> = { repeat: 'number', links: 'boolean' }
+const alsoTaken: Readonly<Record<string, 'boolean' | 'number'>> = {
+  repeat: 'number',
+  links: 'boolean',
+  keep: 'number',
+  keepsize: 'number',
+  maxdelete: 'number',
+}
 
 /** A value of TOML as the command line would give it; undefined: of the wrong type. */
 function textsOf({ kind, name }: PreferenceKind, value: unknown, written: string | undefined): string[] | undefined {

@@ -1,11 +1,16 @@
+import type { MaxDelete } from '../core/budget.js'
+import { type Durability, durabilities } from '../core/durability.js'
 import { BadPath, isWithin, parentOf, type RelPath, relPath, rootPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
 import { BadPattern, ignorePredicate, parsePattern } from '../core/pattern.js'
 import type { Prefer } from '../core/rules.js'
 import type { Side } from '../core/side.js'
 import { type WatcherChoice, watcherChoices } from '../host/watcher.js'
+import { bytesOf, durationOf } from './amounts.js'
 import type { Assignment } from './assignment.js'
 import { ConfigFailure } from './config.js'
+import { keepOf, keepRule, keepSizeRule } from './keep.js'
+import { maxDeleteDefault, maxDeleteOf, maxDeleteRule } from './max-delete.js'
 import type { ForPaths, Preferences, Repeat } from './preferences.js'
 import { realPlace } from './real-place.js'
 import { type RootSpec, specText } from './root.js'
@@ -54,7 +59,13 @@ export function parsePreferences(given: readonly Assignment[], alpha: NamedRoot,
     batch: flagOf(last.get('batch'), false),
     times: flagOf(last.get('times'), true),
     perms: permsOf(last.get('perms')),
+    durability: durabilityOf(last.get('durability')),
+    keep: keepOf(
+      checkedAmount(last.get('keep'), durationOf, keepRule),
+      checkedAmount(last.get('keepsize'), bytesOf, keepSizeRule),
+    ),
     confirmbigdel: flagOf(last.get('confirmbigdel'), true),
+    maxDelete: maxDeleteIn(last.get('maxdelete'), flagOf(last.get('confirmbigdel'), true)),
     maxthreads: integerOf(last.get('maxthreads'), 0, 0),
     ignorelocks: flagOf(last.get('ignorelocks'), false),
     repeat: repeatOf(last.get('repeat')),
@@ -82,6 +93,21 @@ function integerOf(one: Assignment | undefined, least: number, otherwise: number
   if (!(value >= least))
     throw bad(one, Number.isFinite(least) ? `is a whole number of at least ${least}` : 'is a whole number')
   return value
+}
+
+function checkedAmount(
+  one: Assignment | undefined,
+  read: (text: string) => number | undefined,
+  rule: string,
+): string | undefined {
+  if (one !== undefined && read(one.value) === undefined) throw bad(one, rule)
+  return one?.value
+}
+
+function maxDeleteIn(one: Assignment | undefined, isOn: boolean): MaxDelete | undefined {
+  const limit = maxDeleteOf(one?.value ?? maxDeleteDefault)
+  if (one !== undefined && limit === undefined) throw bad(one, maxDeleteRule)
+  return isOn ? limit : undefined
 }
 
 function checkedPattern(one: Assignment): string {
@@ -147,6 +173,13 @@ function permsOf(one: Assignment | undefined): number {
     one,
     `is octal, as 0o1777, or 0 for none, or -1 for all${/^[0-7]{3,4}$/.test(value) ? `; write 0o${value}` : ''}`,
   )
+}
+
+function durabilityOf(one: Assignment | undefined): Durability {
+  if (one === undefined) return 'power-loss'
+  const choice = durabilities.find((word) => word === one.value)
+  if (choice !== undefined) return choice
+  throw bad(one, `is one of: ${durabilities.join(', ')}`)
 }
 
 function watcherOf(one: Assignment | undefined): WatcherChoice {

@@ -35,6 +35,18 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
   ['mountpoint', 'list', 'do nothing unless this path exists on both sides'],
   ['times', 'flag', 'keep modification times equal (default true)'],
   ['perms', 'integer', 'mode bits kept equal: 0o1777 by default, 0 for none, -1 for all'],
+  [
+    'maxdelete',
+    'string',
+    'removals of one day that are held: over so many of 100 paths (default 90%, of 2,000 at least), or over a number',
+  ],
+  ['durability', 'string', 'power-loss (default): what is agreed is on disk on both sides; process: nothing is synced'],
+  [
+    'keep',
+    'string',
+    'how long what is replaced or removed is kept in .tandem/versions (default 30d); 0 for not at all',
+  ],
+  ['keepsize', 'string', 'how much of it at most, the oldest goes first (default 10GiB)'],
   ['confirmbigdel', 'flag', 'hold the removal of a whole root or path (default true)'],
   ['maxthreads', 'integer', 'operations under way at once; 0 lets tandem choose'],
   ['ignorelocks', 'flag', 'go on although another process holds the pair'],

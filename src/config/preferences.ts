@@ -1,3 +1,6 @@
+import type { MaxDelete } from '../core/budget.js'
+import type { Durability } from '../core/durability.js'
+import type { Keep } from '../core/keep.js'
 import type { RelPath } from '../core/path.js'
 import type { Prefer } from '../core/rules.js'
 import type { Side } from '../core/side.js'
@@ -39,7 +42,13 @@ export interface Preferences {
   readonly times: boolean
   /** Mode bits that are compared and set. Default 0o1777; -1 is given as 0o7777. */
   readonly perms: number
+  /** What a change of the local roots outlives. Default power-loss. */
+  readonly durability: Durability
+  /** What the local roots keep of what is replaced or removed in them; undefined: nothing. The first who uses a root decides for all. */
+  readonly keep: Keep | undefined
   readonly confirmbigdel: boolean
+  /** What may be removed from the local roots in a day; undefined, with confirmbigdel off: anything. */
+  readonly maxDelete: MaxDelete | undefined
   /** Operations under way at once; 0 lets tandem choose. */
   readonly maxthreads: number
   /** Go on in spite of another process's lock on the pair. */

@@ -15,6 +15,7 @@ import type { RelPath } from './path.js'
  *     read-only     a read-only file system or an immutable file
  *     busy          somebody is writing the file, or it is a mount point
  *     not-empty     a directory that should go holds what is not synchronized
+ *     held          too many removals at once, or of everything: they wait for somebody's word
  *     unsupported   the file system cannot do what the operation needs
  */
 export type ProblemCode =
@@ -30,6 +31,7 @@ export type ProblemCode =
   | 'busy'
   | 'not-empty'
   | 'unsupported'
+  | 'held'
 
 export interface Problem {
   readonly kind: 'problem'

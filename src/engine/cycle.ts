@@ -24,6 +24,7 @@ import { type Overlay, outermostOf } from './overlay.js'
 import { overrule } from './overrule.js'
 import type { Item, PassOptions, PassResult } from './pass.js'
 import { type Flow, propagate } from './propagate.js'
+import { type HeldRemoval, heldItem, withinBudget } from './removals.js'
 import { Settling } from './settling.js'
 import { transferred } from './transferred.js'
 
@@ -65,6 +66,8 @@ export interface CycleInput {
    * items. Else a pass: an emptied root ends it before anything is done.
    */
   readonly resident: boolean
+  /** Somebody has said that what is held may be removed. */
+  readonly letGo: boolean
 }
 
 /**
@@ -86,10 +89,16 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     if (context.folding[side]) decisions = holdApart(decisions, side, trees()[side])
 
   const held: OpenPath[] = []
-  const emptied = context.preferences.confirmbigdel ? emptiedOf(context, agreement, trees()) : []
+  /** Held by a root: somebody there may let it go, and tells nobody. */
+  const waiting: HeldRemoval[] = []
+  const emptied = context.preferences.confirmbigdel && !input.letGo ? emptiedOf(context, agreement, trees()) : []
   if (emptied.length > 0 && !input.resident) return haltedAt(emptied, decisions, context.rules)
-  decisions = holdRemovals(decisions, [...emptied, ...heldBefore(context)], held)
+  if (!input.letGo) decisions = holdRemovals(decisions, [...emptied, ...heldBefore(context)], held)
   let plan = planOf(decisions, context.rules)
+  if (!input.options.dryRun) {
+    decisions = await withinBudget(context.replicas, decisions, plan, waiting, input.letGo)
+    plan = planOf(decisions, context.rules)
+  }
   const items = input.resident ? [] : itemsOf(decisions, plan)
   if (input.options.dryRun) return resultOf(items, decisions, undefined)
   if (input.options.decide !== undefined) {
@@ -120,6 +129,8 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     plan,
     notesOf(context, input.overlay, agreement, decisions),
   )
+  for (const { open } of waiting) settling.opened.push({ open, retries: true })
+  settling.kept += waiting.length
   for (const open of [...aside.made, ...aside.failed]) settling.opened.push({ open, retries: open.why !== 'held' })
   for (const { why } of aside.failed) {
     if (why === 'held') settling.kept++
@@ -135,7 +146,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
 
   // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
   if (!context.stop.aborted) await conclude(context, input, decisions, held, examined, settling)
-  const result = resultOf(items, decisions, settling)
+  const result = resultOf([...items, ...waiting.map(heldItem)], decisions, settling)
   emit({
     event: 'cycle-committed',
     pair,
@@ -380,7 +391,8 @@ function holdRemovals(
     holding.add(scope)
     return false
   })
-  const detail = 'removing all of it was held: one side was emptied; run sync with -confirmbigdel=false to let it go'
+  const detail =
+    'removing all of it was held: one side was emptied; tandem resume PAIR --confirm lets it go, or a pass with -confirmbigdel=false'
   for (const path of holding) held.push({ path, why: 'held', detail })
   return others
 }

@@ -6,7 +6,7 @@ import { type RelPath, rootPath } from '../core/path.js'
 import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Instant } from '../host/clock.js'
-import { type Cursor, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
+import { type Cursor, fromCharsMax, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
 import { type AuditContext, type AuditDifference, audit } from './audit.js'
 import { type CycleContext, runCycle } from './cycle.js'
 import { type HeldArchive, StaleArchive } from './held-archive.js'
@@ -36,6 +36,7 @@ export class Pair implements Steered {
   private cycle = 0
   private paused = false
   private looking = 0
+  private lettingGo = false
   private inCycle = false
   private readonly asked = new AskedCycles()
   private auditDue = false
@@ -113,6 +114,7 @@ export class Pair implements Steered {
         cursor: cursor?.view === digest ? cursor : undefined,
         view,
         create: !isKnown,
+        from: replicas[otherSide(side)].canonical.slice(0, fromCharsMax),
         watch,
       })
       if (isKnown) checkIdentity(replicas[side], opened, facts[`${swapped ? otherSide(side) : side}Root`])
@@ -247,6 +249,12 @@ export class Pair implements Steered {
     this.wake()
   }
 
+  letGo(): void {
+    this.lettingGo = true
+    this.opens.wakeAll(this.options.host.clock.now())
+    this.wake()
+  }
+
   async rescan(): Promise<void> {
     this.looking++
     try {
@@ -282,6 +290,8 @@ export class Pair implements Steered {
     const taken = { ...this.reached }
     const recheck = [...this.recheck]
     this.recheck.clear()
+    const letGo = this.lettingGo
+    this.lettingGo = false
     this.inCycle = true
     const result = await runCycle(this.context(), {
       number: ++this.cycle,
@@ -295,6 +305,7 @@ export class Pair implements Steered {
       },
       options,
       resident,
+      letGo,
     }).finally(() => {
       this.inCycle = false
     })

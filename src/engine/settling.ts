@@ -13,6 +13,7 @@ import { agreementOf, oriented } from './agreed.js'
 import { isFirstMeeting } from './items.js'
 import type { LeftOpen } from './opens.js'
 import type { Settled } from './propagate.js'
+import { heldText } from './removals.js'
 
 /**
  * Carries outcomes into the archive: a path is written down when every operation on it is done and both roots have it on
@@ -176,13 +177,15 @@ export class Settling {
     const told =
       pending.broken || (outcome.kind === 'failed' && this.opened.some(({ open }) => inside(open.path, path)))
     pending.broken = true
-    const why = outcome.kind === 'failed' && outcome.code === 'not-empty' ? 'held' : outcome.kind
-    this.opened.push({ open: { path, why, detail: outcome.detail }, retries: true })
+    const why =
+      outcome.kind === 'failed' && (outcome.code === 'not-empty' || outcome.code === 'held') ? 'held' : outcome.kind
+    const detail = outcome.kind === 'failed' && outcome.code === 'held' ? heldText(outcome.detail) : outcome.detail
+    this.opened.push({ open: { path, why, detail }, retries: true })
     if (told) return
     if (why === 'held') this.kept++
     else this.failed++
     const code = outcome.kind === 'failed' ? outcome.code : 'superseded'
-    emit({ event: 'problem-found', pair, path, side, code, detail: outcome.detail })
+    emit({ event: 'problem-found', pair, path, side, code, detail })
   }
 }
 

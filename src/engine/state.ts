@@ -46,6 +46,8 @@ export interface Steered {
   opened(): readonly OpenItem[]
   /** A paused pair finishes the cycle in progress and begins no other. */
   pause(on: boolean): void
+  /** The next cycle removes what is held because a root or `path` was emptied. */
+  letGo(): void
   /** Looks at both roots as a whole; what is found is in the hands of the next cycle when it resolves. */
   rescan(): Promise<void>
   /** Everything written before the call has been tried once; the paths that stayed open. @throws Failure when this life ends */
@@ -142,6 +144,13 @@ export class Standing {
   async resumed(signal: AbortSignal): Promise<void> {
     if (this.paused) this.remember()
     while (this.paused && !signal.aborted) await this.nextChange(signal)
+  }
+
+  /** What is held since a root was emptied may be removed. @throws NotReady when the roots are not open */
+  letGo(): void {
+    const { life } = this
+    if (life === undefined) throw this.notReady('its roots are not open yet')
+    life.letGo()
   }
 
   /** @throws NotReady when it cannot be looked at now */

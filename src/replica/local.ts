@@ -7,6 +7,7 @@ import { readReports } from '../wire/report.js'
 import { acknowledgeJob } from './jobs/acknowledge.js'
 import { applyJob } from './jobs/apply.js'
 import { auditJob, doubtJob, foldJob } from './jobs/audit.js'
+import { type Budget, removingJob } from './jobs/budget.js'
 import { identifyJob } from './jobs/identify.js'
 import { type ListStep, listJob } from './jobs/list.js'
 import { setGenerationJob } from './jobs/marker.js'
@@ -22,6 +23,7 @@ import {
   type Opened,
   type OpenRequest,
   type Pack,
+  type RemovalsHeld,
   type Replica,
   ReplicaFailure,
   type View,
@@ -41,6 +43,7 @@ export class LocalReplica implements Replica {
   private view: View = { ignore: [], ignorenot: [], paths: [] }
   private readonly lanes = new TransferLanes()
   private streams = 0
+  private from = ''
   private session: Session | undefined
   private applying: Promise<unknown> = Promise.resolve()
   private readonly staging = new Map<number, Staging>()
@@ -70,6 +73,7 @@ export class LocalReplica implements Replica {
     this.root = root
     this.pair = request.pair
     this.view = request.view
+    this.from = request.from
     this.session = new Session(root, request)
     await root.enter(request.pair, this)
     const generation = await root.generationOf(request.pair)
@@ -182,6 +186,17 @@ export class LocalReplica implements Replica {
     await staging.room()
   }
 
+  async removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined> {
+    const { host, place } = this.opened()
+    const { budget } = this
+    if (budget === undefined) return undefined
+    // The account is that of the batches in hand.
+    const asked = this.applying.then(() =>
+      host.workers.run(removingJob, { place, pair: this.pair, budget, count, confirmed }, 'edit'),
+    )
+    return this.hold(asked)
+  }
+
   /** Batches are applied one after the other, in the order of the calls. */
   apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
     const applied = this.applying.then(() => this.applyNow(batch, operations, supplier))
@@ -194,7 +209,7 @@ export class LocalReplica implements Replica {
     const { host, place } = this.opened()
     const untilNs = host.clock.wallNs() - clockGranularityNs
     await this.hold(host.workers.run(syncJob, { place, paths }, 'edit'))
-    if (paths === 'all')
+    if (paths === 'all' && place.durability === 'power-loss')
       await this.hold(host.workers.run(noteSyncedJob, { index: place.index, untilNs }, 'bulk', rootLane))
   }
 
@@ -243,7 +258,7 @@ export class LocalReplica implements Replica {
     const release = await root.holds.take(heldBy(operations))
     try {
       const order = operations.length > 64 ? 'small' : 'edit'
-      const input = { place, pair: this.pair, batch, operations, supplier }
+      const input = { place, pair: this.pair, batch, operations, supplier, from: this.from, budget: this.budget }
       const { outcomes, first, last, dirty } = await host.workers.run(
         applyJob,
         input,
@@ -260,6 +275,12 @@ export class LocalReplica implements Replica {
     } finally {
       release()
     }
+  }
+
+  /** What may be removed from the root for this pair. */
+  private get budget(): Budget | undefined {
+    const limit = this.root?.maxDelete
+    return limit === undefined ? undefined : { limit, view: this.view }
   }
 
   /** What the others who use this root are told of our operations. */

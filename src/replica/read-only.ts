@@ -9,6 +9,7 @@ import type {
   OpenRequest,
   Pack,
   PastOutcome,
+  RemovalsHeld,
   Replica,
   Want,
 } from './replica.js'
@@ -61,6 +62,10 @@ export class ReadOnlyReplica implements Replica {
 
   supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack> {
     return this.root.supply(wants, signal)
+  }
+
+  removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined> {
+    return this.root.removing(count, confirmed)
   }
 
   async stage(): Promise<void> {}

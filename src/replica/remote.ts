@@ -29,6 +29,7 @@ import {
   type OpenRequest,
   type Pack,
   type PastOutcome,
+  type RemovalsHeld,
   type Replica,
   type ReplicaCode,
   ReplicaFailure,
@@ -302,6 +303,18 @@ class RemoteReplica implements Replica, LinkEnd {
         ),
         done,
       )
+  }
+
+  /** Who leads may not confirm what another machine holds. */
+  async removing(count: number): Promise<RemovalsHeld | undefined> {
+    return await this.ask(
+      single((id) => ({ kind: 'removing', id, count })),
+      (message) => {
+        if (message.kind === 'held') return { value: { detail: message.detail } }
+        if (message.kind !== 'done') throw misplaced(message)
+        return { value: undefined }
+      },
+    )
   }
 
   async stage(batch: number, { bytes, props }: Delivery): Promise<void> {

@@ -60,6 +60,13 @@ export interface Replica {
   supply(wants: readonly Want[], signal: AbortSignal): AsyncIterable<Pack>
 
   /**
+   * So many removals, less what will be created, are to come: why they are held, or undefined when they may come. Whatever was
+   * asked, `apply` counts for itself, and answers 'held' for removals that are too many. `confirmed`: somebody at the lead has said
+   * that they may come; it counts only for a root of the lead's own machine.
+   */
+  removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined>
+
+  /**
    * Takes a pack of the batch into staging; resolves when there is room for the next one. The bytes are taken over.
    * What cannot be staged (disk full) comes out as the outcome of its operation in `apply`.
    */
@@ -102,9 +109,14 @@ export interface OpenRequest {
   readonly view: View
   /** Make the root and its marker if they are absent: the pair has no archive yet. Its parent must exist. */
   readonly create: boolean
+  /** Canonical name of the other root, for the journal; at most fromCharsMax long. */
+  readonly from: string
   /** Keep watching; without it one scan by `open`, and `changes` goes on only with what rescan and apply find. */
   readonly watch: boolean
 }
+
+/** Longest name of another root. */
+export const fromCharsMax = 1_024
 
 /** What decides what is seen: its digest is part of the cursor. Not a filter for correctness: the engine applies it too. */
 export interface View {
@@ -173,6 +185,12 @@ export interface PastOutcome {
   /** Boot of the supplier's machine when it was applied: under another boot the supplier may have lost what it supplied. */
   readonly supplier: string
   readonly outcome: Outcome
+}
+
+/** Removals wait for the word of somebody at the root. */
+export interface RemovalsHeld {
+  /** What would be removed, in numbers, in words. */
+  readonly detail: string
 }
 
 export interface Changes {

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { MaxDelete } from '../core/budget.js'
+import type { Durability } from '../core/durability.js'
+import type { Keep } from '../core/keep.js'
 import { type AbsPath, absPath, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Host } from '../host/host.js'
@@ -7,6 +10,7 @@ import type { Emit } from '../status/event.js'
 import { BytesReader } from '../wire/bytes.js'
 import { readReports } from '../wire/report.js'
 import { Holds } from './holds.js'
+import { letGoJob } from './jobs/budget.js'
 import { generationJob } from './jobs/generation.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
 import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
@@ -15,6 +19,7 @@ import type { RootPlace } from './jobs/place.js'
 import { recoverJob } from './jobs/recover.js'
 import type { ScanOutput, Span } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
+import { Keeping } from './keeping.js'
 import { PatientWorkers } from './patient-workers.js'
 import type { PastOutcome } from './replica.js'
 import { Scanning } from './scanning.js'
@@ -28,8 +33,19 @@ export interface LocalRootOptions {
   /** The agent's state directory: the index lies in it. */
   readonly stateDir: AbsPath
   readonly create: boolean
+  readonly care: RootCare
+}
+
+/** How a root is watched, and what becomes of what is replaced in it. */
+export interface RootCare {
   /** auto if not given. */
   readonly watcher?: WatcherChoice | undefined
+  /** undefined: nothing is kept. */
+  readonly keep?: Keep | undefined
+  /** What may be removed in a day; undefined: anything. */
+  readonly maxDelete?: MaxDelete | undefined
+  /** power-loss if not given. */
+  readonly durability?: Durability | undefined
 }
 
 /** Who wants to hear of changes. `origin`: they come from operations that this listener ordered itself. */
@@ -58,6 +74,7 @@ export class LocalRoot {
   private readonly watermark: Watermark
   private readonly scanning: Scanning
   private readonly watching: Watching
+  private readonly keeping: Keeping
   /** The last full scan; and the first that began after the root was watched. */
   private scanned: Promise<void> | undefined
   private covered: Promise<void> | undefined
@@ -89,7 +106,8 @@ export class LocalRoot {
       (error) => this.fail(error),
       () => [...this.listeners].some((listener) => listener.isListening),
     )
-    this.watching = new Watching(host, options.emit, place, facts.filesystem, options.watcher ?? 'auto', {
+    this.keeping = new Keeping(host, place, options.care.keep)
+    this.watching = new Watching(host, options.emit, place, facts.filesystem, options.care.watcher ?? 'auto', {
       mark: (paths) => this.scanning.mark(paths),
       scan: (scopes) => this.scanning.scan(scopes),
       everything: () => this.everything(),
@@ -120,18 +138,33 @@ export class LocalRoot {
       const { to, why } = index.movedAside
       emit({ event: 'store-moved-aside', path: index.index, movedTo: to, why })
     }
-    const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId: facts.rootId }
+    const { rootId } = facts
+    const keeps = options.care.keep !== undefined
+    const durability = options.care.durability ?? 'power-loss'
+    const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId, keeps, durability }
+    let keptBytes: number
     try {
-      await workers.run(recoverJob, { place }, 'edit', rootLane)
+      keptBytes = (await workers.run(recoverJob, { place }, 'edit', rootLane)).keptBytes
     } catch (error) {
       await workers.run(closeIndexJob, { directory: indexDirectory, index: index.index }, 'edit', rootLane)
       throw error
     }
-    return new LocalRoot(options, facts, place, index, indexDirectory)
+    const root = new LocalRoot(options, facts, place, index, indexDirectory)
+    root.keeping.begin(keptBytes)
+    return root
   }
 
   get host(): Host {
     return this.options.host
+  }
+
+  get maxDelete(): MaxDelete | undefined {
+    return this.options.care.maxDelete
+  }
+
+  /** Removals that are held here may be made. Answers how many paths those are. */
+  letGo(): Promise<number> {
+    return this.host.workers.run(letGoJob, { place: this.place }, 'edit')
   }
 
   get path(): AbsPath {
@@ -306,7 +339,8 @@ export class LocalRoot {
     this.ending.abort(new Error('the root is closed'))
     await this.watching.close()
     await this.scanning.close()
-    await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane).catch(() => undefined)
+    const swept = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane).catch(() => undefined)
+    await this.keeping.close(swept?.keptBytes ?? 0)
     await host.workers.run(closeRootJob, { root: this.path, folder: this.place.folder }, 'bulk', rootLane)
     await host.workers.run(closeIndexJob, { directory: this.indexDirectory, index: this.place.index }, 'bulk', rootLane)
   }
@@ -316,8 +350,10 @@ export class LocalRoot {
     for (;;) {
       await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
       if (this.ending.signal.aborted) return
-      const { dirty, pending } = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane)
+      const swept = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane)
+      const { dirty, pending } = swept
       this.mark(dirty)
+      if (swept.keptBytes > 0) this.keeping.add(swept.keptBytes)
       if (pending === 0) break
     }
     this.sweeping = false

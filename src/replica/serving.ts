@@ -173,6 +173,9 @@ class Serving implements LinkEnd {
           this.simple(message.id, () => replica.acknowledge(batches)),
         )
         break
+      case 'removing':
+        this.task(message.id, () => this.removing(replica, message.id, message.count))
+        break
       case 'set-generation':
         if (message.pair !== this.pair) throw new LinkFailure('protocol', 'a generation of another pair')
         this.simple(message.id, () => replica.setGeneration(this.pairHere(), message.generation))
@@ -418,6 +421,11 @@ class Serving implements LinkEnd {
     if (stream?.window.give(bytes) !== true) throw new LinkFailure('protocol', 'credit for nothing')
     if (stream.isPacks) this.packs.give(bytes)
     if (stream.isOver && stream.window.taken === 0) this.streams.delete(id)
+  }
+
+  private async removing(replica: Replica, id: number, count: number): Promise<void> {
+    const held = await replica.removing(count, false)
+    this.link.send(held === undefined ? { kind: 'done', id } : { kind: 'held', id, detail: held.detail })
   }
 
   private simple(id: number, run: () => Promise<void>): void {

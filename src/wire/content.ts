@@ -108,6 +108,7 @@ const problemCodes: readonly ProblemCode[] = [
   'busy',
   'not-empty',
   'unsupported',
+  'held',
 ]
 
 export function writeProblemCode(to: BytesWriter, code: ProblemCode): void {

@@ -55,7 +55,7 @@ export const protocolVersion = 1
  *     list, identify  reports+           changes   changed*, done when cancelled
  *     apply           outcomes+          supply    pack*, done
  *     flush           flushed+
- *     any             failed
+ *     removing        done or held         any                  failed
  *
  * `stage` has no answer but credit under the id 0; what went wrong with it is the answer to the apply of its batch.
  * `credit` gives back room for as many bytes of frames as the receiver has done with: of the id's stream, 0 for stage.
@@ -162,6 +162,8 @@ export type Message =
       readonly root: string
       readonly readOnly: boolean
     }
+  | { readonly kind: 'removing'; readonly id: number; readonly count: number }
+  | { readonly kind: 'held'; readonly id: number; readonly detail: string }
 
 /**
  * A frame: one binary websocket message of at most frameBytesMax bytes.
@@ -288,6 +290,12 @@ function writeFields(to: BytesWriter, message: Message): void {
       to.text(message.peer)
       to.text(message.root)
       writeFlag(to, message.readOnly)
+      break
+    case 'removing':
+      to.u32(message.count)
+      break
+    case 'held':
+      writeDetail(to, message.detail)
       break
     default:
       unreachable(message)
@@ -433,6 +441,10 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
       const root = from.text(idBytesMax)
       return { kind, id, peer, root, readOnly: readFlag(from) }
     }
+    case 'removing':
+      return { kind, id, count: from.u32() }
+    case 'held':
+      return { kind, id, detail: readDetail(from) }
     default:
       return unreachable(kind)
   }
@@ -477,6 +489,8 @@ const kinds: readonly Message['kind'][] = [
   'described',
   'join',
   'joined',
+  'removing',
+  'held',
 ]
 /** Likewise. */
 const rootStates = ['ready', 'missing', 'not-directory', 'unreadable'] as const

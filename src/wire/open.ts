@@ -15,16 +15,19 @@ import {
 
 /** Names of served roots, and paths of roots that are asked for by path, in bytes. */
 export const rootTextBytesMax = 4_097
+/** The name of the lead's other root, in bytes. */
+const fromBytesMax = 4_096
 /** Patterns of one list of a view, and the bytes of one. */
 export const patternsMax = 10_000
 export const patternBytesMax = 4_096
 
 /**
- *     | pair text | create u8 | watch u8 | cursor u8 | index, run text, sequence u64, view text if cursor | view |
+ *     | pair text | from text | create u8 | watch u8 | cursor u8 | index, run text, sequence u64, view text if cursor | view |
  *     view: | ignore texts | ignorenot texts | paths texts |
  */
-export function writeOpenRequest(to: BytesWriter, { pair, cursor, view, create, watch }: OpenRequest): void {
+export function writeOpenRequest(to: BytesWriter, { pair, from, cursor, view, create, watch }: OpenRequest): void {
   to.text(pair)
+  to.text(from)
   writeFlag(to, create)
   writeFlag(to, watch)
   writeFlag(to, cursor !== undefined)
@@ -42,10 +45,11 @@ export function writeOpenRequest(to: BytesWriter, { pair, cursor, view, create, 
 /** @throws Malformed, BadPath */
 export function readOpenRequest(from: BytesReader): OpenRequest {
   const pair = from.text(idBytesMax)
+  const other = from.text(fromBytesMax)
   const create = readFlag(from)
   const watch = readFlag(from)
   const cursor = readFlag(from) ? readCursor(from) : undefined
-  return { pair, cursor, view: readView(from), create, watch }
+  return { pair, from: other, cursor, view: readView(from), create, watch }
 }
 
 function readCursor(from: BytesReader): Cursor {

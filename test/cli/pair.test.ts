@@ -65,6 +65,7 @@ function houseOf(result: PassResult, seen: { config?: Config; asked: string[] })
       listening: undefined,
       pairs: [],
       served: [],
+      letGoServed: async () => false,
       reread: async () => ({ started: [], stopped: [], restarted: [] }),
     }
     return { agent, close: async () => void seen.asked.push('close') }

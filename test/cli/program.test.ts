@@ -61,6 +61,12 @@ const good: [string, string][] = [
   ['run --config f --json', 'run f json'],
   ['rescan photos', 'rescan photos 60s'],
   ['stop --timeout=5', 'stop 5s'],
+  ['log', 'log -'],
+  ['doctor', 'doctor'],
+  ['doctor a b --config c', 'doctor a b config:c'],
+  ['log a/b --json', 'log a/b json'],
+  ['restore a/b', 'restore a/b - -'],
+  ['restore --at 2h a/b --to=c', 'restore a/b 2h c'],
   ['keygen laptop --out k', 'keygen laptop k'],
   ['--version', 'print 0'],
   ['-version', 'print 0'],
@@ -104,6 +110,8 @@ const bad: [string, string, number, RegExp][] = [
   ['serve with two of them', 'serve --stdio --config c', 64, /--stdio takes no --config/],
   ['serve with roots', 'serve --config c a b', 64, /too many arguments/],
   ['serve with what belongs to a pair', 'serve --config c --batch', 64, /serve takes no --batch/],
+  ['restore without a path', 'restore', 64, /PATH/],
+  ['restore with preferences', 'restore a --times', 64, /restore takes no --times/],
   ['keygen without a name', 'keygen --out k', 64, /NAME/],
   ['keygen without a file', 'keygen laptop', 64, /--out/],
   ['keygen with preferences', 'keygen laptop --out k --times', 64, /keygen takes no --times/],
@@ -120,8 +128,8 @@ const bad: [string, string, number, RegExp][] = [
   ['no time', 'stop --timeout 0', 64, /--timeout is a number of seconds/],
   ['a preference for a running agent', 'status --times', 64, /status takes no --times/],
   ['a misspelt command for an agent', 'staus', 64, /did you mean the command status/],
-  ['a command that is to come', 'doctor', 3, /'doctor'.*\.\/doctor/],
-  ['a command that is to come, with roots', 'log b', 3, /'log'/],
+  ['a command that is to come', 'monitor', 3, /'monitor'.*\.\/monitor/],
+  ['a command that is to come, with roots', 'why b', 3, /'why'/],
 ]
 test.each(bad)('a command line is refused: %s', (_, typed, code, message) => {
   let caught: unknown
@@ -193,6 +201,12 @@ function spoken(line: CommandLine): string {
       return ['check', line.root, ...(line.secretFile === undefined ? [] : [`secret:${line.secretFile}`])].join(' ')
     case 'keygen':
       return `keygen ${line.name} ${line.out}`
+    case 'doctor':
+      return ['doctor', ...line.roots, ...(line.config === undefined ? [] : [`config:${line.config}`])].join(' ')
+    case 'log':
+      return ['log', line.path ?? '-', ...(line.json ? ['json'] : [])].join(' ')
+    case 'restore':
+      return ['restore', line.path, line.at ?? '-', line.to ?? '-'].join(' ')
     case 'run':
     case 'serve':
       return [

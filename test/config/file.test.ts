@@ -32,6 +32,8 @@ function parse(text: string): Promise<FileConfig> {
 }
 
 const wss = (host: string, port: number) => ({ kind: 'wss', endpoint: { host, port } })
+const maxDelete = { kind: 'share', share: 0.9 }
+const keep = { ageMs: 30 * 86_400_000, sizeBytes: 10 * 1024 ** 3 }
 
 test('a serving file is read', async () => {
   expect(await parse(whole)).toEqual({
@@ -39,8 +41,8 @@ test('a serving file is read', async () => {
     log: [],
     listen: [wss('127.0.0.1', 4300)],
     serves: [
-      { name: 'photos', path: '/srv/photos' },
-      { name: 'notes', path: '/home/u/notes' },
+      { name: 'photos', path: '/srv/photos', keep, maxDelete },
+      { name: 'notes', path: '/home/u/notes', keep, maxDelete },
     ],
     peers: [{ name: 'laptop', key: new Uint8Array(32).fill(0x5a), roots: ['photos', 'notes'] }],
   })

@@ -21,7 +21,8 @@ describe('the table', () => {
   // The list that Unison 2.53's -help prints.
   const unison =
     'doc version group ignore ignorenot nocreation nodeletion noupdate owner path perms root times batch auto silent terse i acl atomic follow force forcepartial ignorecase immutable immutablenot links merge nocreationpartial nodeletionpartial noupdatepartial prefer preferpartial rsrc xattrignore xattrignorenot xattrs backup backupcurr backupcurrnot backupdir backuploc backupnot backupprefix backups backupsuffix confirmbigdel confirmmerge copyonconflict dontchmod fastcheck fat ignoreinodenumbers maxbackups numericids sortbysize sortfirst sortlast sortnewfirst repeat retry color dumbtty height addversionno clientHostName halfduplex killserver listen rsync servercmd socket sshargs sshcmd stream testserver xferbycopying ignorearchives addprefsto contactquietly copymax copyprog copyprogrest copythreshold diff ignorelocks include key label log logfile maxerrors maxsizethreshold maxthreads mountpoint rootalias showarchive source ui unicode watch debug dumparchives fastercheckUNSAFE selftest'
-  const others = 'help backuplocation backupcurrent backupcurrentnot mergebatch numerids moves-experimental watcher'
+  const others =
+    'help backuplocation backupcurrent backupcurrentnot mergebatch numerids moves-experimental watcher durability keep keepsize maxdelete'
 
   test('knows every name of the manual', () => {
     const names = `${unison} ${others}`.split(' ')
@@ -32,7 +33,7 @@ describe('the table', () => {
 
   test('has built what this version promises', () => {
     const promised =
-      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives sshcmd sshargs servercmd testserver root log logfile version help'
+      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher durability keep keepsize maxdelete batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives sshcmd sshargs servercmd testserver root log logfile version help'
     expect(
       builtPreferences()
         .map((one) => one.name)
@@ -72,7 +73,10 @@ test('what nobody asked for', () => {
     batch: false,
     times: true,
     perms: 0o1777,
+    durability: 'power-loss',
+    keep: { ageMs: 30 * 86_400_000, sizeBytes: 10 * 1024 ** 3 },
     confirmbigdel: true,
+    maxDelete: { kind: 'share', share: 0.9 },
     maxthreads: 0,
     ignorelocks: false,
     repeat: { kind: 'once' },
@@ -217,6 +221,20 @@ const good: [string, [string, string][], Partial<Preferences>][] = [
     { mountpoint: ['usb', 'a/b'] as never },
   ],
   ['more tries', [['retry', '3']], { retry: 3 }],
+  [
+    'how long and how much is kept',
+    [
+      ['keep', '12h'],
+      ['keepsize', '500 MB'],
+    ],
+    { keep: { ageMs: 12 * 3_600_000, sizeBytes: 500_000_000 } },
+  ],
+  ['a share that may go', [['maxdelete', '50%']], { maxDelete: { kind: 'share', share: 0.5 } }],
+  ['a number that may go', [['maxdelete', '5000']], { maxDelete: { kind: 'count', count: 5_000 } }],
+  ['everything may go', [['confirmbigdel', 'false']], { maxDelete: undefined }],
+  ['nothing is synced', [['durability', 'process']], { durability: 'process' }],
+  ['nothing is kept for no time', [['keep', '0']], { keep: undefined }],
+  ['nothing is kept in no room', [['keepsize', '0']], { keep: undefined }],
 ]
 test.each(good)('preferences: %s', (_, given, becomes) => {
   expect(parsed(...given)).toMatchObject(becomes)
@@ -231,6 +249,10 @@ const bad: [string, [string, string], RegExp][] = [
   ['no mode', ['perms', ''], /octal/],
   ['a negative mode', ['perms', '-2'], /octal/],
   ['a negative number', ['maxthreads', '-1'], /at least 0/],
+  ['a time without its unit', ['keep', '30'], /30d/],
+  ['a size that is none', ['keepsize', 'much'], /10GiB/],
+  ['a share of more than all', ['maxdelete', '120%'], /90%/],
+  ['a durability that is none', ['durability', 'forever'], /power-loss, process/],
   ['half a number', ['maxthreads', '1.5'], /whole number/],
   ['no number', ['maxthreads', ''], /whole number/],
   ['another way to repeat', ['repeat', 'often'], /watch\+SECONDS/],

@@ -297,6 +297,8 @@ export class FakeReplica implements Replica {
     }
   }
 
+  async removing(): Promise<undefined> {}
+
   async stage(batch: number, pack: Delivery): Promise<void> {
     await this.call('stage')
     const [want, fingerprint] = Buffer.from(pack.bytes).toString().split(' ')

@@ -27,6 +27,7 @@ function life(part: Partial<Steered> = {}): Steered & { readonly heard: boolean[
     isLooking: false,
     isBusy: false,
     opened: () => [],
+    letGo: () => {},
     pause: (on) => void heard.push(on),
     rescan: async () => {},
     flush: async () => [],

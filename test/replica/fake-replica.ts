@@ -113,6 +113,8 @@ export class FakeReplica implements Replica {
     }
   }
 
+  async removing(): Promise<undefined> {}
+
   async stage(batch: number, pack: Delivery): Promise<void> {
     await this.gate
     if (this.fault !== undefined) throw this.fault

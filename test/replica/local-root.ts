@@ -96,7 +96,7 @@ export class LocalRootFixture {
   }
 
   replica(): LocalReplica {
-    return this.roots.replica(this.root, undefined, true)
+    return this.roots.replica(this.root, {}, true)
   }
 
   abs(path: string): string {

@@ -139,6 +139,7 @@ test('a replica that is closed while it is being opened gives its root back', as
   const open = gate('open-root')
   const opened = replica.open({
     pair,
+    from: '',
     cursor: undefined,
     view: { ignore: [], ignorenot: [], paths: [] },
     create: true,

@@ -29,6 +29,7 @@ const lead: Self = { agent: 'tandem', version: '0.1.0', run: 'lead-run' }
 const peer: Self = { agent: 'tandem', version: '0.1.0', run: 'peer-run' }
 const request: OpenRequest = {
   pair: 'pair',
+  from: '//lead//root',
   cursor: { index: 'index', run: 'run', sequence: 7, view: 'view' },
   view: { ignore: ['Name *.o'], ignorenot: [], paths: ['a'] },
   create: false,

@@ -29,7 +29,15 @@ export class Reader {
 
   static async open(replica: Replica, more: Partial<OpenRequest> = {}): Promise<Reader> {
     const view = { ignore: [], ignorenot: [], paths: [] }
-    const opened = await replica.open({ pair, cursor: undefined, view, create: true, watch: true, ...more })
+    const opened = await replica.open({
+      pair,
+      from: '//lead//root',
+      cursor: undefined,
+      view,
+      create: true,
+      watch: true,
+      ...more,
+    })
     const reader = new Reader(replica, opened)
     void reader.follow()
     await until(() => reader.isCurrent || reader.failure !== undefined, 'current')

@@ -31,7 +31,7 @@ function configOf(role: Role, preferences: Preferences): Config {
   if (role.kind === 'peer')
     return {
       pairs: [],
-      serves: [{ name: servedName, path: first }],
+      serves: [{ name: servedName, path: first, keep: preferences.keep, maxDelete: preferences.maxDelete }],
       listen: [{ kind: 'wss', endpoint: { host: '0.0.0.0', port: peer.port } }],
       peers: [{ name: peer.identity, key: peer.key, roots: [servedName] }],
       stateDir,

@@ -199,6 +199,9 @@ export class Oracle {
       this.parters.set(inode, actor)
       this.drop(inode)
       this.lastCopy(inode, `${actor} removed`)
+      // What a user wrote is kept when another user's change takes its place.
+      if (this.writers.get(inode) === user && !isHeldElsewhere(this.holders.get(this.held.get(inode) ?? ''), inode))
+        this.violate(`not kept: ${actor} removed ${spoken(versionOf(inode))}, of which there is no other copy`)
     }
     if (place !== undefined && (what === 'modified' || what === 'created' || what === 'moved-to'))
       this.checkWhole(inode, place, actor)
@@ -217,8 +220,7 @@ export class Oracle {
   private lastCopy(inode: Inode, what: string): void {
     const version = this.held.get(inode)
     if (version === undefined || this.fates.get(version)?.over !== false) return
-    const others = this.holders.get(version)
-    if (others === undefined || others.size === 0 || (others.size === 1 && others.has(inode)))
+    if (!isHeldElsewhere(this.holders.get(version), inode))
       this.violate(`lost: ${what} the last copy of ${spoken(version)}`)
   }
 
@@ -364,6 +366,10 @@ export class Oracle {
     this.violations.push(`${(this.scheduler.timeNs / 1e6).toFixed(3)} ms: ${what}`)
     this.scheduler.note(`VIOLATION ${what}`)
   }
+}
+
+function isHeldElsewhere(holders: ReadonlySet<Inode> | undefined, inode: Inode): boolean {
+  return holders !== undefined && (holders.size > 1 || (holders.size === 1 && !holders.has(inode)))
 }
 
 interface Place {

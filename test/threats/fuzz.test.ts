@@ -83,6 +83,7 @@ test('T7: a peer that answers anything ends its link at worst: no call stays wit
       const over = [
         remote.open({
           pair: 'a'.repeat(32),
+          from: '',
           cursor: undefined,
           view: { ignore: [], ignorenot: [], paths: [] },
           create: false,

@@ -29,6 +29,7 @@ const open: Message = {
   root: 'docs',
   request: {
     pair: 'a'.repeat(32),
+    from: '',
     cursor: undefined,
     view: { ignore: [], ignorenot: [], paths: [] },
     create: true,

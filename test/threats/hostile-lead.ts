@@ -67,6 +67,7 @@ export class HostileLead {
     if (!open) return
     const request = {
       pair: 'a'.repeat(32),
+      from: '',
       cursor: undefined,
       view: { ignore: [], ignorenot: [], paths: [] },
       create: true,

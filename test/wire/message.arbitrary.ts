@@ -122,6 +122,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     root: text,
     request: fc.record({
       pair: id,
+      from: text,
       cursor: fc.option(fc.record({ index: id, run: id, sequence: whole, view: id }), { nil: undefined }),
       view,
       create: fc.boolean(),
@@ -201,5 +202,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('flushed' as const), id: u32, last, paths: fc.array(path, few) }),
   fc.record({ kind: fc.constant('credit' as const), id: u32, bytes: u32 }),
+  fc.record({ kind: fc.constant('removing' as const), id: u32, count: u32 }),
+  fc.record({ kind: fc.constant('held' as const), id: u32, detail: text }),
 )
 export const anyReports = fc.array(report, { maxLength: 12 })

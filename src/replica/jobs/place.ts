@@ -1,3 +1,4 @@
+import type { Durability } from '../../core/durability.js'
 import { type AbsPath, join, privateName, type RelPath, relPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Files } from '../../host/files.js'
 import { ReplicaFailure } from '../replica.js'
@@ -16,6 +17,9 @@ export interface RootPlace {
   readonly boot: string
   /** The marker's random id, as openRootJob answered it. */
   readonly rootId: string
+  /** What is replaced or removed becomes a version. */
+  readonly keeps: boolean
+  readonly durability: Durability
 }
 
 /** `.tandem` and the folders in it, by path from the root. */
@@ -91,10 +95,10 @@ export function openStage(root: Directory, place: Pick<RootPlace, 'root' | 'fold
   }
 }
 
-/** Makes a private directory unless it is there already. */
-export function ensureDirectory(parent: Directory, name: string): void {
+/** Makes a directory, a private one by default, unless it is there already. */
+export function ensureDirectory(parent: Directory, name: string, mode = 0o700): void {
   try {
-    parent.makeDirectory(name, 0o700)
+    parent.makeDirectory(name, mode)
   } catch (error) {
     if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
   }

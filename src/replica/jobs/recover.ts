@@ -5,6 +5,7 @@ import { openBeside } from './beside.js'
 import { finishStep, nowAt, type Places } from './finish-step.js'
 import { completeLine, type Intent, intentOfSlot, oldSlotName, outcomeLine, restoredLine, slotName } from './intent.js'
 import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
+import { noteBatch, recoveredLine } from './journal.js'
 import { checkRoot } from './marker.js'
 import { removeFolder } from './open-root.js'
 import { restoreMode } from './parents.js'
@@ -25,6 +26,7 @@ import {
 } from './place.js'
 import { sweepFolder } from './sweep.js'
 import { umaskOf } from './umask.js'
+import { strayName } from './versions.js'
 
 export interface Recover {
   readonly place: RootPlace
@@ -37,6 +39,8 @@ export interface Recovered {
   readonly dirty: readonly RelPath[]
   /** Slots that a later sweep has to look at. */
   readonly pending: number
+  /** Bytes of what was kept as versions. */
+  readonly keptBytes: number
 }
 
 /**
@@ -62,9 +66,10 @@ export const recoverJob: Job<Recover, Recovered> = {
         for (const recovery of recoveries) recovery.finishIntents()
         for (const recovery of recoveries) recovery.keepStrays()
         for (const { stage } of dead) removeFolder(root, stage)
-        const swept = sweepFolder(root, own, world.clock.wallNs())
+        const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
         for (const path of swept.dirty) dirty.add(path)
-        return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending: swept.pending }
+        const { pending, keptBytes } = swept
+        return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending, keptBytes }
       } finally {
         for (const { stage, lock } of dead) {
           stage.close()
@@ -164,12 +169,17 @@ class Recovery {
   }
 
   private finishSteps(name: string, intent: Intent, places: Places): string[] {
-    return intent.steps.map((step, at) => {
+    const done: string[] = []
+    const lines = intent.steps.map((step, at) => {
       const { outcome, dirty } = finishStep(step, slotName(name, at), oldSlotName(name, at), places)
       if (step.path !== '') this.dirty.add(step.path)
       for (const path of dirty) this.dirty.add(path)
+      if (outcome !== undefined) done.push(recoveredLine(outcome, step.expect.kind))
       return outcomeLine(at, outcome)
     })
+    const { pair, batch, beganNs } = intent.header
+    noteBatch(this.root, { pair, batch, from: '', wallNs: beganNs }, done.join(''))
+    return lines
   }
 
   /**
@@ -223,7 +233,7 @@ class Recovery {
     try {
       for (const slot of strays) {
         if (intents.has(intentOfSlot(slot))) this.folder.out.rename(slot, this.own.out, slot, 'no-replace')
-        else this.folder.out.rename(slot, versions, `stray-${slot}`, 'no-replace')
+        else this.folder.out.rename(slot, versions, strayName(slot), 'no-replace')
       }
     } finally {
       versions.close()

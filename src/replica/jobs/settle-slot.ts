@@ -3,6 +3,7 @@ import { type Directory, FileFailure } from '../../host/files.js'
 import { keepBeside } from './conflict-copy.js'
 import { type Depth, type Likeness, likeness } from './form.js'
 import type { Step } from './intent.js'
+import type { Versions } from './versions.js'
 
 /**
  * A displaced object is unlinked only by a second look, at least so long after the first: an open() whose path walk ended
@@ -20,15 +21,20 @@ export type Settled =
   /** It held what nobody expected: a user's version, that is now visible at `copy`. */
   | { readonly kind: 'copied'; readonly copy: RelPath }
 
-/** Looks once more at one slot of a batch whose outcomes are known. Nothing is removed that the intent does not tell of. */
-export function settleSlot(
-  root: Directory,
-  out: Directory,
-  slot: string,
-  step: Step,
-  wallNs: bigint,
-  depth: Depth,
-): Settled {
+export interface Settling {
+  readonly root: Directory
+  readonly out: Directory
+  readonly wallNs: bigint
+  /** Where what was at a path is kept; undefined: it goes. */
+  readonly versions: Versions | undefined
+}
+
+/**
+ * Looks once more at one slot of a batch that began at `untilNs` and whose outcomes are known. What was at the path is kept as
+ * a version, what we had staged goes. Nothing is removed that the intent does not tell of.
+ */
+export function settleSlot(settling: Settling, slot: string, step: Step, untilNs: bigint, depth: Depth): Settled {
+  const { root, out, wallNs, versions } = settling
   const stat = out.statAt(slot)
   if (stat === undefined) return { kind: 'gone' }
   // Renaming moved its ctime. A clock that was set back makes every slot young until it has caught up.
@@ -36,25 +42,33 @@ export function settleSlot(
   if (ageNs < settleNs) return { kind: 'kept' }
   const found = known(out, slot, step, depth)
   if (found === undefined) return { kind: 'kept' }
-  if (found.kind === 'other') {
+  const { likeness: like, ours } = found
+  if (like.kind === 'other') {
     const copy = keepBeside(root, step.path, out, slot, wallNs)
     return copy === undefined ? { kind: 'kept' } : { kind: 'copied', copy }
   }
-  if (found.kind !== 'same' || (found.probe === 'unknown' && ageNs < unleasedSettleNs)) return { kind: 'kept' }
+  if (like.kind !== 'same' || (like.probe === 'unknown' && ageNs < unleasedSettleNs)) return { kind: 'kept' }
   // A store through a mapping may have left every stamp as it was, and no lease told of it.
-  if (found.probe === 'unknown' && depth === 'stat') return settleSlot(root, out, slot, step, wallNs, 'bytes')
-  out.removeFile(slot)
+  if (like.probe === 'unknown' && depth === 'stat') return settleSlot(settling, slot, step, untilNs, 'bytes')
+  if (versions === undefined || ours) out.removeFile(slot)
+  else versions.take(out, slot, step.path, untilNs, stat)
   return { kind: 'gone' }
 }
 
-/** Whether it is what was expected at the path, or what we had staged; undefined: it cannot be told. */
-function known(out: Directory, slot: string, step: Step, depth: Depth): Likeness | undefined {
+/** What it is of what may be there: what was expected at the path, or what we had staged. undefined: it cannot be told. */
+function known(
+  out: Directory,
+  slot: string,
+  step: Step,
+  depth: Depth,
+): { readonly likeness: Likeness; readonly ours: boolean } | undefined {
   try {
     const old = likeness(out, slot, step.expect, step.racy ? 'bytes' : depth)
-    if (old.kind !== 'other') return old
+    if (old.kind !== 'other') return { likeness: old, ours: false }
     const staged = likeness(out, slot, step.goal, depth)
+    if (staged.kind !== 'other') return { likeness: staged, ours: true }
     // With its old bytes nothing is lost, whatever became of its properties in a power loss.
-    return staged.kind === 'other' ? likeness(out, slot, step.expect, 'content') : staged
+    return { likeness: likeness(out, slot, step.expect, 'content'), ours: false }
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
     return undefined

@@ -5,7 +5,8 @@ import { dropBeside, openBeside } from './beside.js'
 import { type Intent, intentOfSlot, isBesideIntent, oldSlotName, type Step, slotName } from './intent.js'
 import { intentFileName, intentNames, readIntent } from './intent-file.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
-import { settleSlot } from './settle-slot.js'
+import { type Settling, settleSlot } from './settle-slot.js'
+import { Versions } from './versions.js'
 
 export interface Sweep {
   readonly place: RootPlace
@@ -16,10 +17,12 @@ export interface Swept {
   readonly pending: number
   /** Paths of conflict copies that were made, and the paths they belong to. */
   readonly dirty: readonly RelPath[]
+  /** Bytes of what was kept as versions. */
+  readonly keptBytes: number
 }
 
 /**
- * Looks a second time at what was replaced or removed, and lets go of what is as expected; a slot that was written since
+ * Looks a second time at what was replaced or removed, and keeps what is as expected as a version, or lets it go; a slot that was written since
  * becomes a conflict copy beside its path. Intents that are acknowledged go with their last slot. At least a second after
  * the batches concerned; sooner does nothing. One at a time for a root.
  */
@@ -30,7 +33,7 @@ export const sweepJob: Job<Sweep, Swept> = {
     try {
       const stage = openStage(root, place)
       try {
-        return sweepFolder(root, stage, world.clock.wallNs())
+        return sweepFolder(root, stage, place.keeps, world.clock.wallNs())
       } finally {
         stage.close()
       }
@@ -40,7 +43,20 @@ export const sweepJob: Job<Sweep, Swept> = {
   },
 }
 
-export function sweepFolder(root: Directory, stage: StageFolder, wallNs: bigint): Swept {
+/** `keeps`: what was at a path becomes a version. */
+export function sweepFolder(root: Directory, stage: StageFolder, keeps: boolean, wallNs: bigint): Swept {
+  const versions = keeps ? new Versions(root, stage.in) : undefined
+  try {
+    const { pending, dirty } = sweepIntents(stage, { root, out: stage.out, wallNs, versions })
+    return { pending, dirty, keptBytes: versions?.bytes ?? 0 }
+  } finally {
+    versions?.close()
+  }
+}
+
+type Looked = Omit<Swept, 'keptBytes'>
+
+function sweepIntents(stage: StageFolder, settling: Settling): Looked {
   const slots = new Map<string, string[]>()
   for (const slot of stage.out.names()) {
     const intent = intentOfSlot(slot)
@@ -58,7 +74,7 @@ export function sweepFolder(root: Directory, stage: StageFolder, wallNs: bigint)
       const intent = readIntent(stage.intents, intentFileName(name, acknowledged))
       // Work in hand, or damaged: not for a sweep.
       if (intent === undefined || !(intent.complete || acknowledged)) continue
-      const swept = beside ? sweepBeside(root, name, intent, wallNs) : sweepSlots(root, stage.out, own, intent, wallNs)
+      const swept = beside ? sweepBeside(name, intent, settling) : sweepSlots(own, intent, settling)
       left = swept.pending
       dirty.push(...swept.dirty)
     }
@@ -68,14 +84,14 @@ export function sweepFolder(root: Directory, stage: StageFolder, wallNs: bigint)
   return { pending, dirty }
 }
 
-function sweepSlots(root: Directory, out: Directory, slots: readonly string[], intent: Intent, wallNs: bigint): Swept {
+function sweepSlots(slots: readonly string[], intent: Intent, settling: Settling): Looked {
   let pending = 0
   const dirty: RelPath[] = []
   for (const slot of slots) {
     const step = stepOfSlot(intent, slot)
     if (step === undefined) continue
     try {
-      const settled = settleSlot(root, out, slot, step, wallNs, 'stat')
+      const settled = settleSlot(settling, slot, step, intent.header.beganNs, 'stat')
       if (settled.kind === 'kept') pending++
       if (settled.kind === 'copied') dirty.push(step.path, settled.copy)
     } catch (error) {
@@ -86,13 +102,15 @@ function sweepSlots(root: Directory, out: Directory, slots: readonly string[], i
   return { pending, dirty }
 }
 
-function sweepBeside(root: Directory, name: string, intent: Intent, wallNs: bigint): Swept {
+function sweepBeside(name: string, intent: Intent, settling: Settling): Looked {
+  const { root } = settling
   const { anchor, folder } = intent.header
   const beside = openBeside(root, anchor, folder)
   if (beside === undefined) return { pending: 0, dirty: [] }
   try {
     dropFile(beside.in, slotName(name, 0))
-    const swept = sweepSlots(root, beside.out, [slotName(name, 0), oldSlotName(name, 0)], intent, wallNs)
+    const slots = [slotName(name, 0), oldSlotName(name, 0)]
+    const swept = sweepSlots(slots, intent, { ...settling, out: beside.out })
     dropBeside(root, anchor, folder, beside)
     return swept
   } finally {

@@ -14,7 +14,7 @@ export interface Sync {
 }
 
 /**
- * What was at these paths before the call is on disk when it returns, with the names that lead to it in their directories;
+ * For a root that is to outlive power loss; else nothing. What was at these paths before the call is on disk when it returns, with the names that lead to it in their directories;
  * for a path that is gone, its absence.
  * @throws FileFailure when something could not be brought to the disk. It is then not durable, and the call must not just be
  * repeated: an error of write-back is told once. ReplicaFailure when the root is not there.
@@ -22,7 +22,7 @@ export interface Sync {
 export const syncJob: Job<Sync, void> = {
   name: 'sync',
   run(world, { place, paths }) {
-    if (paths.length === 0) return
+    if (paths.length === 0 || place.durability === 'process') return
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)

@@ -5,6 +5,7 @@ import type { Operation } from '../../../src/core/operation.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
+import { readJournal } from '../../../src/replica/jobs/journal.js'
 import { unacknowledgedJob } from '../../../src/replica/jobs/past.js'
 import { type Recovered, recoverJob } from '../../../src/replica/jobs/recover.js'
 import { sweepJob } from '../../../src/replica/jobs/sweep.js'
@@ -95,6 +96,17 @@ function expectTold(tree: Record<string, string>, recovered: Recovered): void {
   for (const outcome of told.values()) expect(outcome.kind).toBe('done')
 }
 
+/** The journal knows of what was done, and of nothing else, once. */
+function expectNoted(root: Fixture, tree: Record<string, string>): void {
+  const opened = root.world.files.openDirectory(root.root)
+  const noted = readJournal(opened, () => true).map(({ did, path }) => `${did} ${path}`)
+  opened.close()
+  expect(noted.includes('replaced a')).toBe(tree.a === 'new a')
+  expect(noted.includes('removed b')).toBe(tree.b === undefined)
+  expect(noted.includes('created m/n')).toBe(tree['m/n'] === 'new n')
+  expect(new Set(noted).size).toBe(noted.length)
+}
+
 /** Every number of calls after which a crash can come, until one run has none. */
 function* everyCall(): Generator<number> {
   for (let n = 0; n < 1_000; n++) yield n
@@ -112,11 +124,12 @@ test('S1-2, S2-18: a crash at any call of a batch leaves every path whole, and w
     const recovered = recover(root)
     const tree = expectWhole(root)
     expectTold(tree, recovered)
+    expectNoted(root, tree)
     // Recovering again says the same and changes nothing.
     expect(recover(root).unacknowledged).toEqual(recovered.unacknowledged)
     expect(root.tree()).toEqual(tree)
     root.aheadNs += second
-    expect(sweepJob.run(root.world, { place: root.place })).toEqual({ pending: 0, dirty: [] })
+    expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
     expect(root.tree()).toEqual(tree)
     acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
     expect([...root.slots('in'), ...root.slots('out'), ...root.slots('intents')]).toEqual([])
@@ -439,6 +452,6 @@ test('an acknowledgement that comes while a sweep is reading disturbs neither', 
     acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
   })
   sweepJob.run(root.world, { place: root.place })
-  expect(sweepJob.run(root.world, { place: root.place })).toEqual({ pending: 0, dirty: [] })
+  expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
   expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
 })

@@ -15,6 +15,7 @@ import type { World } from '../../../src/host/workers.js'
 import { closeIndex, openIndex } from '../../../src/index/index.js'
 import type { IndexRecord } from '../../../src/index/record.js'
 import { type Applied, applyJob } from '../../../src/replica/jobs/apply.js'
+import type { Budget } from '../../../src/replica/jobs/budget.js'
 import { digestFile, digestOf } from '../../../src/replica/jobs/digest.js'
 import { closeRootJob, openRootJob, type RootFacts } from '../../../src/replica/jobs/open-root.js'
 import type { RootPlace } from '../../../src/replica/jobs/place.js'
@@ -51,6 +52,8 @@ export class Fixture {
   facts: RootFacts
   /** Added to the wall clock: to let a second pass. */
   aheadNs = 0n
+  /** What may be removed; undefined: anything. */
+  budget: Budget | undefined
   private readonly files: Files
   private processes = 0
   private batches = 0
@@ -96,7 +99,11 @@ export class Fixture {
     const facts = openRootJob.run(world, { root: this.root, folder, create: true })
     this.trap.release()
     const index = absPath(`${this.home}/index.mdb`)
-    return { world, facts, place: { root: this.root, index, folder, boot, rootId: facts.rootId } }
+    return {
+      world,
+      facts,
+      place: { root: this.root, index, folder, boot, rootId: facts.rootId, keeps: true, durability: 'power-loss' },
+    }
   }
 
   abs(path: string): string {
@@ -229,7 +236,15 @@ export class Fixture {
   /** Stages the texts and applies the operations as one batch; answers what applyJob does. */
   apply(operations: readonly Operation[], texts: readonly string[] = [], batch = this.nextBatch()): Applied {
     this.stage(texts, batch)
-    return applyJob.run(this.world, { place: this.place, pair, batch, operations, supplier: 'boot-of-supplier' })
+    return applyJob.run(this.world, {
+      place: this.place,
+      pair,
+      batch,
+      operations,
+      supplier: 'boot-of-supplier',
+      from: '//other//root',
+      budget: this.budget,
+    })
   }
 
   nextBatch(): number {

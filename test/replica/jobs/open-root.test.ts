@@ -112,7 +112,15 @@ test('S1-14: a root that is exchanged during a batch of removals is found out, a
   root.scan(['a'])
   const operation = remove('a', root.content('a'))
   root.trap.after('rename:no-replace', 1, () => fs.rmSync(root.abs('.tandem/marker')))
-  const input = { place: root.place, pair, batch: 1, operations: [operation], supplier: 's' }
+  const input = {
+    place: root.place,
+    pair,
+    batch: 1,
+    operations: [operation],
+    supplier: 's',
+    from: '',
+    budget: undefined,
+  }
   expect(codeOf(() => applyJob.run(root.world, input))).toBe('in-doubt')
   expect(root.record('a')).toBeDefined()
   expect(root.slots('out')).toHaveLength(1)

@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
+import { absent } from '../../../src/core/content.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { syncJob } from '../../../src/replica/jobs/sync.js'
-import { type Fixture, freshRoot } from './fixture.js'
+import { type Fixture, freshRoot, writeFile } from './fixture.js'
 
 const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tandem-test', '/mnt']).status === 0
 
@@ -81,3 +82,16 @@ function syncs(root: Fixture, paths: string[]): string[] {
     .filter(({ call }) => call.startsWith('sync'))
     .map(({ call, path }) => `${call} ${path.slice(root.root.length).replace(/^\//, '')}`)
 }
+
+test('a root that is to outlive no more than a kill is never synced, whatever is done', () => {
+  const root = freshRoot()
+  root.write('a', 'old')
+  root.scan(['a'])
+  root.place = { ...root.place, durability: 'process' }
+  root.trap.crash(Number.POSITIVE_INFINITY)
+  root.apply([writeFile('a', root.content('a'), 0, 'new'), writeFile('n', absent, 1, 'new n')], ['new', 'new n'])
+  syncJob.run(root.world, { place: root.place, paths: [relPath('a')] })
+  syncJob.run(root.world, { place: root.place, paths: 'all' })
+  expect(root.trap.calls.filter(({ call }) => call.startsWith('sync'))).toEqual([])
+  expect(root.tree()).toEqual({ a: 'new', n: 'new n' })
+})

@@ -1,0 +1,40 @@
+import { placeInRoot } from '../agent/past.js'
+import { absoluteOf, isWithin } from '../core/path.js'
+import { type JournalEntry, readJournal } from '../replica/jobs/journal.js'
+import { openRoot } from '../replica/jobs/place.js'
+import { bytesText } from '../status/amounts.js'
+import { escapeJson, escapeName, escapeText } from '../status/escape.js'
+import { type ExitCode, exitCodes } from './exit-codes.js'
+import { printLines } from './output.js'
+import type { LogCommand } from './program.js'
+import { momentText } from './time.js'
+import { UsageFailure } from './usage.js'
+import { openWorld, pathHere } from './world.js'
+
+/** `tandem log [PATH]`: what was done to a path and below it on behalf of another root, the newest last. */
+export async function runLog(line: LogCommand): Promise<ExitCode> {
+  const world = await openWorld()
+  const given = pathHere(line.path ?? '.')
+  const place = placeInRoot(world.files, given)
+  if (place === undefined) throw new UsageFailure(`${given} is in no root: no directory above it has a .tandem/marker`)
+  const root = openRoot(world.files, place.root)
+  try {
+    const entries = readJournal(root, (path) => isWithin(path, place.path))
+    if (line.json) printLines(entries.map((entry) => escapeJson(JSON.stringify({ ...entry, root: place.root }))))
+    else printLines(entries.length === 0 ? [nothingText(absoluteOf(place.root, place.path))] : entries.map(entryText))
+  } finally {
+    root.close()
+  }
+  return exitCodes.inSync
+}
+
+/** '2026-11-22 14:30:12.345  replaced    notes/todo.txt  (12 bytes), as in wss://nas:4242/notes' */
+export function entryText({ atMs, did, path, sizeBytes, from }: JournalEntry): string {
+  const size = did === 'created' || did === 'replaced' ? `  (${bytesText(sizeBytes)})` : ''
+  const why = from === '' ? '' : `, as in ${escapeText(from)}`
+  return `${momentText(BigInt(atMs) * 1_000_000n)}  ${did.padEnd(10)}  ${escapeName(path === '' ? '.' : path)}${size}${why}`
+}
+
+function nothingText(path: string): string {
+  return `nothing is noted of ${escapeName(path)}: no other root has changed it`
+}

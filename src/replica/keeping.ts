@@ -1,0 +1,65 @@
+import { Failure } from '../core/failure.js'
+import type { Keep } from '../core/keep.js'
+import type { Host } from '../host/host.js'
+import type { RootPlace } from './jobs/place.js'
+import { type Pruned, pruneVersionsJob } from './jobs/prune-versions.js'
+
+/** Keeps what a root keeps of old versions within its bounds, one job at a time. */
+export class Keeping {
+  private pruning: Promise<unknown> = Promise.resolve()
+  private readonly ending = new AbortController()
+
+  constructor(
+    private readonly host: Host,
+    private readonly place: RootPlace,
+    private readonly keep: Keep | undefined,
+  ) {}
+
+  /** The root is open; so much was kept by then. */
+  begin(addedBytes: number): void {
+    if (this.keep === undefined) return
+    this.add(addedBytes)
+    void this.pruneInTime()
+  }
+
+  /** So much more is kept. */
+  add(addedBytes: number): void {
+    void this.prune(addedBytes, 0)
+  }
+
+  /** There should be so much room: what was kept longest goes for it. Answers what became free. */
+  async makeRoom(needBytes: number): Promise<number> {
+    return (await this.prune(0, needBytes))?.bytes ?? 0
+  }
+
+  async close(addedBytes: number): Promise<void> {
+    this.ending.abort(new Error('the root is closed'))
+    if (addedBytes > 0) this.add(addedBytes)
+    await this.pruning
+  }
+
+  private prune(addedBytes: number, needBytes: number): Promise<Pruned | undefined> {
+    const { host, place, keep } = this
+    if (keep === undefined) return Promise.resolve(undefined)
+    const work = this.pruning
+      .then(() => host.workers.run(pruneVersionsJob, { place, keep, addedBytes, needBytes }, 'bulk'))
+      .catch((error: unknown) => {
+        // A root that is away, or a disk that fails: the next time is as good.
+        if (!(error instanceof Failure)) throw error
+        return undefined
+      })
+    this.pruning = work
+    return work
+  }
+
+  private async pruneInTime(): Promise<void> {
+    const { signal } = this.ending
+    while (!signal.aborted) {
+      await this.host.clock.sleep(everyMs, signal).catch(() => undefined)
+      if (!signal.aborted) await this.prune(0, 0)
+    }
+  }
+}
+
+/** What is too old goes even where nothing happens. */
+const everyMs = 6 * 3_600_000

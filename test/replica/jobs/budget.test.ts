@@ -1,0 +1,136 @@
+import * as fs from 'node:fs'
+import { expect, test } from 'vitest'
+import { absent } from '../../../src/core/content.js'
+import type { Operation, Outcome } from '../../../src/core/operation.js'
+import { letGoJob, removingJob } from '../../../src/replica/jobs/budget.js'
+import { type Fixture, freshRoot, makeDirectory, pair, remove, writeFile } from './fixture.js'
+import { Crash } from './stepping.js'
+
+const everything = { ignore: [], ignorenot: [], paths: [] }
+
+/** A root of so many files, of which five may go in a day. */
+function rootOf(files: number, count = 5): Fixture {
+  const root = freshRoot()
+  for (let at = 0; at < files; at++) root.write(`d/${at}`, `text ${at}`)
+  root.write('stays', 'here')
+  root.scan(['stays', ...Array.from({ length: files }, (_, at) => `d/${at}`)])
+  root.budget = { limit: { kind: 'count', count }, view: everything }
+  return root
+}
+
+const removals = (root: Fixture, from: number, to: number): Operation[] =>
+  Array.from({ length: to - from }, (_, at) => remove(`d/${from + at}`, root.content(`d/${from + at}`)))
+
+/** 'done', or the code of what was not. */
+const spoken = (outcomes: readonly Outcome[]) =>
+  outcomes.map((outcome) => (outcome.kind === 'failed' ? outcome.code : outcome.kind))
+
+const left = (root: Fixture) => fs.readdirSync(root.abs('d')).length
+
+test('S2-20: who executes counts: removals over the budget are held, whole batches of them, and the rest is done', () => {
+  const root = rootOf(10)
+  expect(spoken(root.apply(removals(root, 0, 3)).outcomes)).toEqual(['done', 'done', 'done'])
+  const operations = [writeFile('n', absent, 0, 'new'), ...removals(root, 3, 7)]
+  // Three are gone; four less the one that comes would be six.
+  const { outcomes } = root.apply(operations, ['new'])
+  expect(spoken(outcomes)).toEqual(['done', 'held', 'held', 'held', 'held'])
+  expect(outcomes[1]).toMatchObject({
+    transient: false,
+    detail: 'it would remove 3 paths, after 3 in the last 24 hours',
+  })
+  expect(left(root)).toBe(7)
+  expect(root.read('n')).toBe('new')
+})
+
+test('S2-20: it counts over restarts, however slowly they arrive, and forgets after a day', () => {
+  const root = rootOf(10)
+  for (let at = 0; at < 5; at++) {
+    expect(spoken(root.apply(removals(root, at, at + 1)).outcomes)).toEqual(['done'])
+    root.restart()
+    root.aheadNs += 3_600_000_000_000n
+  }
+  expect(spoken(root.apply(removals(root, 5, 6)).outcomes)).toEqual(['held'])
+  root.aheadNs += 24n * 3_600_000_000_000n
+  expect(spoken(root.apply(removals(root, 5, 6)).outcomes)).toEqual(['done'])
+})
+
+test('S2-20: what comes again does not count', () => {
+  const root = rootOf(10)
+  for (let round = 0; round < 4; round++) {
+    expect(spoken(root.apply(removals(root, 0, 4)).outcomes)).toEqual(Array(4).fill('done'))
+    const again = Array.from({ length: 4 }, (_, at) => writeFile(`d/${at}`, absent, at, 'again'))
+    expect(spoken(root.apply(again, Array(4).fill('again')).outcomes)).toEqual(Array(4).fill('done'))
+  }
+})
+
+test('the last members of a root, or of a path, are held', () => {
+  const root = rootOf(2, 1_000)
+  const all = (): Operation[] => [
+    ...removals(root, 0, 2),
+    remove('d', root.content('d')),
+    remove('stays', root.content('stays')),
+  ]
+  expect(spoken(root.apply(all()).outcomes)).toEqual(Array(4).fill('held'))
+  root.budget = { limit: { kind: 'count', count: 1_000 }, view: { ...everything, paths: ['d'] } }
+  const { outcomes } = root.apply(removals(root, 0, 2))
+  expect(outcomes[0]).toMatchObject({ code: 'held', detail: 'it would remove everything in d' })
+  // What takes their place is no end of everything.
+  const replaced = [makeDirectory('d/new'), ...removals(root, 0, 2)]
+  expect(spoken(root.apply(replaced).outcomes)).toEqual(['done', 'done', 'done'])
+  // What is ignored is nobody's.
+  root.budget = { limit: { kind: 'count', count: 1_000 }, view: { ...everything, ignore: ['Name stays'] } }
+  expect(spoken(root.apply([remove('d/new', root.content('d/new')), remove('d', root.content('d'))]).outcomes)).toEqual(
+    ['held', 'held'],
+  )
+})
+
+test('what is held may go once somebody said so: so many paths, and no more', () => {
+  const root = rootOf(20)
+  const ask = (count: number) => {
+    const { budget } = root
+    if (budget === undefined) throw new Error('no budget')
+    return removingJob.run(root.world, { place: root.place, pair, budget, count, confirmed: false })
+  }
+  expect(ask(5)).toBeUndefined()
+  expect(ask(12)).toEqual({ detail: 'it would remove 12 paths' })
+  expect(spoken(root.apply(removals(root, 0, 12)).outcomes)).toEqual(Array(12).fill('held'))
+  root.restart()
+  expect(letGoJob.run(root.world, { place: root.place })).toBe(12)
+  expect(ask(12)).toBeUndefined()
+  expect(spoken(root.apply(removals(root, 0, 6)).outcomes)).toEqual(Array(6).fill('done'))
+  expect(spoken(root.apply(removals(root, 6, 12)).outcomes)).toEqual(Array(6).fill('done'))
+  expect(ask(6)).toBeDefined()
+  expect(letGoJob.run(root.world, { place: root.place })).toBe(6)
+})
+
+test('without a budget anything may go', () => {
+  const root = rootOf(10)
+  root.budget = undefined
+  expect(
+    spoken(
+      root.apply([...removals(root, 0, 10), remove('d', root.content('d')), remove('stays', root.content('stays'))])
+        .outcomes,
+    ),
+  ).toEqual(Array(12).fill('done'))
+})
+
+test('a crash at any call forgets at most the removals of the batch in hand', () => {
+  for (let n = 0; ; n++) {
+    const root = rootOf(10)
+    root.apply(removals(root, 0, 4))
+    root.trap.crash(n)
+    let crashed = false
+    try {
+      root.apply(removals(root, 4, 5))
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error
+      crashed = true
+    }
+    root.restart()
+    const gone = 10 - left(root)
+    expect(spoken(root.apply(removals(root, 6, 8)).outcomes)).toEqual(['held', 'held'])
+    expect(gone).toBeLessThanOrEqual(5)
+    root.dispose()
+    if (!crashed) break
+  }
+})
