@@ -101,11 +101,12 @@ export function summaryLines(result: PassResult, tally: Tally, durationMs: numbe
   ]
 }
 
-/** The last lines of a resident pair at a terminal. */
+/** The last lines of resident pairs at a terminal: conflicts and problems are those that were told meanwhile. */
 export function residentSummaryLines(result: PassResult, tally: Tally, durationMs: number): string[] {
   const left =
     result.skipped + result.failed === 0 ? [] : [`left as it is: ${result.skipped} skipped, ${result.failed} failed`]
-  return [...noteLines(tally), ...left, tallyLine(tally, undefined, durationMs)]
+  const told = { conflicts: tally.conflicts.size, problems: tally.problems.size }
+  return [...noteLines(tally), ...left, tallyLine(tally, told, durationMs)]
 }
 
 /** What is left for somebody to look at after a pass. */
@@ -114,11 +115,10 @@ export function waitingOf({ items, skipped, failed }: PassResult): { conflicts: 
   return { conflicts, problems: Math.max(0, skipped + failed - conflicts) }
 }
 
-function tallyLine(tally: Tally, waiting: ReturnType<typeof waitingOf> | undefined, durationMs: number): string {
+function tallyLine(tally: Tally, found: ReturnType<typeof waitingOf>, durationMs: number): string {
   const counts = [`${countOf(tally.copied)} copied`, `${countOf(tally.deleted)} deleted`]
   if (tally.properties > 0) counts.push(`${countOf(tally.properties)} with new properties`)
-  if (waiting !== undefined)
-    counts.push(countText(waiting.conflicts, 'conflict'), countText(waiting.problems, 'problem'))
+  counts.push(countText(found.conflicts, 'conflict'), countText(found.problems, 'problem'))
   return `  ${counts.join(', ')}; ${bytesText(tally.bytes)} in ${durationText(durationMs)}`
 }
 

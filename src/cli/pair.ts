@@ -12,7 +12,7 @@ import { type PairSetting, pairSetting } from './pair-config.js'
 import type { PairCommand } from './program.js'
 import { catchSignals } from './signals.js'
 import type { Decided } from './text-ui.js'
-import { finishedEvent, itemEvents } from './told.js'
+import { finishedEvent, itemEvents, pairName } from './told.js'
 import { type Log, logTo, openVoice, residentVoice } from './voice.js'
 
 /** `sync` and `watch`: a pair of roots, once or until stopped. @throws Failure before or instead of the work */
@@ -68,7 +68,7 @@ async function syncOnce(line: PairCommand, setting: PairSetting, openHouse: Open
         if (line.json)
           for (const event of itemEvents(result.items, setting, line.dryRun, voice.tally)) voice.told(event)
         const durationMs = performance.now() - startedMs
-        voice.told(finishedEvent(setting, voice.tally, waitingOf(result), durationMs, code))
+        voice.told(finishedEvent(pairName(setting), voice.tally, waitingOf(result), durationMs, code))
         if (line.json || result.halted !== undefined) return code
         if (quit) {
           print('Nothing was changed.\n')
@@ -110,7 +110,7 @@ async function keepEqual(line: PairCommand, setting: PairSetting, openHouse: Ope
         const durationMs = performance.now() - startedMs
         // A resident pair counts what waits, and no longer tells conflicts from problems.
         const waiting = { conflicts: result.skipped, problems: result.failed }
-        voice.told(finishedEvent(setting, voice.tally, waiting, durationMs, code))
+        voice.told(finishedEvent(pairName(setting), voice.tally, waiting, durationMs, code))
         if (voice.onTerminal) printLines(residentSummaryLines(result, voice.tally, durationMs))
         return code
       },

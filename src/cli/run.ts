@@ -10,11 +10,14 @@ import type { Emit } from '../status/event.js'
 import { controlled } from './controlled.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import type { OpenHouse } from './house.js'
+import { residentSummaryLines } from './layout.js'
+import { printLines } from './output.js'
 import { underSignals } from './pair.js'
 import { logFileOf } from './pair-config.js'
 import { pairingOf } from './pairing.js'
 import type { RunCommand } from './program.js'
 import { serviceOf } from './service.js'
+import { finishedEvent } from './told.js'
 import { logTo, residentVoice } from './voice.js'
 
 /**
@@ -25,6 +28,7 @@ import { logTo, residentVoice } from './voice.js'
 export async function runResident(line: RunCommand, openHouse: OpenHouse): Promise<ExitCode> {
   const around = { env: process.env, homeDirectory: homedir(), workingDirectory: process.cwd() }
   const hangups = new Hangups()
+  const startedMs = performance.now()
   try {
     const file = await readConfigFile(line.config, around.homeDirectory)
     const stateDir = stateDirectory(line.stateDir, around)
@@ -54,7 +58,11 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
             service.ready(agent)
             return failure
           })
-          await running
+          const result = await running
+          const durationMs = performance.now() - startedMs
+          const waiting = { conflicts: result.skipped, problems: result.failed }
+          told(finishedEvent(line.config, voice.tally, waiting, durationMs, exitCodes.inSync))
+          if (voice.onTerminal) printLines(residentSummaryLines(result, voice.tally, durationMs))
           return exitCodes.inSync
         },
       )

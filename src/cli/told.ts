@@ -5,9 +5,9 @@ import { versionOf } from '../status/version.js'
 import type { ExitCode } from './exit-codes.js'
 import type { RootNames } from './layout.js'
 
-/** The event that ends a pass. */
+/** The event that ends a pass, or a resident agent; `pair` is how the roots were named. */
 export function finishedEvent(
-  names: RootNames,
+  pair: string,
   { copied, deleted, properties, bytes }: Tally,
   waiting: { readonly conflicts: number; readonly problems: number },
   durationMs: number,
@@ -15,7 +15,7 @@ export function finishedEvent(
 ): AgentEvent {
   return {
     event: 'pass-finished',
-    pair: pairName(names),
+    pair,
     copied,
     deleted,
     properties,
@@ -62,6 +62,6 @@ export function* itemEvents(
   }
 }
 
-function pairName({ alpha, beta }: RootNames): string {
+export function pairName({ alpha, beta }: RootNames): string {
   return `${alpha} ${beta}`
 }

@@ -10,6 +10,9 @@ export class Tally {
   readonly hardLinks = new Map<string, string>()
   /** Paths that were told as a conflict or a problem. */
   readonly told = new Set<string>()
+  /** Paths of pairs that were ever told as one, settled since or not. */
+  readonly conflicts = new Set<string>()
+  readonly problems = new Set<string>()
 
   note(event: AgentEvent): void {
     switch (event.event) {
@@ -25,6 +28,8 @@ export class Tally {
       case 'conflict-found':
       case 'problem-found':
         this.told.add(event.path)
+        if (event.event === 'conflict-found') this.conflicts.add(`${event.pair}\0${event.path}`)
+        else this.problems.add(`${event.pair}\0${event.path}`)
         return
       default:
         return

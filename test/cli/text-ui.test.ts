@@ -169,8 +169,11 @@ test('the summary', () => {
 
 test('the summary of a resident pair', () => {
   const tally = new Tally()
+  const conflict = { event: 'conflict-found', path: relPath('f'), detail: '' } as const
+  for (const pair of ['one', 'two', 'two']) tally.note({ ...conflict, pair })
+  tally.note({ event: 'problem-found', pair: 'one', path: relPath('g'), side: 'beta', code: 'io', detail: '' })
   expect(residentSummaryLines({ ...result, skipped: 2 }, tally, 7_265_000)).toEqual([
     'left as it is: 2 skipped, 0 failed',
-    '  0 copied, 0 deleted; 0 bytes in 2 h 1 min',
+    '  0 copied, 0 deleted, 2 conflicts, 1 problem; 0 bytes in 2 h 1 min',
   ])
 })

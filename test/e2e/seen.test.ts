@@ -145,6 +145,18 @@ describe.skipIf(!terminal)('at a terminal (needs the program script of util-linu
     expect(end.stdout.replaceAll('\r\x1b[K', '')).not.toContain('\x1b')
   })
 
+  test('run sums up when it is stopped', async () => {
+    const box = sandbox()
+    box.write('a/f', 'x')
+    box.write('tandem.toml', `[[pair]]\nname = "one"\nalpha = "a"\nbeta = "b"\n`, { mode: 0o600 })
+    const shown = atTerminal(box, { TERM: 'dumb' }, 'run', '--config', 'tandem.toml')
+    await shown.said(/created +f/)
+    shown.type('\x03')
+    expect((await shown.ended).stdout).toMatch(
+      / 1 copied, 0 deleted, 0 conflicts, 0 problems; 1 byte in [\d.]+ m?s\r?\n$/,
+    )
+  })
+
   test('where the terminal cannot erase, nothing is drawn', async () => {
     const box = sandbox()
     box.write('a/f', 'x')
