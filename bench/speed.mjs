@@ -1,9 +1,9 @@
-// The figures of the README: first sync, nothing changed, latency of an edit, processor time and memory.
+// The figures of the README: first sync, nothing changed, latency of an edit, a renamed directory, processor time and memory.
 //   node bench/speed.mjs [FILES] [PLACE] [RUNS] [SECONDS CUT]
 // FILES files of 0 to 8 KiB (100,000), in PLACE (a fresh directory on tmpfs or a journaling file system).
 // The floor is cp -a of the same tree in the same run: quote the ratio, these are medians on a machine that is never quiet.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agents, cli, cpuSeconds, median, memoryOf, percentile, until } from './agents.mjs'
 import { reconnect } from './reconnect.mjs'
@@ -58,6 +58,24 @@ for (let n = 0; n < edits; n++) {
   await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 30))
 }
 const cpu = (cpuSeconds(agents.lead.pid) + cpuSeconds(agents.peer.pid) - cpuBefore) / edits
+// A directory of 10,000 files, renamed on one side after the other: equal on the other side when its last file is at the new path.
+make(join(alpha, 'm0'), 10_000)
+await until(() => existsSync(join(place, 'beta', 'm0', pathOf(9_999))), 60_000, 'the directory to be renamed')
+await new Promise((resolve) => setTimeout(resolve, 3_000))
+const renames = []
+for (let n = 0; n < 7; n++) {
+  const [here, there] = n % 2 === 0 ? [alpha, join(place, 'beta')] : [join(place, 'beta'), alpha]
+  const begun = performance.now()
+  renameSync(join(here, `m${n}`), join(here, `m${n + 1}`))
+  await until(
+    () => existsSync(join(there, `m${n + 1}`, pathOf(9_999))) && !existsSync(join(there, `m${n}`)),
+    60_000,
+    `rename ${n}`,
+    0.5,
+  )
+  renames.push(performance.now() - begun)
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+}
 const idleBefore = cpuSeconds(agents.lead.pid) + cpuSeconds(agents.peer.pid)
 await new Promise((resolve) => setTimeout(resolve, 5_000))
 const idle = (cpuSeconds(agents.lead.pid) + cpuSeconds(agents.peer.pid) - idleBefore) / 5
@@ -68,6 +86,7 @@ console.log(
     `nothing changed, link      median ${ms(median(nothing))} (${nothing.map(ms).join(' ')})`,
     `nothing changed, one machine median ${ms(median(local))} (${local.map(ms).join(' ')})`,
     `edit to visible            p50 ${ms(percentile(latencies, 0.5))}, p95 ${ms(percentile(latencies, 0.95))}, max ${ms(Math.max(...latencies))}`,
+    `10,000 files renamed       median ${ms(median(renames))} (${renames.map(ms).join(' ')})`,
     `processor time an edit     ${ms(cpu * 1000)} (both agents)`,
     `idle                       ${(idle * 100).toFixed(2)} % of one core (both agents)`,
     `memory, MiB                lead ${JSON.stringify(memoryOf(agents.lead.pid))}, peer ${JSON.stringify(memoryOf(agents.peer.pid))}`,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Agreement } from '../core/agreement.js'
-import { type AbsPath, absPath, nameOf, parentOf, type RelPath, relPath } from '../core/path.js'
+import { type AbsPath, absPath, isWithin, nameOf, parentOf, type RelPath, relPath } from '../core/path.js'
 import type { Transaction } from '../host/store.js'
 import type { Job, World } from '../host/workers.js'
 import { BytesReader, type BytesWriter } from '../wire/bytes.js'
@@ -51,17 +51,28 @@ export interface LastEdits {
 
 /**
  * What becomes of one path: agreed, or (undefined) agreed to be absent, with everything below. `passing`: only so that
- * there is something to hang members in; what is agreed there already stays.
+ * there is something to hang members in; what is agreed there already stays. `from`: what was agreed there, with everything
+ * below, is agreed here instead; nothing happens if nothing was.
  */
 export interface ArchiveEdit {
   readonly path: RelPath
   readonly agreement: Agreement | undefined
   readonly passing?: boolean
+  readonly from?: RelPath
 }
 
-/** | path text | 0 absent, 1 agreed, 2 in passing u8 | unless absent: length u32, a record with directory id 0 | */
+/**
+ * | path text | 0 absent, 1 agreed, 2 in passing, 3 moved u8 | fields |
+ *
+ * Fields: of 1 and 2 length u32, a record with directory id 0; of 3 from text.
+ */
 export function encodeEdit(to: BytesWriter, edit: ArchiveEdit): void {
   to.text(edit.path)
+  if (edit.from !== undefined) {
+    to.u8(3)
+    to.text(edit.from)
+    return
+  }
   to.u8(edit.agreement === undefined ? 0 : edit.passing === true ? 2 : 1)
   if (edit.agreement === undefined) return
   const record = encodeRecord({ agreement: edit.agreement, directoryId: 0 })
@@ -74,6 +85,10 @@ function* decodeEdits(bytes: Uint8Array): Iterable<ArchiveEdit> {
   while (!from.atEnd()) {
     const path = relPath(from.text(pathBytesMax))
     const kind = from.u8()
+    if (kind === 3) {
+      yield { path, agreement: undefined, from: relPath(from.text(pathBytesMax)) }
+      continue
+    }
     const agreement = kind === 0 ? undefined : decodeRecord(from.raw(from.u32())).agreement
     yield { path, agreement, passing: kind === 2 }
   }
@@ -114,7 +129,11 @@ class EditWriter {
     this.next = nextId(transaction)
   }
 
-  edit({ path, agreement, passing }: ArchiveEdit): void {
+  edit({ path, agreement, passing, from }: ArchiveEdit): void {
+    if (from !== undefined) {
+      this.move(from, path)
+      return
+    }
     const directoryId = path === '' ? 0 : this.idOf(parentOf(path))
     // Nothing is agreed below what is not an agreed directory: such an edit was overtaken, and its path is open.
     if (directoryId === undefined) return
@@ -134,6 +153,21 @@ class EditWriter {
     const id = isDirectory ? (kept === 0 ? this.next++ : kept) : 0
     if (isDirectory) this.parents.set(path, id)
     this.transaction.put(key, encodeRecord({ agreement, directoryId: id }))
+  }
+
+  /** One record, whatever hangs in it. */
+  private move(from: RelPath, to: RelPath): void {
+    const fromId = from === '' ? undefined : this.idOf(parentOf(from))
+    const toId = to === '' ? undefined : this.idOf(parentOf(to))
+    if (fromId === undefined || toId === undefined || isWithin(to, from)) return
+    const record = recordAt(this.transaction, fromId, nameOf(from))
+    if (record === undefined) return
+    const old = recordAt(this.transaction, toId, nameOf(to))
+    if (old !== undefined) this.forget(to, old)
+    this.transaction.remove(entryKey(fromId, nameOf(from)))
+    this.transaction.put(entryKey(toId, nameOf(to)), encodeRecord(record))
+    // Paths below both name other directories now.
+    this.parents.clear()
   }
 
   finish(): void {

@@ -117,6 +117,7 @@ export function waitingOf({ items, skipped, failed }: PassResult): { conflicts: 
 
 function tallyLine(tally: Tally, found: ReturnType<typeof waitingOf>, durationMs: number): string {
   const counts = [`${countOf(tally.copied)} copied`, `${countOf(tally.deleted)} deleted`]
+  if (tally.moved > 0) counts.push(`${countOf(tally.moved)} moved`)
   if (tally.properties > 0) counts.push(`${countOf(tally.properties)} with new properties`)
   counts.push(countText(found.conflicts, 'conflict'), countText(found.problems, 'problem'))
   return `  ${counts.join(', ')}; ${bytesText(tally.bytes)} in ${durationText(durationMs)}`

@@ -8,7 +8,7 @@ import type { RootNames } from './layout.js'
 /** The event that ends a pass, or a resident agent; `pair` is how the roots were named. */
 export function finishedEvent(
   pair: string,
-  { copied, deleted, properties, bytes }: Tally,
+  { copied, deleted, moved, properties, bytes }: Tally,
   waiting: { readonly conflicts: number; readonly problems: number },
   durationMs: number,
   exitCode: ExitCode,
@@ -18,6 +18,7 @@ export function finishedEvent(
     pair,
     copied,
     deleted,
+    moved,
     properties,
     ...waiting,
     bytes,

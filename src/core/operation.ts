@@ -21,11 +21,19 @@ export type Operation =
   | { readonly op: 'write-symlink'; readonly path: RelPath; readonly expect: Content; readonly target: string }
   | { readonly op: 'remove'; readonly path: RelPath; readonly expect: Content }
   | { readonly op: 'set-props'; readonly path: RelPath; readonly expect: Content; readonly props: Props }
+  /**
+   * What stands at `from` becomes `path`, where nothing is, with all that is in it: what is not synchronized, and edits that
+   * nobody has seen yet. `expect` is what was reported at `from`: its kind counts, and that it is still the same object.
+   */
+  | { readonly op: 'rename'; readonly path: RelPath; readonly from: RelPath; readonly expect: Content }
 
 /** What became of an operation. Every operation of a batch has one, in the order given. */
 export type Outcome =
-  /** It is visible. `content` is what the path now holds: properties read back, fingerprint known. */
-  | { readonly kind: 'done'; readonly path: RelPath; readonly content: Content }
+  /**
+   * It is visible. `content` is what the path now holds: properties read back, fingerprint known. `from`: it was renamed from
+   * there, where nothing is left.
+   */
+  | { readonly kind: 'done'; readonly path: RelPath; readonly content: Content; readonly from?: RelPath }
   /** Something else than expected was there. It is still there (or beside it, as a conflict copy), and the path is dirty. */
   | { readonly kind: 'superseded'; readonly path: RelPath; readonly detail: string }
   /** Nothing was changed. `transient`: waiting can help. */

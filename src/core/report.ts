@@ -54,7 +54,10 @@ export interface Member {
  * entry: the truth at the path itself. Absent, a file or a symlink: nothing is below. A directory: nothing is said of its members.
  * listing: the members of a directory, complete: a name that it lacks is absent there. `more` says that the next listing
  * of the same path continues it; nothing may be concluded before the last one has arrived.
+ * moved: a hint, never a fact: the directory that is at `path` now was at `from` before, and nothing of it is there any
+ * more. What is in it is told elsewhere, or is what it was.
  */
 export type Report =
   | { readonly kind: 'entry'; readonly path: RelPath; readonly found: Found }
   | { readonly kind: 'listing'; readonly path: RelPath; readonly members: readonly Member[]; readonly more: boolean }
+  | { readonly kind: 'moved'; readonly path: RelPath; readonly from: RelPath }

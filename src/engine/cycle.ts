@@ -16,9 +16,11 @@ import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { versionOf } from '../status/version.js'
 import { agreedTree, heldAnew, oriented } from './agreed.js'
+import { identify } from './identify.js'
 import { changeOf, itemsOf } from './items.js'
 import { copiesOf, type KeptAside, keepAside, withoutFailed } from './keep-aside.js'
 import { checkMountpoints } from './mountpoints.js'
+import { Moving } from './moving.js'
 import type { LeftOpen, Opens, Versions } from './opens.js'
 import { type Overlay, outermostOf } from './overlay.js'
 import { overrule } from './overrule.js'
@@ -58,6 +60,8 @@ export interface CycleInput {
   readonly recheck: readonly RelPath[]
   /** Paths that the cycle changed itself, on one side, when they are visible; before the facts are asked for. */
   changed(side: Side, paths: readonly RelPath[]): void
+  /** The same of what it renamed, with all that is in it. */
+  moved(side: Side, from: RelPath, path: RelPath): void
   /** The facts to commit at the end: the cursors are what `overlay`, and what was applied since, bring the lead to. */
   facts(): ArchiveFacts
   readonly options: PassOptions
@@ -80,20 +84,31 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const started = host.clock.now()
   const examined = opens.touchedBy((path) => input.overlay.touches(path), started)
   await readAfresh(context, input.overlay, [...examined, ...input.recheck])
-  const agreement = agreedTree(context.archive, context.swapped)
-  const trees = () => ({ alpha: input.overlay.tree('alpha', agreement), beta: input.overlay.tree('beta', agreement) })
-  let decisions = await decide(context, input.overlay, agreement, trees)
+  const agreed = () => agreedTree(context.archive, context.swapped)
+  const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
+  const emptied = context.preferences.confirmbigdel && !input.letGo ? emptiedOf(context, agreed(), trees()) : []
+  const holding = input.letGo ? [] : [...emptied, ...heldBefore(context)]
+  const moving = new Moving(
+    context,
+    { ...input, asks: input.options.dryRun || input.options.decide !== undefined },
+    holding.map(({ path }) => path),
+  )
   checkMountpoints(context.preferences.mountpoint, trees())
-
-  for (const side of ['alpha', 'beta'] as const)
-    if (context.folding[side]) decisions = holdApart(decisions, side, trees()[side])
+  const halts = emptied.length > 0 && !input.resident
+  if (!halts) await moving.hinted()
 
   const held: OpenPath[] = []
   /** Held by a root: somebody there may let it go, and tells nobody. */
   const waiting: HeldRemoval[] = []
-  const emptied = context.preferences.confirmbigdel && !input.letGo ? emptiedOf(context, agreement, trees()) : []
-  if (emptied.length > 0 && !input.resident) return haltedAt(emptied, decisions, context.rules)
-  if (!input.letGo) decisions = holdRemovals(decisions, [...emptied, ...heldBefore(context)], held)
+  const decided = async () => {
+    held.length = 0
+    let decisions = await decide(context, input.overlay, agreed(), trees)
+    for (const side of sides) if (context.folding[side]) decisions = holdApart(decisions, side, trees()[side])
+    return halts ? decisions : holdRemovals(decisions, holding, held)
+  }
+  let decisions = await decided()
+  if (halts) return haltedAt(emptied, decisions, context.rules)
+  decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
     decisions = await withinBudget(context.replicas, decisions, plan, waiting, input.letGo)
@@ -127,10 +142,11 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     settles,
     torn,
     plan,
-    notesOf(context, input.overlay, agreement, decisions),
+    notesOf(context, input.overlay, agreed(), decisions),
   )
   for (const { open } of waiting) settling.opened.push({ open, retries: true })
   settling.kept += waiting.length
+  settling.applied += moving.applied
   for (const open of [...aside.made, ...aside.failed]) settling.opened.push({ open, retries: open.why !== 'held' })
   for (const { why } of aside.failed) {
     if (why === 'held') settling.kept++
@@ -159,6 +175,8 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   })
   return { ...result, skipped: result.skipped + held.length }
 }
+
+const sides: readonly Side[] = ['alpha', 'beta']
 
 /** Versions that are about to be lost are kept first, where `copyonconflict` says so. */
 async function asideOf(
@@ -205,9 +223,6 @@ async function readAfresh(context: CycleContext, overlay: Overlay, paths: readon
 
 /** Rounds of reading files whose fingerprint decides; more are needed only when files change meanwhile. */
 const readRoundsMax = 3
-/** Paths of one request to read files. */
-const identifyPathsMax = 2_000
-
 async function decide(
   context: CycleContext,
   overlay: Overlay,
@@ -223,15 +238,6 @@ async function decide(
     if (round === readRoundsMax || (unread.alpha.length === 0 && unread.beta.length === 0)) return decisions
     await Promise.all((['alpha', 'beta'] as const).map((side) => identify(context, overlay, side, unread[side])))
   }
-}
-
-async function identify(context: CycleContext, overlay: Overlay, side: Side, paths: readonly RelPath[]): Promise<void> {
-  const chunks: Promise<void>[] = []
-  for (let at = 0; at < paths.length; at += identifyPathsMax) {
-    const chunk = paths.slice(at, at + identifyPathsMax)
-    chunks.push(context.replicas[side].identify(chunk).then((reports) => overlay.note(side, reports)))
-  }
-  await Promise.all(chunks)
 }
 
 async function carryOut(
@@ -263,7 +269,6 @@ async function carryOut(
   }
   const { maxthreads } = context.preferences
   const batchesMax = maxthreads > 0 ? Math.min(maxthreads, batchesUnderWayMax) : batchesUnderWayMax
-  const sides: readonly Side[] = ['alpha', 'beta']
   const { nextBatch, stop } = context
   const sent = transferred(context.pair, context.emit, context.host.clock)
   try {

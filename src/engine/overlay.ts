@@ -1,8 +1,9 @@
 import { type Agreement, heldBy } from '../core/agreement.js'
-import { absent } from '../core/content.js'
+import { absent, type Content } from '../core/content.js'
+import { movedPath } from '../core/moves.js'
 import { componentsOf, isWithin, join, type RelPath, rootPath } from '../core/path.js'
 import type { Found, Member, Report } from '../core/report.js'
-import type { Side } from '../core/side.js'
+import { otherSide, type Side } from '../core/side.js'
 import { type AgreementTree, noAgreement, type Touched, type Tree } from '../core/tree.js'
 
 /**
@@ -11,6 +12,8 @@ import { type AgreementTree, noAgreement, type Touched, type Tree } from '../cor
  */
 export class Overlay {
   private readonly root = new Node()
+  /** Where directories came from, as each side says. */
+  readonly hints: Readonly<Record<Side, Map<RelPath, RelPath>>> = { alpha: new Map(), beta: new Map() }
   private noted = 0
   private unfinished = 0
 
@@ -30,6 +33,10 @@ export class Overlay {
 
   note(side: Side, reports: readonly Report[]): void {
     for (const report of reports) {
+      if (report.kind === 'moved') {
+        this.hints[side].set(report.path, report.from)
+        continue
+      }
       const node = this.reach(report.path)
       if (report.kind === 'entry') this.noteFound(side, node, report.found)
       else {
@@ -74,6 +81,36 @@ export class Overlay {
     return node[side].found === undefined ? undefined : path
   }
 
+  /** Whether a side reported anything below the path. */
+  holdsBelow(side: Side, path: RelPath): boolean {
+    const node = this.find(path)
+    return node !== undefined && hasBelow(side, node)
+  }
+
+  /** Whether the members of the directory at the path were reported. */
+  isListed(side: Side, path: RelPath): boolean {
+    return this.find(path)?.[side].listed === 'whole'
+  }
+
+  /** We renamed something on one side: what it reported at the old path and below it is true of the new one. */
+  move(side: Side, from: RelPath, path: RelPath, content: Content): void {
+    const source = this.reach(from)
+    const target = this.reach(path)
+    const known = source[side].found
+    this.forgetBelow(side, target)
+    this.moveBelow(side, source, target)
+    this.noteFound(side, source, absent)
+    this.noted++
+    target[side].found = known === undefined || known.kind === 'absent' ? content : known
+    const moved = { from, path }
+    for (const [now, before] of this.hints[otherSide(side)])
+      this.hints[otherSide(side)].set(now, movedPath(before, moved))
+    for (const [now, before] of [...this.hints[side]]) {
+      this.hints[side].delete(now)
+      this.hints[side].set(movedPath(now, moved), movedPath(before, moved))
+    }
+  }
+
   /** Where the roots may differ from the agreement; of a directory that was listed, every agreed member too. */
   touched(agreement: AgreementTree): Touched {
     return new TouchedNode(this.root, agreement)
@@ -111,6 +148,24 @@ export class Overlay {
       member[side].found = undefined
       this.forgetBelow(side, member)
     }
+  }
+
+  private moveBelow(side: Side, source: Node, target: Node): void {
+    this.setListed(side, target, source[side].listed)
+    this.setListed(side, source, undefined)
+    for (const [name, member] of source.members ?? []) {
+      if (member[side].found === undefined && !hasBelow(side, member)) continue
+      const below = target.reach(name)
+      below[side].found = member[side].found
+      member[side].found = undefined
+      this.moveBelow(side, member, below)
+    }
+  }
+
+  private find(path: RelPath): Node | undefined {
+    let node: Node | undefined = this.root
+    for (const name of componentsOf(path)) node = node?.members?.get(name)
+    return node
   }
 
   private setListed(side: Side, node: Node, listed: Seen['listed']): void {
@@ -175,6 +230,13 @@ function* reportedBelow(
     yield { path, agreement: agreement.agreement, alpha: alpha.found, beta: beta.found }
   for (const [name, member] of node.members ?? [])
     yield* reportedBelow(join(path, name), member, agreement.member(name), alpha.member(name), beta.member(name))
+}
+
+function hasBelow(side: Side, node: Node): boolean {
+  if (node[side].listed !== undefined) return true
+  for (const member of node.members?.values() ?? [])
+    if (member[side].found !== undefined || hasBelow(side, member)) return true
+  return false
 }
 
 /** One side's tree: reports where there are some, the agreement elsewhere. */

@@ -298,6 +298,7 @@ export class Pair implements Steered {
       overlay,
       recheck,
       changed: (side, paths) => this.doubt(side, paths),
+      moved: (side, from, path) => this.doubtMoved(side, from, path),
       // Our own operations moved the sequences on; while nobody else's change came in, the cursors go along with them.
       facts: () => {
         this.facts = this.factsAt(this.overlay.isEmpty ? this.reached : taken)
@@ -373,6 +374,15 @@ export class Pair implements Steered {
       const decided = this.overlay.decidedAt(side, path)
       if (decided !== undefined) this.recheck.add(decided)
     }
+  }
+
+  /** What was reported at or below either path meanwhile may have been seen at the old one and be true of the new one. */
+  private doubtMoved(side: Side, from: RelPath, path: RelPath): void {
+    const { overlay } = this
+    const isDoubtful = [from, path].some(
+      (at) => overlay.decidedAt(side, at) !== undefined || overlay.holdsBelow(side, at),
+    )
+    if (isDoubtful) for (const at of [from, path]) this.recheck.add(at)
   }
 
   private factsAt(reached: Readonly<Record<Side, number>>): ArchiveFacts {

@@ -25,7 +25,12 @@ export function pastEdits(
     const supplier = sides[otherSide(side)].opened.boot
     for (const { batch, outcome, supplier: then } of sides[side].opened.unacknowledged) {
       if (batch < batches || outcome.kind !== 'done' || then !== supplier) continue
-      const { path, content } = outcome
+      const { path, content, from } = outcome
+      if (from !== undefined) {
+        // The directories that lead to it were agreed before, or have outcomes of their own.
+        edits.push({ path, agreement: undefined, from })
+        continue
+      }
       if (content.kind === 'absent') {
         edits.push({ path, agreement: undefined })
         continue

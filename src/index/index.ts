@@ -1,5 +1,5 @@
 import type { AbsPath } from '../core/path.js'
-import { componentsOf, decodeName, encodeName, join, nameOf, type RelPath, rootPath } from '../core/path.js'
+import { componentsOf, decodeName, encodeName, join, nameOf, type RelPath, relPath, rootPath } from '../core/path.js'
 import type { Store, Transaction } from '../host/store.js'
 import type { World } from '../host/workers.js'
 import { BytesReader, BytesWriter, Malformed } from '../wire/bytes.js'
@@ -16,11 +16,14 @@ import { sealOf } from './seal.js'
  *     e directory id u48, name  IndexRecord; the root itself is the entry '' of directory 0
  *     d directory id u48        where a directory is and when it last changed: DirectoryPlace
  *     r first sequence u48      run id of 16 bytes: who gave the sequences from there on
- *     g directory id u48        members of a directory that is gone, to be removed in time
+ *     i inode u64, birth i64    id u48 of the directory that is this one; none where the file system knows no birth
+ *     g directory id u48        a directory that is gone: since when i64 ns, and its DirectoryPlace. Its members are removed in
+ *                               time, but not at once: it may only have been moved
  *     s directory id u48        seal of 32 bytes: what a survey says as long as nothing changed, of a directory whose members
  *                               can be believed by their stamps. Any write of one of them breaks it
  *
- * A directory keeps its id for as long as it is the same directory (inode and birth) at the same place.
+ * A directory keeps its id for as long as it is the same directory (inode and birth), wherever it is moved: its members'
+ * records go with it.
  */
 export class Index {
   constructor(private readonly store: Store) {}
@@ -67,6 +70,16 @@ export class Index {
   /** What a survey of the directory says if it holds what its records say; undefined when that is not known. */
   seal(directoryId: number): Uint8Array | undefined {
     return this.store.get(sealKey(directoryId))
+  }
+
+  /** The directory with this identity as it was last seen, where it was, gone from there or not; undefined: never seen. */
+  whereIs(inode: bigint, birthNs: bigint): Whereabouts | undefined {
+    return whereIs(this.store, inode, birthNs)
+  }
+
+  /** The sequence at which a directory was last found elsewhere; 0 for never. Until the next one every id stays at its path. */
+  lastMove(): number {
+    return numberAt(this.store, 'last-move') ?? 0
   }
 
   /** The last sequence that was given. */
@@ -128,6 +141,12 @@ export interface IndexMember {
   readonly record: IndexRecord
 }
 
+/** A directory that is known, and its path when it was last seen. */
+export interface Whereabouts {
+  readonly directoryId: number
+  readonly path: RelPath
+}
+
 export interface DirectoryPlace {
   /** Directory that holds it; 0 for the root. */
   readonly parentId: number
@@ -138,7 +157,14 @@ export interface DirectoryPlace {
   readonly changed: number
   /** Its members were never looked at as a whole: nothing may be concluded from a name that is not there. */
   readonly unlisted: boolean
+  readonly inode: bigint
+  readonly birthNs: bigint
+  /** The path from which it came to this place by a rename, as it was then; undefined: it was first seen here. */
+  readonly from: RelPath | undefined
 }
+
+/** Of the tables and what is in them but the entries, which have a version of their own. History: 2 identities of directories. */
+export const indexFormat = 2
 
 /** The id of the root directory itself; its own record is the entry '' of directory 0. */
 export const rootDirectoryId = 1
@@ -203,7 +229,12 @@ export class IndexEdit {
     if (fields.kind === 'directory') {
       const same = old?.kind === 'directory' && old.inode === fields.inode && old.birthNs === fields.birthNs
       id = same ? old.directoryId : directoryId === 0 ? this.rootId(old) : this.nextId++
-      if (!same) this.place(id, { parentId: directoryId, name, placed: sequence, changed: sequence, unlisted })
+      if (!same) {
+        const { inode, birthNs } = fields
+        const at = { parentId: directoryId, name, placed: sequence, changed: sequence }
+        this.place(id, { ...at, unlisted, inode, birthNs, from: undefined })
+        if (birthNs !== 0n) this.transaction.put(identityKey(inode, birthNs), numberBytes(id))
+      }
     }
     if (old !== undefined && old.directoryId !== 0 && old.directoryId !== id) this.forget(old.directoryId)
     const record = recordOf(fields, id, sequence)
@@ -211,6 +242,48 @@ export class IndexEdit {
     this.changed.set(directoryId, sequence)
     this.lastChange = sequence
     return record
+  }
+
+  whereIs(inode: bigint, birthNs: bigint): Whereabouts | undefined {
+    return whereIs(this.transaction, inode, birthNs)
+  }
+
+  lastMove(): number {
+    return numberAt(this.transaction, 'last-move') ?? 0
+  }
+
+  /**
+   * The directory `movedId` is at a new place, with everything that is known below it; what was known there is forgotten.
+   * The record at its old place goes, if that had not been noticed yet. undefined: it cannot be, as far as is known here
+   * (its new place would lie below it).
+   */
+  move(movedId: number, directoryId: number, name: string, fields: RecordFields): IndexRecord | undefined {
+    const gone = goneOf(this.transaction, movedId)
+    const place = gone?.place ?? placeOf(this.transaction, movedId)
+    if (place === undefined || gone?.sinceNs === 0n || this.isWithin(directoryId, movedId)) return undefined
+    const from = lastPathOf(this.transaction, movedId)
+    const sequence = ++this.sequence
+    this.lastChange = sequence
+    this.transaction.put(factKey('last-move'), numberBytes(sequence))
+    if (gone === undefined) {
+      this.breakSeal(place.parentId)
+      this.transaction.remove(entryKey(place.parentId, place.name))
+    } else this.transaction.remove(garbageKey(movedId))
+    this.changed.set(place.parentId, sequence)
+    const old = this.at(directoryId, name)
+    if (old !== undefined && old.directoryId !== 0) this.forget(old.directoryId)
+    const changed = Math.max(place.changed, sequence)
+    this.place(movedId, { ...place, parentId: directoryId, name, placed: sequence, changed, from })
+    const record = recordOf(fields, movedId, sequence)
+    this.putEntry(directoryId, name, record)
+    this.changed.set(directoryId, sequence)
+    return record
+  }
+
+  /** The record of anything but a directory is that of another name now. */
+  moveEntry(fromId: number, fromName: string, directoryId: number, name: string, fields: RecordFields): void {
+    this.remove(fromId, fromName)
+    this.putOver(directoryId, name, fields, this.at(directoryId, name))
   }
 
   /** Every member of the directory is recorded now. It gets a sequence of its own: a reader behind it lists the directory. */
@@ -227,13 +300,13 @@ export class IndexEdit {
     this.putEntry(directoryId, name, record)
   }
 
-  /** Nothing is there any more. */
-  remove(directoryId: number, name: string): void {
+  /** Nothing is there any more. `sinceNs`: wall clock; what was in it is kept a while, should it turn up elsewhere. */
+  remove(directoryId: number, name: string, sinceNs = 0n): void {
     const old = this.at(directoryId, name)
     if (old === undefined) return
     const sequence = ++this.sequence
     this.lastChange = sequence
-    if (old.directoryId !== 0) this.forget(old.directoryId)
+    if (old.directoryId !== 0) this.forget(old.directoryId, sinceNs)
     this.breakSeal(directoryId)
     this.transaction.remove(entryKey(directoryId, name))
     this.changed.set(directoryId, sequence)
@@ -257,12 +330,22 @@ export class IndexEdit {
     // One sequence is spent, so that two runs never share their first.
     this.sequence++
     this.transaction.put(runKey(this.sequence), Buffer.from(run, 'hex'))
+    // What was gone when the last run ended is not looked after any more (see distrust in open-index.ts).
+    for (const { key, value } of this.transaction.range(Buffer.from('g'), Buffer.from('h')))
+      this.transaction.put(key, encodeGone(0n, decodeGone(value).place))
   }
 
-  /** Removes up to `most` records of directories that are gone; answers whether more are left. */
-  purge(most: number): boolean {
+  /** Removes up to `most` records of directories that are gone for longer than a move takes; answers whether more are left. */
+  purge(most: number, wallNs: bigint): boolean {
     let left = most
-    for (const { key } of this.transaction.range(Buffer.from('g'), Buffer.from('h'))) {
+    let young = 0
+    for (const { key, value } of this.transaction.range(Buffer.from('g'), Buffer.from('h'))) {
+      const { sinceNs, place } = decodeGone(value)
+      // A clock that was set back must not keep them for ever.
+      if (sinceNs !== 0n && sinceNs <= wallNs && wallNs - sinceNs < movedWithinNs) {
+        if (++young > most) return true
+        continue
+      }
       const id = Buffer.from(key).readUIntBE(1, 6)
       for (const member of this.members(id)) {
         if (left-- <= 0) return true
@@ -270,6 +353,8 @@ export class IndexEdit {
         this.transaction.remove(entryKey(id, member.name))
       }
       this.transaction.remove(key)
+      const identity = identityKey(place.inode, place.birthNs)
+      if (idOf(this.transaction.get(identity)) === id) this.transaction.remove(identity)
     }
     // Directories that hung in the ones just purged.
     for (const _ of this.transaction.range(Buffer.from('g'), Buffer.from('h'))) return true
@@ -289,6 +374,15 @@ export class IndexEdit {
     }
     this.transaction.put(factKey('next-id'), numberBytes(this.nextId))
     return { first: this.before + 1, last: this.sequence }
+  }
+
+  /** Whether a directory is another one or lies below it. */
+  private isWithin(directoryId: number, aboveId: number): boolean {
+    for (let id: number | undefined = directoryId; id !== undefined && id !== 0; ) {
+      if (id === aboveId) return true
+      id = (placeOf(this.transaction, id) ?? goneOf(this.transaction, id)?.place)?.parentId
+    }
+    return false
   }
 
   /** The root keeps its id while it is one directory; another directory in its place starts with a fresh one below. */
@@ -311,12 +405,17 @@ export class IndexEdit {
     this.transaction.remove(sealKey(directoryId))
   }
 
-  private forget(directoryId: number): void {
+  private forget(directoryId: number, sinceNs = 0n): void {
     this.breakSeal(directoryId)
+    const place = placeOf(this.transaction, directoryId)
+    if (place === undefined) return
     this.transaction.remove(placeKey(directoryId))
-    this.transaction.put(garbageKey(directoryId), new Uint8Array(0))
+    this.transaction.put(garbageKey(directoryId), encodeGone(sinceNs, place))
   }
 }
+
+/** A directory that is gone from one place turns up at another within this time, or was removed. */
+const movedWithinNs = 30_000_000_000n
 
 /** The index of a root, opened once per thread. Its `Job`s share it through the World. */
 export function openIndex(world: World, path: AbsPath): Index {
@@ -356,6 +455,41 @@ export function pathOf(index: Index, directoryId: number, known: Map<number, Rel
 }
 
 type Reader = Pick<Store, 'get' | 'range'>
+
+function whereIs(from: Reader, inode: bigint, birthNs: bigint): Whereabouts | undefined {
+  if (birthNs === 0n) return undefined
+  const directoryId = idOf(from.get(identityKey(inode, birthNs)))
+  if (directoryId === undefined || goneOf(from, directoryId)?.sinceNs === 0n) return undefined
+  const path = lastPathOf(from, directoryId)
+  return path === undefined ? undefined : { directoryId, path }
+}
+
+/** The path at which a directory was last seen, though it or what it was in may be gone since. */
+function lastPathOf(from: Reader, directoryId: number): RelPath | undefined {
+  const names: string[] = []
+  for (let id = directoryId; id !== 0; ) {
+    const place = placeOf(from, id) ?? goneOf(from, id)?.place
+    if (place === undefined) return undefined
+    if (place.parentId !== 0) names.push(place.name)
+    id = place.parentId
+  }
+  return names.reverse().reduce<RelPath>(join, rootPath)
+}
+
+interface Gone {
+  /** Wall clock; 0: it will not come back. */
+  readonly sinceNs: bigint
+  readonly place: DirectoryPlace
+}
+
+function goneOf(from: Reader, directoryId: number): Gone | undefined {
+  const value = from.get(garbageKey(directoryId))
+  return value === undefined ? undefined : decodeGone(value)
+}
+
+function idOf(value: Uint8Array | undefined): number | undefined {
+  return value === undefined ? undefined : Buffer.from(value).readUIntBE(0, 6)
+}
 
 function find(from: Reader, path: RelPath): Located | undefined {
   let directoryId = 0
@@ -422,6 +556,14 @@ function numberedKey(table: string, number: number): Uint8Array {
 const placeKey = (directoryId: number) => numberedKey('d', directoryId)
 const garbageKey = (directoryId: number) => numberedKey('g', directoryId)
 const sealKey = (directoryId: number) => numberedKey('s', directoryId)
+function identityKey(inode: bigint, birthNs: bigint): Uint8Array {
+  const key = Buffer.allocUnsafe(17)
+  key.write('i', 0, 'latin1')
+  key.writeBigUInt64BE(inode, 1)
+  key.writeBigInt64BE(birthNs, 9)
+  return key
+}
+
 const runKey = (sequence: number) => numberedKey('r', sequence)
 const factKey = (name: string) => Buffer.from(`m${name}`, 'utf8')
 
@@ -441,24 +583,65 @@ function placeOf(from: Reader, directoryId: number): DirectoryPlace | undefined 
   return value === undefined ? undefined : decodePlace(value)
 }
 
-/** | version u8 | unlisted u8 | directory that holds it u48 | placed u48 | changed u48 | name text | */
+/**
+ * | version u8 | unlisted u8 | directory that holds it u48 | placed u48 | changed u48 | inode u64 | birth i64 | name text |
+ * from text, '' for none |
+ */
 function encodePlace(place: DirectoryPlace): Uint8Array {
-  const to = new BytesWriter(32 + place.name.length)
-  to.u8(1)
+  const to = new BytesWriter(64 + place.name.length)
+  writePlace(to, place)
+  return to.finish()
+}
+
+function writePlace(to: BytesWriter, place: DirectoryPlace): void {
+  to.u8(placeVersion)
   to.u8(place.unlisted ? 1 : 0)
   to.u48(place.parentId)
   to.u48(place.placed)
   to.u48(place.changed)
+  to.u64(place.inode)
+  to.i64(place.birthNs)
   to.text(place.name)
-  return to.finish()
+  to.text(place.from ?? '')
 }
 
 function decodePlace(bytes: Uint8Array): DirectoryPlace {
-  const from = new BytesReader(bytes)
-  if (from.u8() !== 1) throw new Malformed('a directory place of an unknown version')
+  return readPlace(new BytesReader(bytes))
+}
+
+function readPlace(from: BytesReader): DirectoryPlace {
+  if (from.u8() !== placeVersion) throw new Malformed('a directory place of an unknown version')
   const unlisted = from.u8() !== 0
   const parentId = from.u48()
   const placed = from.u48()
   const changed = from.u48()
-  return { parentId, placed, changed, unlisted, name: from.text(from.remaining()) }
+  const inode = from.u64()
+  const birthNs = from.i64()
+  const name = from.text(from.remaining())
+  const before = from.text(from.remaining())
+  return {
+    parentId,
+    placed,
+    changed,
+    unlisted,
+    inode,
+    birthNs,
+    name,
+    from: before === '' ? undefined : relPath(before),
+  }
+}
+
+const placeVersion = 2
+
+/** | since i64 ns | place | */
+function encodeGone(sinceNs: bigint, place: DirectoryPlace): Uint8Array {
+  const to = new BytesWriter(72 + place.name.length)
+  to.i64(sinceNs)
+  writePlace(to, place)
+  return to.finish()
+}
+
+function decodeGone(bytes: Uint8Array): Gone {
+  const from = new BytesReader(bytes)
+  return { sinceNs: from.i64(), place: readPlace(from) }
 }

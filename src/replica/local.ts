@@ -1,3 +1,4 @@
+import { absent } from '../core/content.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
@@ -255,7 +256,7 @@ export class LocalReplica implements Replica {
     const { host, place } = root
     await this.staging.get(batch)?.all()
     this.staging.delete(batch)
-    const release = await root.holds.take(heldBy(operations))
+    const release = await root.holds.take(heldBy(operations), renamedBy(operations))
     try {
       const order = operations.length > 64 ? 'small' : 'edit'
       const input = { place, pair: this.pair, batch, operations, supplier, from: this.from, budget: this.budget }
@@ -267,6 +268,8 @@ export class LocalReplica implements Replica {
       )
       root.publish(this.others(outcomes), [{ first, last }], this.session)
       root.mark(dirty)
+      // What was about to be looked at below the old path is looked at here.
+      root.markBelow(outcomes.flatMap((outcome) => (isRenamed(outcome) ? [outcome.path] : [])))
       if (operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
       // What was seen before these operations must be told before their outcomes: the lead takes what it is told later
       // for what happened later.
@@ -286,8 +289,13 @@ export class LocalReplica implements Replica {
   /** What the others who use this root are told of our operations. */
   private others(outcomes: readonly Outcome[]): Report[] {
     const reports: Report[] = []
-    for (const outcome of outcomes)
-      if (outcome.kind === 'done') reports.push({ kind: 'entry', path: outcome.path, found: outcome.content })
+    for (const outcome of outcomes) {
+      if (outcome.kind !== 'done') continue
+      const { path, content, from } = outcome
+      if (from !== undefined) reports.push({ kind: 'entry', path: from, found: absent })
+      reports.push({ kind: 'entry', path, found: content })
+      if (from !== undefined && content.kind === 'directory') reports.push({ kind: 'moved', path, from })
+    }
     return reports
   }
 
@@ -355,11 +363,22 @@ let nextStream = 1
 /** An apply changes the members of these directories, and the directories themselves. */
 function heldBy(operations: readonly Operation[]): Set<RelPath> {
   const directories = new Set<RelPath>()
-  for (const { path, op, expect } of operations) {
+  for (const operation of operations) {
+    const { path, op, expect } = operation
     directories.add(path === rootPath ? rootPath : parentOf(path))
-    if (op === 'create-directory' || expect.kind === 'directory') directories.add(path)
+    if (operation.op === 'rename') directories.add(parentOf(operation.from))
+    else if (op === 'create-directory' || expect.kind === 'directory') directories.add(path)
   }
   return directories
+}
+
+/** What is told of a scan below these has the old paths: it is over and told before the rename. */
+function renamedBy(operations: readonly Operation[]): RelPath[] {
+  return operations.flatMap((operation) => (operation.op === 'rename' ? [operation.from, operation.path] : []))
+}
+
+function isRenamed(outcome: Outcome): boolean {
+  return outcome.kind === 'done' && outcome.from !== undefined
 }
 
 /** Packs of one batch on their way to disk: a few at a time. */

@@ -10,7 +10,7 @@ const givesRights = 0o6000
  * @throws LinkFailure 'protocol' when it leaves open what mode it expects: no lead of ours does
  */
 export function withoutRights(operation: Operation): Operation {
-  if (operation.op === 'remove' || operation.op === 'write-symlink') return operation
+  if (operation.op === 'remove' || operation.op === 'write-symlink' || operation.op === 'rename') return operation
   const { expect, props } = operation
   const held = expect.kind === 'file' || expect.kind === 'directory' ? expect.props.mode : 0
   if (held === undefined) throw new LinkFailure('protocol', `${operation.op} with no mode that it expects`)

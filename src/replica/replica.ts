@@ -31,6 +31,7 @@ export interface Replica {
   /**
    * Changes since the cursor of `open`, then changes as they become known, each with the watermark it brings the reader to.
    * Listings since a cursor that the index cannot vouch for are complete from the root down. Ends when `signal` aborts.
+   * Of a directory that was renamed meanwhile only that is told: a reader that does not know what is in it lists it.
    */
   changes(signal: AbortSignal): AsyncIterable<Changes>
 

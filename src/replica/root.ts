@@ -308,6 +308,11 @@ export class LocalRoot {
     if (paths.length > 0) this.scanning.mark(paths.map((path) => ({ path, depth: 'entry', closed: true })))
   }
 
+  /** The same with all that is below. */
+  markBelow(paths: readonly RelPath[]): void {
+    if (paths.length > 0) this.scanning.mark(paths.map((path) => ({ path, depth: 'subtree', closed: true })))
+  }
+
   /** Changes that a job recorded; `origin` does not hear of its own. */
   publish(reports: readonly Report[], spans: readonly Span[], origin: RootListener | undefined): void {
     for (const { first, last } of spans) this.watermark.pass(first, last)

@@ -203,16 +203,21 @@ export class Scanning {
     const batch = async (some: readonly ScanTarget[]): Promise<void> => {
       const output = await this.job(some, order, below)
       looked += output.looked
-      for (const { directory, above, placed } of [...output.deeper].reverse()) {
-        if (placed) onPlaced(directory)
-        frontier.push({ ...targetOf(directory, placed), above })
+      for (const { directory, above, placed, deep } of [...output.deeper].reverse()) {
+        if (placed || deep) onPlaced(directory)
+        frontier.push({ ...targetOf(directory, placed, deep), above })
       }
       for (const directory of output.stray) {
         // Something else is there by now: its own entry, seen from above, tells what. Once: the scan of the entry finds a
         // directory to scan, or none.
         if (strayed.has(directory)) continue
         strayed.add(directory)
-        frontier.push({ directory: parentOf(directory), names: [nameOf(directory)], placed: false, settled: [] })
+        frontier.push({
+          directory: parentOf(directory),
+          names: [nameOf(directory)],
+          placed: false,
+          settled: [],
+        })
       }
     }
     while (frontier.length > 0 || active.size > 0) {
@@ -301,6 +306,6 @@ const targetsMax = 64
 /** So few dirty paths are a user's edit, not a checkout. */
 const editPathsMax = 64
 
-function targetOf(directory: RelPath, placed: boolean): ScanTarget {
-  return { directory, names: undefined, placed, settled: [] }
+function targetOf(directory: RelPath, placed: boolean, deep = false): ScanTarget {
+  return { directory, names: undefined, placed, deep, settled: [] }
 }

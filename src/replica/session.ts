@@ -89,7 +89,7 @@ export class Session implements RootListener {
       this.overflowed = false
       const { workers } = this.root.host
       const { place, index } = this.root
-      const { steps, sequence } = await workers.run(catchUpJob, { place, cursor }, 'small')
+      const { steps, moved, sequence } = await workers.run(catchUpJob, { place, cursor }, 'small')
       let rest = steps
       while (rest.length > 0) {
         const listed = await workers.run(listJob, { place, steps: rest }, 'small')
@@ -98,7 +98,7 @@ export class Session implements RootListener {
         yield { reports: this.seen(readReports(new BytesReader(listed.reports))), sequence: reached, current: false }
       }
       reached = sequence
-      yield { reports: [], sequence: reached, current: true }
+      yield { reports: this.seen(moved), sequence: reached, current: true }
       while (!this.overflowed) {
         if (over()) return
         if (this.failure !== undefined) throw this.failure.error

@@ -24,7 +24,7 @@ export function viewFilter(view: View, clock: Clock): (reports: readonly Report[
   return (reports) => {
     const kept: Report[] = []
     for (const report of reports) {
-      if (report.kind === 'entry') {
+      if (report.kind !== 'listing') {
         if (report.path === rootPath ? own(rootPath) : seen(parentOf(report.path)) && own(report.path))
           kept.push(report)
       } else if (seen(report.path)) {

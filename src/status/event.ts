@@ -36,8 +36,10 @@ export type AgentEvent =
       readonly pair: string
       readonly path: RelPath
       readonly to: Side
-      readonly what: 'created' | 'replaced' | 'removed' | 'properties'
+      readonly what: 'created' | 'replaced' | 'removed' | 'properties' | 'moved'
       readonly bytes: number
+      /** Of what was moved: its old path. */
+      readonly from?: RelPath
     }
   /** File content on its way to `to` in this cycle so far, about; at most ten times a second. */
   | { readonly event: 'transfer-progressed'; readonly pair: string; readonly to: Side; readonly bytes: number }
@@ -100,6 +102,7 @@ export type AgentEvent =
       readonly pair: string
       readonly copied: number
       readonly deleted: number
+      readonly moved: number
       readonly properties: number
       readonly conflicts: number
       readonly problems: number

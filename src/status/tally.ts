@@ -4,6 +4,7 @@ import type { AgentEvent } from './event.js'
 export class Tally {
   copied = 0
   deleted = 0
+  moved = 0
   properties = 0
   bytes = 0
   /** Roots with hard links, each with one of the paths. */
@@ -18,6 +19,7 @@ export class Tally {
     switch (event.event) {
       case 'path-applied':
         if (event.what === 'removed') this.deleted++
+        else if (event.what === 'moved') this.moved++
         else if (event.what === 'properties') this.properties++
         else this.copied++
         this.bytes += event.bytes

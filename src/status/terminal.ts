@@ -26,7 +26,7 @@ export function lineOf(event: AgentEvent): string | undefined {
     case 'watch-degraded':
       return `cannot watch all of ${escapeText(event.root)}: ${escapeText(event.detail)}; polled instead: ${event.paths.map(nameText).join(', ')}`
     case 'path-applied':
-      return `${arrowTo(event.to)} ${event.what.padEnd(10)} ${nameText(event.path)}${event.bytes > 0 ? ` (${bytesText(event.bytes)})` : ''}`
+      return `${arrowTo(event.to)} ${event.what.padEnd(10)} ${event.from === undefined ? '' : `${nameText(event.from)} -> `}${nameText(event.path)}${event.bytes > 0 ? ` (${bytesText(event.bytes)})` : ''}`
     case 'conflict-found':
       return `<-?-> conflict   ${nameText(event.path)}${versionsText(event)}`
     case 'problem-found':

@@ -29,6 +29,7 @@ import {
  *     2 write-symlink      target text
  *     3 remove             -
  *     4 set-props          props
+ *     5 rename             from text
  */
 export function writeOperation(to: BytesWriter, operation: Operation): void {
   to.u8(operationKinds.indexOf(operation.op))
@@ -48,6 +49,9 @@ export function writeOperation(to: BytesWriter, operation: Operation): void {
       to.text(operation.target)
       break
     case 'remove':
+      break
+    case 'rename':
+      to.text(operation.from)
       break
     default:
       unreachable(operation)
@@ -73,6 +77,8 @@ export function readOperation(from: BytesReader): Operation {
       return { op, path, expect, target: from.text(targetBytesMax) }
     case 'remove':
       return { op, path, expect }
+    case 'rename':
+      return { op, path, expect, from: readOpenPath(from) }
     default:
       return unreachable(op)
   }
@@ -85,6 +91,7 @@ const operationKinds: readonly Operation['op'][] = [
   'write-symlink',
   'remove',
   'set-props',
+  'rename',
 ]
 /** Shortest operation: kind, empty path, absent. */
 export const operationBytesMin = 6
@@ -94,12 +101,14 @@ export const operationBytesMin = 6
  *     0 done         content
  *     1 superseded   detail text
  *     2 failed       code u8, transient u8, detail text
+ *     3 done         from text, content: renamed
  */
 export function writeOutcome(to: BytesWriter, outcome: Outcome): void {
-  to.u8(outcome.kind === 'done' ? 0 : outcome.kind === 'superseded' ? 1 : 2)
+  to.u8(outcome.kind === 'done' ? (outcome.from === undefined ? 0 : 3) : outcome.kind === 'superseded' ? 1 : 2)
   to.text(outcome.path)
   switch (outcome.kind) {
     case 'done':
+      if (outcome.from !== undefined) to.text(outcome.from)
       writeFound(to, outcome.content)
       break
     case 'superseded':
@@ -121,6 +130,10 @@ export function readOutcome(from: BytesReader): Outcome {
   const path = readOpenPath(from)
   if (kind === 0) return { kind: 'done', path, content: readContent(from) }
   if (kind === 1) return { kind: 'superseded', path, detail: readDetail(from) }
+  if (kind === 3) {
+    const renamedFrom = readOpenPath(from)
+    return { kind: 'done', path, content: readContent(from), from: renamedFrom }
+  }
   if (kind !== 2) throw new Malformed(`unknown kind of outcome ${kind}`)
   const code = readProblemCode(from)
   const transient = readFlag(from)

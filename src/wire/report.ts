@@ -8,6 +8,7 @@ import { readFound, writeFound } from './content.js'
  *
  *     entry    | 0 u8 | path text | found |
  *     listing  | 1 u8 | path text | more u8 | count u32 | (name text, found)* |
+ *     moved    | 2 u8 | path text | from text |
  */
 export function writeReport(to: BytesWriter, report: Report): void {
   switch (report.kind) {
@@ -25,6 +26,11 @@ export function writeReport(to: BytesWriter, report: Report): void {
         to.text(member.name)
         writeFound(to, member.found)
       }
+      break
+    case 'moved':
+      to.u8(2)
+      to.text(report.path)
+      to.text(report.from)
   }
 }
 
@@ -33,6 +39,7 @@ export function readReport(from: BytesReader): Report {
   const kind = from.u8()
   const path = readPath(from)
   if (kind === 0) return { kind: 'entry', path, found: readFound(from) }
+  if (kind === 2) return { kind: 'moved', path, from: readPath(from) }
   if (kind !== 1) throw new Malformed(`unknown kind of report ${kind}`)
   const more = from.u8() !== 0
   const count = from.count(memberBytesMin)

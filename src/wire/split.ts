@@ -29,7 +29,7 @@ export function splitReports(reports: readonly Report[]): Generator<readonly Rep
 
 function* cut(reports: readonly Report[]): Generator<Report> {
   for (const report of reports) {
-    if (report.kind === 'entry') {
+    if (report.kind !== 'listing') {
       yield report
       continue
     }
@@ -49,7 +49,7 @@ export function joinReports(reports: readonly Report[]): Report[] {
   for (const [at, report] of reports.entries()) {
     const next = reports[at + 1]
     const goesOn = report.kind === 'listing' && report.more && next?.kind === 'listing' && next.path === report.path
-    if (report.kind === 'entry' || (!goesOn && members === undefined)) {
+    if (report.kind !== 'listing' || (!goesOn && members === undefined)) {
       joined.push(report)
       continue
     }
@@ -95,16 +95,25 @@ function memberBytes(member: Member): number {
 function reportBytes(report: Report): number {
   const path = 1 + textBytes(report.path)
   if (report.kind === 'entry') return path + foundBytes(report.found)
+  if (report.kind === 'moved') return path + textBytes(report.from)
   return report.members.reduce((bytes, member) => bytes + memberBytes(member), path + 5)
 }
 
 export function operationBytes(operation: Operation): number {
-  const target = operation.op === 'write-symlink' ? textBytes(operation.target) : 21
+  const target =
+    operation.op === 'write-symlink'
+      ? textBytes(operation.target)
+      : operation.op === 'rename'
+        ? textBytes(operation.from)
+        : 21
   return 1 + textBytes(operation.path) + foundBytes(operation.expect) + target
 }
 
 export function outcomeBytes(outcome: Outcome): number {
-  const rest = outcome.kind === 'done' ? foundBytes(outcome.content) : 6 + Buffer.byteLength(outcome.detail)
+  const rest =
+    outcome.kind === 'done'
+      ? foundBytes(outcome.content) + (outcome.from === undefined ? 0 : textBytes(outcome.from))
+      : 6 + Buffer.byteLength(outcome.detail)
   return 1 + textBytes(outcome.path) + rest
 }
 

@@ -24,6 +24,10 @@ export function checkReport(report: Report): void {
       throw new Malformed('a report of the private folder')
     return
   }
+  if (report.kind === 'moved') {
+    if (isReserved(report.path) || isReserved(report.from)) throw new Malformed('a move in the private folder')
+    return
+  }
   if (isReserved(report.path)) throw new Malformed('a listing of the private folder')
   for (const { name, found } of report.members)
     if (found.kind !== 'problem' && isReservedName(name)) throw new Malformed('a listing that holds the private folder')

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Agreement } from '../../src/core/agreement.js'
 import { absent, type Content } from '../../src/core/content.js'
 import type { Decision, Settle } from '../../src/core/decision.js'
+import { findMoves, type Hints, type Move, movedPath } from '../../src/core/moves.js'
 import type { Operation } from '../../src/core/operation.js'
 import { isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../../src/core/path.js'
 import { planOf } from '../../src/core/plan.js'
@@ -29,6 +30,10 @@ export class Disk {
   /** `source` is what the other side held when the plan was made. */
   apply(operation: Operation, source: Disk): void {
     const { path, expect } = operation
+    if (operation.op === 'rename') {
+      this.rename(operation.from, path, expect)
+      return
+    }
     const held = this.at(path)
     if (!isDeepStrictEqual(held, expect)) throw new Error(`${operation.op} ${path}: not what was expected`)
     if (path !== rootPath && this.at(parentOf(path)).kind !== 'directory') throw new Error(`${path}: no parent`)
@@ -67,6 +72,13 @@ export class Disk {
     }
   }
 
+  rename(from: RelPath, path: RelPath, expect: Content = this.at(from)): void {
+    if (this.at(from).kind !== expect.kind || expect.kind === 'absent') throw new Error(`rename ${from}: nothing there`)
+    if (this.at(path).kind !== 'absent') throw new Error(`rename ${from} ${path}: exists`)
+    if (this.at(parentOf(path)).kind !== 'directory') throw new Error(`rename ${from} ${path}: no parent`)
+    movePaths(this.contents, from, path)
+  }
+
   tree(path: RelPath = rootPath): Tree {
     return {
       found: this.at(path),
@@ -92,6 +104,10 @@ export class Archive {
     }
   }
 
+  move(from: RelPath, path: RelPath): void {
+    movePaths(this.agreements, from, path)
+  }
+
   record(settled: Settle, content: Content): void {
     if (content.kind === 'absent') this.agreements.delete(settled.path)
     else this.agreements.set(settled.path, { content, alphaHolds: undefined, betaHolds: undefined })
@@ -113,6 +129,45 @@ export function pass(pair: Pair, rules: Rules, touched: Touched = wholeTouched):
   for (const operation of plan.beta) pair.beta.apply(operation, alphaBefore)
   for (const decision of decisions) if (decision.kind === 'settle') pair.archive.record(decision, decision.goal)
   return decisions
+}
+
+/**
+ * The same with moves: each round of them is carried out and recorded, then everything is judged again. Answers the moves,
+ * and what was decided after them.
+ */
+export function passWithMoves(pair: Pair, rules: Rules, hints: Hints): { moves: Move[]; decisions: Decision[] } {
+  const done: Move[] = []
+  for (let round = 0; round < 10; round++) {
+    const decisions = reconcile(pair.archive.tree(), pair.alpha.tree(), pair.beta.tree(), wholeTouched, rules)
+    const { moves, made } = findMoves(decisions, hints, rules, () => true)
+    if (moves.length === 0) break
+    const plan = planOf(decisions, rules)
+    for (const side of ['alpha', 'beta'] as const) {
+      for (const operation of plan[side]) {
+        if (operation.op !== 'create-directory' || !made[side].includes(operation.path)) continue
+        pair[side].apply(operation, pair[side])
+        pair.archive.agreements.set(operation.path, agreementOf(pair[side].at(operation.path)))
+      }
+    }
+    for (const { to, from, path, expect } of moves) {
+      pair[to].apply({ op: 'rename', path, from, expect }, pair[to])
+      pair.archive.move(from, path)
+    }
+    done.push(...moves)
+  }
+  return { moves: done, decisions: pass(pair, rules) }
+}
+
+function agreementOf(content: Content): Agreement {
+  return { content, alphaHolds: undefined, betaHolds: undefined }
+}
+
+function movePaths<T>(map: Map<RelPath, T>, from: RelPath, path: RelPath): void {
+  for (const [at, value] of [...map]) {
+    if (!isWithin(at, from)) continue
+    map.delete(at)
+    map.set(movedPath(at, { from, path }), value)
+  }
 }
 
 function namesIn(paths: Iterable<RelPath>, directory: RelPath): string[] {

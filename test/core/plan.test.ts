@@ -34,7 +34,8 @@ function operations(
 
 function spokenOperation(operation: Operation): string {
   const { op, path } = operation
-  if (op === 'remove' || op === 'write-symlink') return `${op} ${path}`
+  if (operation.op === 'rename') return `rename ${operation.from} ${path}`
+  if (operation.op === 'remove' || operation.op === 'write-symlink') return `${op} ${path}`
   const { mode, mtimeNs } = operation.props
   const shown = [mode === undefined ? '' : ` ${mode.toString(8)}`, mtimeNs === undefined ? '' : ` at ${mtimeNs}`].join(
     '',

@@ -112,6 +112,21 @@ export class FakeRoot {
     return [...this.held.keys()].filter((at) => at === path || at.startsWith(path === '' ? '' : `${path}/`)).sort()
   }
 
+  /** A rename; `origin` does not hear of it. */
+  rename(from: string, to: string, origin?: FakeReplica): void {
+    const moved = this.below(relPath(from)).map((at) => ({ at, content: this.at(at) }))
+    for (const { at } of [...moved].reverse()) this.held.delete(at)
+    for (const { at, content } of moved) this.held.set(relPath(to + at.slice(from.length)), content)
+    this.log.push({ sequence: ++this.sequence, path: relPath(from) })
+    for (const { at } of moved) this.log.push({ sequence: ++this.sequence, path: relPath(to + at.slice(from.length)) })
+    const reports: Report[] = [
+      { kind: 'entry', path: relPath(from), found: absent },
+      { kind: 'entry', path: relPath(to), found: this.at(to) },
+    ]
+    if (this.at(to).kind === 'directory') reports.push({ kind: 'moved', path: relPath(to), from: relPath(from) })
+    for (const session of this.sessions) session.tell(session === origin ? [] : reports, this.sequence)
+  }
+
   /** Changes one path; `origin` does not hear of it. */
   set(path: RelPath, content: Content, origin: FakeReplica | undefined): void {
     if (content.kind === 'absent') this.held.delete(path)
@@ -344,6 +359,7 @@ export class FakeReplica implements Replica {
 
   private applyOne(batch: number, operation: Operation): Outcome {
     this.root.beforeOperation(operation)
+    if (operation.op === 'rename') return this.renameOne(operation)
     const { path, expect } = operation
     const have = this.root.at(path)
     const why = differs(expect, have)
@@ -360,7 +376,17 @@ export class FakeReplica implements Replica {
     return { kind: 'done', path, content }
   }
 
-  private resultOf(batch: number, operation: Operation, have: Content): Content {
+  private renameOne({ path, from, expect }: Operation & { op: 'rename' }): Outcome {
+    const { root } = this
+    const have = root.at(from)
+    if (have.kind !== expect.kind) return { kind: 'superseded', path, detail: 'something else' }
+    if (root.at(path).kind !== 'absent' || root.at(parentOf(path)).kind !== 'directory')
+      return { kind: 'superseded', path, detail: 'no room' }
+    root.rename(from, path, this)
+    return { kind: 'done', path, content: have, from }
+  }
+
+  private resultOf(batch: number, operation: Exclude<Operation, { op: 'rename' }>, have: Content): Content {
     switch (operation.op) {
       case 'remove':
         return absent

@@ -89,7 +89,8 @@ export function describeIndex(name: string, make: () => { readonly stores: Store
       const rootId = index.directoryId(rootPath) ?? 0
       index.write((edit) => edit.remove(rootId, 'd'))
       expect(pathOf(index, inner, new Map())).toBeUndefined()
-      for (let more = true, rounds = 0; more && rounds < 20; rounds++) more = index.write((edit) => edit.purge(1)).value
+      for (let more = true, rounds = 0; more && rounds < 20; rounds++)
+        more = index.write((edit) => edit.purge(1, 0n)).value
       expect([...index.members(inner)]).toEqual([])
     })
 

@@ -64,6 +64,9 @@ export class Reader {
     try {
       for await (const { reports, sequence, current } of this.replica.changes(this.ending.signal)) {
         for (const report of reports) this.take(report)
+        // What is in a directory that was renamed is asked for.
+        const moved = reports.flatMap(({ kind, path }) => (kind === 'moved' ? [path] : []))
+        if (moved.length > 0) for (const report of await this.replica.list(moved)) this.take(report)
         expect(sequence).toBeGreaterThanOrEqual(this.sequence)
         this.sequence = sequence
         if (current) this.isCurrent = true
@@ -83,6 +86,7 @@ export class Reader {
       else this.known.set(path, report.found)
       return
     }
+    if (report.kind === 'moved') return
     const names = new Set(report.members.map(({ name }) => name))
     for (const at of [...this.known.keys()]) {
       if (at === path || !(path === '' || at.startsWith(`${path}/`))) continue

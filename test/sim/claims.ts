@@ -16,7 +16,10 @@ export class Claims {
   private readonly read = new WeakMap<Uint8Array, ArchiveRecord>()
   private known = new Map<RelPath, { readonly value: Uint8Array; readonly claim: Claim }>()
 
-  /** Reads the archive again; answers the claims that were not there before. */
+  /**
+   * Reads the archive again; answers the claims that were not there before. An agreement that was rewritten as if moved is none:
+   * it was checked where it was claimed first.
+   */
   refresh(records: Records, timeNs: number): Claim[] {
     const fresh: Claim[] = []
     const now: typeof this.known = new Map()
@@ -37,8 +40,9 @@ export class Claims {
       }
     }
     visit(0, rootPath)
+    const moved = new Moved(this.known, now)
     this.known = now
-    return fresh
+    return fresh.filter(({ content }) => !moved.takes(content))
   }
 
   *all(): Iterable<Claim> {
@@ -53,6 +57,35 @@ export class Claims {
     }
     return record
   }
+}
+
+/** Contents of claims that are gone from their paths: each may have come up at another. */
+class Moved {
+  private readonly left = new Map<string, number>()
+
+  constructor(
+    before: ReadonlyMap<RelPath, { readonly claim: Claim }>,
+    now: ReadonlyMap<RelPath, { readonly claim: Claim }>,
+  ) {
+    for (const [path, { claim }] of before)
+      if (now.get(path)?.claim !== claim) this.left.set(keyOf(claim.content), this.countOf(claim.content) + 1)
+  }
+
+  takes(content: Content): boolean {
+    const count = this.countOf(content)
+    if (count > 0) this.left.set(keyOf(content), count - 1)
+    return count > 0
+  }
+
+  private countOf(content: Content): number {
+    return this.left.get(keyOf(content)) ?? 0
+  }
+}
+
+/** What makes a content the same thing in another place. */
+function keyOf(content: Content): string {
+  if (content.kind === 'file') return `file ${content.fingerprint}`
+  return content.kind === 'symlink' ? `symlink ${content.target}` : content.kind
 }
 
 /** Of the keys of a directory's members, as text. */

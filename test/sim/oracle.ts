@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { unreachable } from '../../src/core/assert.js'
 import type { Content } from '../../src/core/content.js'
+import { movedPath } from '../../src/core/moves.js'
 import { type AbsPath, isWithin, join, type RelPath, rootPath } from '../../src/core/path.js'
 import { Claims } from './claims.js'
 import { type DiskEvent, user } from './disk.js'
@@ -45,6 +46,8 @@ export class Oracle {
   private readonly parters = new WeakMap<Inode, string>()
   /** When users last changed something at a path. */
   private readonly touched = new Map<OracleSide, Map<RelPath, number>>()
+  /** What an agent has just taken from a visible place. */
+  private readonly leaving = new Map<Inode, Place>()
   private readonly current = new Map<OracleSide, Map<RelPath, Held>>()
   /** All that a path ever held. */
   private readonly past = new Map<OracleSide, Map<RelPath, Set<Held>>>()
@@ -155,10 +158,23 @@ export class Oracle {
       this.changes += 1
       if (actor === user) this.touched.get(place.side)?.set(place.path, this.scheduler.timeNs)
       else if (what !== 'close-write') this.agentChanges += 1
+      if (actor !== user) this.followRename(inode, what, place)
     }
     if (actor === user) this.userDid(event, place)
     else this.agentDid(event, place)
     if (place !== undefined && what !== 'close-write') this.refresh(place.side, place.path)
+  }
+
+  /** What a user touched in something that an agent renames was touched where it is now. */
+  private followRename(inode: Inode, what: DiskEvent['what'], to: Place): void {
+    if (what === 'moved-from') this.leaving.set(inode, to)
+    if (what !== 'moved-to') return
+    const from = this.leaving.get(inode)
+    this.leaving.delete(inode)
+    if (from?.side !== to.side) return
+    const touched = this.touched.get(to.side)
+    for (const [path, at] of [...(touched ?? [])])
+      if (isWithin(path, from.path)) touched?.set(movedPath(path, { from: from.path, path: to.path }), at)
   }
 
   private userDid(event: DiskEvent, place: Place | undefined): void {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { relPath } from '../../src/core/path.js'
 import { agentHouse } from './agent-house.js'
 import type { Faults } from './faults.js'
-import { type SimOptions, simulate } from './simulate.js'
-import type { Topology } from './world.js'
+import { effectsOf, type SimOptions, simulate } from './simulate.js'
+import type { SimWorld, Topology } from './world.js'
 
 /**
  * Histories with one kind of fault each, so that what a fault breaks is told by its name. A failing one is read again with
@@ -52,3 +53,44 @@ test('one seed is one history, with every fault there is', async () => {
   }
   expect((await simulate(options)).trace).toBe((await simulate(options)).trace)
 })
+
+describe('a directory that is renamed', () => {
+  const renamed: SimOptions = {
+    seed: 5,
+    topology: 'local',
+    house: agentHouse(),
+    chaosMs: 2_500,
+    script: [
+      { atMs: 500, act: (world: SimWorld) => fill(world) },
+      { atMs: 1_500, act: (world: SimWorld) => rename(world) },
+    ],
+  }
+
+  test('is renamed on the other side, and nothing of it is sent', async () => {
+    const { events, violations } = await simulate(renamed)
+    const after = events.slice(events.findIndex((one) => one.event === 'path-applied' && one.what === 'moved'))
+    const applied = after.flatMap((one) => (one.event === 'path-applied' ? [[one.what, one.path, one.bytes]] : []))
+    expect(violations).toEqual([])
+    expect(applied).toEqual([['moved', 'moved', 0]])
+  })
+
+  test('a crash at any effect loses nothing', { timeout: 120_000 }, async () => {
+    const effects = await effectsOf(renamed, 'solo')
+    const late = effects.slice(Math.floor(effects.length / 2))
+    for (const effect of late.filter((at) => at % 5 === 0)) {
+      const crashAt = { agent: 'solo', effect, powerLoss: effect % 2 === 0 }
+      const { violations } = await simulate({ ...renamed, crashAt })
+      expect({ effect, violations }).toEqual({ effect, violations: [] })
+    }
+  })
+})
+
+function fill(world: SimWorld): void {
+  const { files } = world.users[0]
+  for (const path of ['d', 'd/e']) files.makeDirectory(relPath(path))
+  for (const path of ['d/f', 'd/e/g']) files.create(relPath(path), `${path} 1\n`)
+}
+
+function rename(world: SimWorld): void {
+  world.users[0].files.rename(relPath('d'), relPath('moved'))
+}

@@ -34,7 +34,7 @@ test('a version of a conflict keeps the time to the nanosecond, and is plain JSO
 
 test('a tally counts what was done', () => {
   const tally = new Tally()
-  for (const what of ['created', 'replaced', 'removed', 'properties'] as const)
+  for (const what of ['created', 'replaced', 'removed', 'moved', 'properties'] as const)
     tally.note({ event: 'path-applied', pair: 'p', path: relPath('f'), to: 'beta', what, bytes: 3 })
-  expect(tally).toMatchObject({ copied: 2, deleted: 1, properties: 1, bytes: 12 })
+  expect(tally).toMatchObject({ copied: 2, deleted: 1, moved: 1, properties: 1, bytes: 15 })
 })

@@ -54,15 +54,18 @@ const report: fc.Arbitrary<Report> = fc.oneof(
     members: fc.array(fc.record({ name, found }), { maxLength: 5 }),
     more: fc.boolean(),
   }),
+  fc.record({ kind: fc.constant('moved' as const), path, from: path }),
 )
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.record({ op: fc.constantFrom('create-directory' as const, 'set-props' as const), path, expect: content, props }),
   fc.record({ op: fc.constant('write-file' as const), path, expect: content, want: u32, sizeBytes: size, props }),
   fc.record({ op: fc.constant('write-symlink' as const), path, expect: content, target: name }),
   fc.record({ op: fc.constant('remove' as const), path, expect: content }),
+  fc.record({ op: fc.constant('rename' as const), path, from: path, expect: content }),
 )
 const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.record({ kind: fc.constant('done' as const), path, content }),
+  fc.record({ kind: fc.constant('done' as const), path, content, from: path }),
   fc.record({ kind: fc.constant('superseded' as const), path, detail: text }),
   fc.record({ kind: fc.constant('failed' as const), path, code, detail: text, transient: fc.boolean() }),
 )

@@ -34,6 +34,7 @@ import { outcomeOfFailure, type Prepared, prepare, type Ready } from './prepare.
 import { setProps, setRootProps } from './props.js'
 import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'
 import { type Recording, recordAll } from './record.js'
+import { publishRename } from './rename.js'
 import { type Received, receivedOf } from './stage.js'
 import { fieldsOf, isRacy, isStagedRacy, sameObject } from './stamp.js'
 
@@ -153,7 +154,7 @@ export class ApplyBatch {
         .filter(({ step }) => step.op === 'write' && step.goal.kind === 'file')
         .map(({ step }) => step.staged),
       // Directories and properties are told by the path itself: losing their intent loses nothing.
-      slots: ready.some(({ step }) => step.op === 'write' || step.op === 'remove'),
+      slots: ready.some(({ step }) => step.op === 'write' || step.op === 'remove' || step.op === 'rename'),
       unsynced: place.durability === 'process',
     })
   }
@@ -236,6 +237,7 @@ export class ApplyBatch {
     const parent = this.parents.open(parentOf(path))
     if (before !== parentOf(path)) this.here = []
     const name = nameOf(path)
+    if (step.op === 'rename') return this.rename(at, ready, parent)
     const again = checkAgain(parent, name, checked, step.op === 'props' ? 'properties' : 'content')
     if (again === 'busy')
       return { kind: 'failed', path, code: 'busy', detail: 'somebody holds it open for writing', transient: true }
@@ -357,6 +359,27 @@ export class ApplyBatch {
       : { directory: out, name: slotName(this.intent, at) }
   }
 
+  private rename(at: number, { step, checked, record }: Ready, parent: Directory): Outcome {
+    const { path, from } = step
+    if (from === undefined || checked.stat === undefined || record === undefined) return missing(path)
+    this.here.push(at)
+    const source = this.root.openDirectory(parentOf(from))
+    try {
+      const renamed = publishRename(step, checked.stat, record, source, parent, this.world.clock.wallNs())
+      if (renamed.kind === 'done')
+        this.recordings[at] = {
+          path,
+          before: this.index.find(path)?.record,
+          fields: renamed.fields,
+          from: { path: from, before: record },
+        }
+      else this.dirty.add(from)
+      return renamed.outcome
+    } finally {
+      source.close()
+    }
+  }
+
   private setProps(at: number, ready: Ready, target: Target): Outcome {
     const { step, checked, operation, record } = ready
     const { path } = step
@@ -415,6 +438,7 @@ export class ApplyBatch {
       const done = this.outcomes[at]
       if (done?.kind !== 'done' || parentOf(done.path) !== path) continue
       this.recordings[at] = undefined
+      if (done.from !== undefined) this.dirty.add(done.from)
       this.settle(at, { kind: 'superseded', path: done.path, detail: 'its directory was moved or replaced meanwhile' })
     }
     this.dirty.add(path)

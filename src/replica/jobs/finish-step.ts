@@ -8,6 +8,7 @@ import type { Step } from './intent.js'
 import { finishDirectory } from './make.js'
 import { goneCodes } from './place.js'
 import { giveBack, likenessOrOther, type Published, putBack, type Target } from './publish.js'
+import { renamedOutcome } from './rename.js'
 
 /** Where a step's objects may be found after a crash: each name is looked for in every folder that is being recovered. */
 export interface Places {
@@ -47,6 +48,8 @@ export function finishStep(step: Step, slot: string, oldSlot: string, places: Pl
       return finishMake(step, places)
     case 'props':
       return finishProps(step, places)
+    case 'rename':
+      return { outcome: renamedOutcome(places.root, step), dirty: step.from === undefined ? [] : [step.from] }
   }
 }
 

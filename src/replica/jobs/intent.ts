@@ -8,7 +8,8 @@ import type { Form } from './form.js'
  * `pair-batch-random`. It is on disk before the first change; lines are only ever added.
  *
  *     header    { version, pair, batch, supplier, boot, folder, anchor, beganNs }
- *     step      ['step', { op, path, staged, expect, goal, racy }]     in the order of the operations; counted from 0
+ *     step      ['step', { op, path, staged, expect, goal, racy }]     in the order of the operations; counted from 0;
+ *               of a rename with `from`, `inode` and `birthNs` too
  *     chmod     ['chmod', path, mode, temporary]    a directory that is made writable for the batch
  *     restored  ['restored', path]                  and is no longer
  *     outcome   ['outcome', step, outcome or null]  a later one of the same step wins; null: it never happened
@@ -40,7 +41,7 @@ export interface IntentHeader {
 }
 
 export interface Step {
-  readonly op: 'write' | 'remove' | 'make' | 'props'
+  readonly op: 'write' | 'remove' | 'make' | 'props' | 'rename'
   readonly path: RelPath
   /** Name in `in/` of what is to be published, or '' when nothing is. */
   readonly staged: string
@@ -48,6 +49,10 @@ export interface Step {
   readonly goal: Form
   /** The stamp of what is expected does not vouch for its bytes. */
   readonly racy: boolean
+  /** Of a rename: the old path, and what is known again at either. */
+  readonly from?: RelPath | undefined
+  readonly inode?: bigint | undefined
+  readonly birthNs?: bigint | undefined
 }
 
 export interface Chmod {
@@ -76,13 +81,13 @@ export const isBesideIntent = (name: string) => /b\d+x\d+$/.test(name)
 export const acknowledgedEnding = '.acknowledged'
 
 export const headerLine = (header: IntentHeader) => line({ version: intentVersion, ...header })
-export const stepLine = ({ op, path, staged, expect, goal, racy }: Step) =>
-  `["step",{"op":"${op}","path":${quoted(path)},"staged":${quoted(staged)},"expect":${formText(expect)},"goal":${formText(goal)},"racy":${racy}}]\n`
+export const stepLine = ({ op, path, staged, expect, goal, racy, from, inode, birthNs }: Step) =>
+  `["step",{"op":"${op}","path":${quoted(path)},"staged":${quoted(staged)},"expect":${formText(expect)},"goal":${formText(goal)},"racy":${racy}${from === undefined ? '' : `,"from":${quoted(from)},"inode":"${inode}","birthNs":"${birthNs}"`}}]\n`
 export const chmodLine = ({ path, mode, temporary }: Chmod) => line(['chmod', path, mode, temporary])
 export const restoredLine = (path: RelPath) => line(['restored', path])
 export const outcomeLine = (step: number, outcome: Outcome | undefined) =>
   outcome?.kind === 'done'
-    ? `["outcome",${step},{"kind":"done","path":${quoted(outcome.path)},"content":${contentText(outcome.content)}}]\n`
+    ? `["outcome",${step},{"kind":"done","path":${quoted(outcome.path)}${outcome.from === undefined ? '' : `,"from":${quoted(outcome.from)}`},"content":${contentText(outcome.content)}}]\n`
     : line(['outcome', step, outcome ?? null])
 export const completeLine = () => line(['complete'])
 
@@ -198,7 +203,8 @@ function headerOf(value: unknown): IntentHeader | undefined {
 function stepOf(value: unknown): Step {
   if (!isRecord(value)) throw new BadIntent('a step that is none')
   const op = textIn(value.op)
-  if (op !== 'write' && op !== 'remove' && op !== 'make' && op !== 'props') throw new BadIntent(`a step to ${op}`)
+  if (op !== 'write' && op !== 'remove' && op !== 'make' && op !== 'props' && op !== 'rename')
+    throw new BadIntent(`a step to ${op}`)
   return {
     op,
     path: relPath(textIn(value.path)),
@@ -206,6 +212,9 @@ function stepOf(value: unknown): Step {
     expect: formFrom(value.expect),
     goal: formFrom(value.goal),
     racy: value.racy === true,
+    ...(op === 'rename'
+      ? { from: relPath(textIn(value.from)), inode: bigintIn(value.inode), birthNs: bigintIn(value.birthNs) }
+      : {}),
   }
 }
 
@@ -235,7 +244,8 @@ function formFrom(value: unknown): Form {
 /** Only outcomes that the lead acts upon are replayed: what was done. The others are told by the next scan. */
 function outcomeOf(value: unknown): Outcome {
   if (!isRecord(value) || value.kind !== 'done') throw new BadIntent('an outcome that is none')
-  return { kind: 'done', path: relPath(textIn(value.path)), content: contentFrom(value.content) }
+  const from = value.from === undefined ? {} : { from: relPath(textIn(value.from)) }
+  return { kind: 'done', path: relPath(textIn(value.path)), content: contentFrom(value.content), ...from }
 }
 
 function contentFrom(value: unknown): Content {

@@ -1,5 +1,5 @@
 import { join, type RelPath, rootPath } from '../../core/path.js'
-import type { Member } from '../../core/report.js'
+import type { Member, Report } from '../../core/report.js'
 import type { Job, World } from '../../host/workers.js'
 import { type Index, openIndex, pathOf } from '../../index/index.js'
 import { foundOf } from '../../index/record.js'
@@ -24,15 +24,20 @@ export interface ListStep {
  */
 export const catchUpJob: Job<
   { readonly place: RootPlace; readonly cursor: Cursor | undefined },
-  { readonly steps: readonly ListStep[]; readonly sequence: number }
+  {
+    readonly steps: readonly ListStep[]
+    /** Which of the directories that are listed came from where the reader may still know them. */
+    readonly moved: readonly Report[]
+    readonly sequence: number
+  }
 > = {
   name: 'catch-up',
   run(world, { place, cursor }) {
     const index = openIndex(world, place.index)
     const sequence = index.sequence()
     if (cursor === undefined || !vouchesFor(index, cursor))
-      return { steps: [{ path: rootPath, entry: true, members: 'deep' }], sequence }
-    return { steps: changedSince(index, cursor.sequence), sequence }
+      return { steps: [{ path: rootPath, entry: true, members: 'deep' }], moved: [], sequence }
+    return { ...changedSince(index, cursor.sequence), sequence }
   },
 }
 
@@ -55,17 +60,22 @@ function vouchesFor(index: Index, cursor: Cursor): boolean {
   return run !== undefined && cursor.sequence <= run.last
 }
 
-function changedSince(index: Index, sequence: number): ListStep[] {
+function changedSince(index: Index, sequence: number): { readonly steps: ListStep[]; readonly moved: Report[] } {
   const last = index.lastChange()
   // The root's own properties have no directory whose listing would tell them.
   const rootEntry: ListStep = { path: rootPath, entry: true, members: 'none' }
-  if (last !== undefined && last <= sequence) return [rootEntry]
+  if (last !== undefined && last <= sequence) return { steps: [rootEntry], moved: [] }
   const isPlaced = placedAbove(index, sequence)
+  const moved: Report[] = []
   const known = new Map<number, RelPath>()
   const placed: RelPath[] = []
   const changed: RelPath[] = []
   for (const { directoryId, place } of index.places()) {
     if (place.changed <= sequence && place.placed <= sequence) continue
+    if (place.placed > sequence && place.from !== undefined) {
+      const path = pathOf(index, directoryId, known)
+      if (path !== undefined) moved.push({ kind: 'moved', path, from: place.from })
+    }
     // Of what came to its place together, the outermost is listed all the way down.
     if (isPlaced(place.parentId)) continue
     const path = pathOf(index, directoryId, known)
@@ -76,7 +86,7 @@ function changedSince(index: Index, sequence: number): ListStep[] {
   const steps: ListStep[] = placed.includes(rootPath) ? [] : [rootEntry]
   for (const path of placed.sort(byLength)) steps.push({ path, entry: true, members: 'deep' })
   for (const path of changed.sort()) steps.push({ path, entry: false, members: 'own' })
-  return steps
+  return { steps, moved }
 }
 
 /** Whether a directory, or one above it, came to its place after `sequence`; each is asked for once. */

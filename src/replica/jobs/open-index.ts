@@ -3,8 +3,7 @@ import type { Files, Lock } from '../../host/files.js'
 import { ensureDirectory, moveAside } from '../../host/private.js'
 import { StoreFailure } from '../../host/store.js'
 import type { Job, World } from '../../host/workers.js'
-import { closeIndex, type Index, openIndex } from '../../index/index.js'
-import { recordVersion } from '../../index/record.js'
+import { closeIndex, type Index, indexFormat, openIndex } from '../../index/index.js'
 import { Malformed } from '../../wire/bytes.js'
 
 /**
@@ -104,7 +103,7 @@ function openOwned(world: World, directory: AbsPath, owned: boolean): OpenIndexO
     const own = known ?? hex(world.random.bytes(16))
     if (known === undefined) {
       edit.setFact('id', own)
-      edit.setFact('format', String(recordVersion))
+      edit.setFact('format', String(indexFormat))
     }
     edit.setFact('boot', world.machine.bootId)
     edit.beginRun(run)
@@ -123,8 +122,8 @@ function openOwned(world: World, directory: AbsPath, owned: boolean): OpenIndexO
 
 function checkFormat(index: Index): void {
   const format = index.fact('format')
-  if (format !== undefined && format !== String(recordVersion))
-    throw new Malformed(`the index has format ${format}, this version of tandem reads ${recordVersion}`)
+  if (format !== undefined && format !== String(indexFormat))
+    throw new Malformed(`the index has format ${format}, this version of tandem reads ${indexFormat}`)
   index.sequence()
   index.find('' as Parameters<Index['find']>[0])
 }

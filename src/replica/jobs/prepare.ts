@@ -10,6 +10,7 @@ import { absentForm, type Form, formOf } from './form.js'
 import { type Step, slotName } from './intent.js'
 import { dropFile, type StageFolder } from './place.js'
 import { detailCharsMax, problemOf } from './problem.js'
+import { prepareRename } from './rename.js'
 import type { Received, Slot } from './stage.js'
 import { umaskOf } from './umask.js'
 
@@ -23,7 +24,7 @@ export interface Ready {
   readonly checked: Checked & { readonly kind: 'expected' }
   /** What is to be published, as its handle told after the last change to it. */
   readonly staged: Stat | undefined
-  /** What the index held when this was decided. */
+  /** What the index held when this was decided; of a rename, at the old path. */
   readonly record: IndexRecord | undefined
   /** What could not be taken over from the file that is replaced, in words. */
   readonly note: string | undefined
@@ -46,6 +47,11 @@ export function prepare(preparation: Preparation, operation: Operation, index: n
   try {
     const why = faultOf(operation)
     if (why !== undefined) return refused(path, why.code, why.detail, false)
+    if (operation.op === 'rename') {
+      const known = preparation.recordAt(operation.from)
+      const found = prepareRename(operation, known, preparation.parentOf)
+      return found.kind === 'refused' ? found : ready(operation, found.step, found.checked, undefined, known, undefined)
+    }
     const record = preparation.recordAt(path)
     const checked = look(preparation, operation, record)
     if (checked.kind === 'superseded') return { kind: 'refused', outcome: { ...checked, path } }

@@ -11,6 +11,8 @@ export interface Recording {
   readonly before: IndexRecord | undefined
   /** undefined: nothing is there any more. */
   readonly fields: RecordFields | undefined
+  /** It was renamed: what the index held at the old path, and what is known below it goes along. */
+  readonly from?: { readonly path: RelPath; readonly before: IndexRecord | undefined } | undefined
 }
 
 export interface Recorded {
@@ -54,7 +56,7 @@ function recordPart(
 ): RelPath[] {
   const dirty: RelPath[] = []
   const ids = new Map<RelPath, number>()
-  for (const { path, before, fields } of part) {
+  for (const { path, before, fields, from } of part) {
     const parent = parentOf(path)
     let id: number | undefined
     if (path === rootPath) id = 0
@@ -70,6 +72,11 @@ function recordPart(
     }
     // Ids below may change with it.
     if (known?.kind === 'directory') ids.clear()
+    if (from !== undefined && fields !== undefined) {
+      ids.clear()
+      if (!moveRecord(edit, from, id, name, fields)) dirty.push(path, from.path)
+      continue
+    }
     if (fields === undefined) {
       edit.remove(id, name)
       own.set(path, undefined)
@@ -81,4 +88,18 @@ function recordPart(
     if (record.directoryId !== 0) ids.set(path, record.directoryId)
   }
   return dirty
+}
+
+function moveRecord(
+  edit: IndexEdit,
+  from: { readonly path: RelPath; readonly before: IndexRecord | undefined },
+  id: number,
+  name: string,
+  fields: RecordFields,
+): boolean {
+  const old = edit.find(from.path)
+  if (old === undefined || !sameRecord(old.record, from.before)) return false
+  if (fields.kind === 'directory') return edit.move(old.record.directoryId, id, name, fields) !== undefined
+  edit.moveEntry(old.directoryId, old.name, id, name, fields)
+  return true
 }

@@ -24,6 +24,7 @@ import {
   stagePath,
   versionsPath,
 } from './place.js'
+import { isUnrenamed } from './rename.js'
 import { sweepFolder } from './sweep.js'
 import { umaskOf } from './umask.js'
 import { strayName } from './versions.js'
@@ -192,8 +193,11 @@ class Recovery {
       const step = intent.steps[at]
       if (step === undefined || outcome.kind !== 'done' || step.path === '') continue
       if (step.op === 'make' || step.op === 'props') continue
-      const now = nowAt(step, places)
-      const rolledBack = now === 'expect' || (now === 'absent' && step.expect.kind === 'absent')
+      const now = step.op === 'rename' ? undefined : nowAt(step, places)
+      const rolledBack =
+        now === undefined
+          ? isUnrenamed(this.root, step)
+          : now === 'expect' || (now === 'absent' && step.expect.kind === 'absent')
       if (rolledBack) lines.push(outcomeLine(at, undefined))
       this.dirty.add(step.path)
     }

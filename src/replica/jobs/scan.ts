@@ -12,7 +12,7 @@ import {
 import type { Report } from '../../core/report.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
-import { type Index, type IndexEdit, openIndex } from '../../index/index.js'
+import { type Index, type IndexEdit, openIndex, type Whereabouts } from '../../index/index.js'
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
@@ -51,6 +51,8 @@ export interface ScanTarget {
   readonly above?: number | undefined
   /** It appeared or was replaced: its report is a complete listing. */
   readonly placed: boolean
+  /** Every directory below is looked at too: what was below another path is here now. */
+  readonly deep?: boolean
   /** Members that were given their time to settle: taken as they are, open for writing or not. */
   readonly settled: readonly string[]
 }
@@ -86,6 +88,7 @@ export interface Deeper {
   /** Where the index keeps the directory above; not known for the root. */
   readonly above?: number
   readonly placed: boolean
+  readonly deep: boolean
 }
 
 function scan(world: World, input: ScanInput): ScanOutput {
@@ -109,6 +112,8 @@ interface Edit {
   readonly fields: RecordFields | undefined
   /** Only stat facts that nobody outside sees have changed. */
   readonly quiet: boolean
+  /** A directory that was known elsewhere, and is not there any more. */
+  readonly moved?: Whereabouts | undefined
 }
 
 /** Most records of one index transaction. */
@@ -131,6 +136,8 @@ class Scanner {
   /** Directories in which nothing changed, and whose index does not say yet how that looks. */
   private readonly unsealed: number[] = []
   private readonly spans: Span[] = []
+  /** Directories that were found at another path since are not where this scan has looked at them. */
+  private readonly movedAt: number
   private looked = 0
   private linked: RelPath | undefined
 
@@ -140,7 +147,9 @@ class Scanner {
     private readonly index: Index,
     private readonly root: Directory,
     private readonly input: Omit<ScanInput, 'place' | 'targets'>,
-  ) {}
+  ) {
+    this.movedAt = index.lastMove()
+  }
 
   target(target: ScanTarget): void {
     if (target.directory === '' && target.names?.includes('')) this.rootItself()
@@ -168,9 +177,7 @@ class Scanner {
       }
       const id = located.record.directoryId
       if (target.names === undefined) this.whole(target, directory, stat, id, located)
-      else
-        for (const name of target.names)
-          if (name !== '') this.member(target, directory, stat, id, name, this.index.at(id, name))
+      else this.some(target, target.names, directory, stat, id)
     } finally {
       if (directory !== this.root) directory.close()
     }
@@ -179,12 +186,18 @@ class Scanner {
   finish(): ScanOutput {
     // A file system that was unmounted under the scan shows an empty directory: nothing is gone before the root has proved
     // to be the one that was opened.
-    if (this.edits.some(({ fields }) => fields === undefined)) this.checkRoot()
+    if (this.edits.some(({ fields, moved }) => fields === undefined || moved !== undefined)) this.checkRoot()
+    // A directory that was moved is found at its new place before it is missed at its old one.
+    this.edits.sort((one, other) => Number(other.moved !== undefined) - Number(one.moved !== undefined))
     let at = 0
     for (; at + recordsMax < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax), [])
     this.write(this.edits.slice(at), this.listed)
     this.sealUnsealed()
-    if (this.input.reporting) for (const { directory, directoryId } of this.listed) this.listing(directory, directoryId)
+    if (this.input.reporting) {
+      const moved = this.index.lastMove() !== this.movedAt
+      for (const { directory, directoryId } of this.listed)
+        if (!moved || this.index.directoryId(directory) === directoryId) this.listing(directory, directoryId)
+    }
     return {
       reports: this.reports.finish(),
       spans: this.spans,
@@ -217,7 +230,8 @@ class Scanner {
     // What stands here must be the root before it takes the place of what was known.
     if (old === undefined || !sameDirectory(old, stat)) checkRoot(this.root, this.place)
     this.write([{ path: rootPath, directoryId: 0, name: '', old, fields, quiet: false }], [])
-    if (old === undefined || !sameDirectory(old, stat)) this.deeper.push({ directory: rootPath, placed: true })
+    if (old === undefined || !sameDirectory(old, stat))
+      this.deeper.push({ directory: rootPath, placed: true, deep: false })
   }
 
   private whole(
@@ -229,7 +243,7 @@ class Scanner {
   ): void {
     const isPlain = this.input.full && !target.placed && located.record.problem === undefined
     const seal = isPlain ? this.index.seal(id) : undefined
-    if (seal !== undefined && this.isAsSealed(target.directory, directory, id, seal)) return
+    if (seal !== undefined && this.isAsSealed(target.directory, directory, id, seal, target.deep === true)) return
     const editsBefore = this.edits.length
     const putOffBefore = this.unsettled.length + this.again.length + this.troubled.length
     let names: string[]
@@ -284,13 +298,42 @@ class Scanner {
   }
 
   /** All members at one look: when they are as the seal says, each of them is as its record says. */
-  private isAsSealed(path: RelPath, directory: Directory, id: number, seal: Uint8Array): boolean {
+  private isAsSealed(path: RelPath, directory: Directory, id: number, seal: Uint8Array, deep: boolean): boolean {
     const survey = directory.survey(privateName)
     if (survey === undefined || Buffer.compare(survey.digest, seal) !== 0) return false
     this.looked += survey.count
     if (survey.linked !== undefined) this.linked ??= join(path, survey.linked)
-    for (const name of survey.directories) this.deeper.push({ directory: join(path, name), above: id, placed: false })
+    for (const name of survey.directories)
+      this.deeper.push({ directory: join(path, name), above: id, placed: false, deep })
     return true
+  }
+
+  /**
+   * Single members. One that was a directory and is gone may have another name by now, of which the event is still on its way:
+   * told alone it would be a removal.
+   */
+  private some(target: ScanTarget, names: readonly string[], directory: Directory, above: Stat, id: number): void {
+    let isMissed = false
+    for (const name of names) {
+      if (name === '') continue
+      const old = this.index.at(id, name)
+      const before = this.edits.length
+      this.member(target, directory, above, id, name, old)
+      if (old?.kind === 'directory' && this.edits[before]?.fields === undefined && this.edits.length > before)
+        isMissed = true
+    }
+    if (!isMissed) return
+    let others: string[]
+    try {
+      others = directory.names()
+    } catch (error) {
+      // Its own scan tells what is wrong with it.
+      if (!(error instanceof FileFailure)) throw error
+      return
+    }
+    for (const name of others)
+      if (!names.includes(name) && this.index.at(id, name) === undefined)
+        this.member(target, directory, above, id, name, undefined)
   }
 
   private member(
@@ -315,6 +358,7 @@ class Scanner {
       if (error.transient && !gone) this.troubled.push(path)
       looked = gone ? { kind: 'restless' } : troubled(old, problemOf(error))
     }
+    let moved: Whereabouts | undefined
     switch (looked.kind) {
       case 'same':
         if (looked.linked) this.linked ??= path
@@ -324,7 +368,8 @@ class Scanner {
         break
       case 'changed':
         if (looked.linked) this.linked ??= path
-        this.edits.push({ path, directoryId: id, name, old, fields: looked.fields, quiet: looked.quiet })
+        if (looked.below === 'placed') moved = this.cameFrom(path, looked.fields)
+        this.edits.push({ path, directoryId: id, name, old, fields: looked.fields, quiet: looked.quiet, moved })
         break
       case 'unsettled':
         this.unsettled.push(path)
@@ -333,9 +378,34 @@ class Scanner {
         this.again.push(path)
         return
     }
-    if (looked.below === 'placed') this.deeper.push({ directory: path, above: id, placed: true })
-    else if (looked.below === 'unread' || (looked.below === 'known' && this.input.full))
-      this.deeper.push({ directory: path, above: id, placed: false })
+    // What is known below a directory that was moved is told by whoever is told of the move; what changed in it is found now.
+    if (moved !== undefined) this.deeper.push({ directory: path, above: id, placed: false, deep: true })
+    else if (looked.below === 'placed') this.deeper.push({ directory: path, above: id, placed: true, deep: false })
+    else if (looked.below === 'unread' || (looked.below === 'known' && (this.input.full || target.deep === true)))
+      this.deeper.push({ directory: path, above: id, placed: false, deep: target.deep === true })
+  }
+
+  /** Where a directory that was not known at this path was before, if it is not there any more. */
+  private cameFrom(path: RelPath, fields: RecordFields): Whereabouts | undefined {
+    if (fields.kind !== 'directory' || fields.boundary || fields.problem !== undefined) return undefined
+    const where = this.index.whereIs(fields.inode, fields.birthNs)
+    if (where === undefined || where.path === path || where.path === rootPath) return undefined
+    return this.isStillAt(where.path, fields.inode) ? undefined : where
+  }
+
+  /** A bind mount shows one directory at two paths. What cannot be told counts as being there. */
+  private isStillAt(path: RelPath, inode: bigint): boolean {
+    try {
+      const parent = this.root.openDirectory(parentOf(path))
+      try {
+        return parent.statAt(nameOf(path))?.inode === inode
+      } finally {
+        parent.close()
+      }
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return !goneCodes.has(error.code)
+    }
   }
 
   private look(
@@ -424,15 +494,29 @@ class Scanner {
 
   private writeInto(tx: IndexEdit, edits: readonly Edit[]): Report[] {
     const reports: Report[] = []
+    const wallNs = this.world.clock.wallNs()
+    let moved = tx.lastMove() !== this.movedAt
+    const isElsewhere = ({ path, directoryId }: Edit) =>
+      moved && path !== rootPath && tx.directoryId(parentOf(path)) !== directoryId
     for (const edit of edits) {
       const { path, directoryId, name, old } = edit
       // An apply that recorded something newer while this scan read knows better.
       const now = tx.at(directoryId, name)
-      if (now?.sequence !== old?.sequence) {
-        this.again.push(path)
+      // So does whoever recorded meanwhile that the directory is elsewhere: nobody is to be told of its members here.
+      if (now?.sequence !== old?.sequence || isElsewhere(edit)) {
+        // What is gone has been told by whoever removed it.
+        if (edit.fields !== undefined || now !== undefined) this.again.push(path)
         continue
       }
-      if (edit.fields === undefined) tx.remove(directoryId, name)
+      if (edit.moved !== undefined && edit.fields !== undefined) {
+        const told = this.writeMoved(tx, edit, edit.fields, edit.moved)
+        moved = true
+        if (told !== undefined) {
+          if (this.input.reporting) reports.push(...told)
+          continue
+        }
+      }
+      if (edit.fields === undefined) tx.remove(directoryId, name, wallNs)
       else if (edit.quiet && old !== undefined)
         tx.amend(directoryId, name, { ...edit.fields, directoryId: old.directoryId, sequence: old.sequence })
       else tx.putOver(directoryId, name, edit.fields, now, true)
@@ -440,8 +524,22 @@ class Scanner {
       const record = edit.fields === undefined ? undefined : { ...edit.fields, directoryId: 0, sequence: 0 }
       reports.push({ kind: 'entry', path, found: foundOf(record) })
     }
-    tx.purge(purgeMax)
+    tx.purge(purgeMax, wallNs)
     return reports
+  }
+
+  /** What is to be told of it; undefined: it cannot be written down as a move, and is a new directory. */
+  private writeMoved(tx: IndexEdit, edit: Edit, fields: RecordFields, moved: Whereabouts): Report[] | undefined {
+    const { path, directoryId, name } = edit
+    const now = tx.whereIs(fields.inode, fields.birthNs)
+    if (now?.directoryId !== moved.directoryId || now.path !== moved.path) return undefined
+    // Else it has been missed already, and something else may be there by now.
+    const isKnownThere = tx.directoryId(moved.path) === moved.directoryId
+    const record = tx.move(moved.directoryId, directoryId, name, fields)
+    if (record === undefined) return undefined
+    const reports: Report[] = isKnownThere ? [{ kind: 'entry', path: moved.path, found: foundOf(undefined) }] : []
+    if (!this.silent.has(directoryId)) reports.push({ kind: 'entry', path, found: foundOf(record) })
+    return [...reports, { kind: 'moved', path, from: moved.path }]
   }
 
   private listing(directory: RelPath, directoryId: number): void {
