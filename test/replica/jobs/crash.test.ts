@@ -391,7 +391,7 @@ test.each([
     root.restart('boot-2')
     expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toHaveLength(1)
     root.aheadNs += second
-    expect(sweepJob.run(root.world, { place: root.place })).toEqual({ pending: 0, dirty: [] })
+    expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
     expect(root.tree()).toEqual(tree)
   },
 )
