@@ -16,7 +16,7 @@ import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } fro
 import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
 import { unacknowledgedJob } from './jobs/past.js'
 import type { RootPlace } from './jobs/place.js'
-import { recoverJob } from './jobs/recover.js'
+import { type Recovered, recoverJob } from './jobs/recover.js'
 import type { ScanOutput, Span } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
 import { Keeping } from './keeping.js'
@@ -142,15 +142,17 @@ export class LocalRoot {
     const keeps = options.care.keep !== undefined
     const durability = options.care.durability ?? 'power-loss'
     const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId, keeps, durability }
-    let keptBytes: number
+    let recovered: Recovered
     try {
-      keptBytes = (await workers.run(recoverJob, { place }, 'edit', rootLane)).keptBytes
+      recovered = await workers.run(recoverJob, { place }, 'edit', rootLane)
     } catch (error) {
       await workers.run(closeIndexJob, { directory: indexDirectory, index: index.index }, 'edit', rootLane)
       throw error
     }
     const root = new LocalRoot(options, facts, place, index, indexDirectory)
-    root.keeping.begin(keptBytes)
+    root.keeping.begin(recovered.keptBytes)
+    // What an earlier process had displaced still has its last look before it.
+    if (recovered.pending > 0) root.sweepLater()
     return root
   }
 
