@@ -90,6 +90,7 @@ export class ApplyBatch {
       this.recordings.filter((recording) => recording !== undefined),
     )
     for (const path of recorded.dirty) this.dirty.add(path)
+    this.doubt(new Set(recorded.unwritten))
     const outcomes = this.outcomes.map((outcome, at) => outcome ?? missing(this.input.operations[at]?.path ?? rootPath))
     return { outcomes, first: recorded.first, last: recorded.last, dirty: [...this.dirty], notes: this.notes }
   }
@@ -160,14 +161,15 @@ export class ApplyBatch {
   }
 
   private refuse(prepared: readonly Prepared[], failure: FileFailure): void {
+    // The intent first: with it there and a slot gone from `in`, a restart would take the slot for published.
+    const isForgotten = this.dropQuietly(this.stage.intents, this.intent)
     for (const [at, one] of prepared.entries()) {
       if (one.kind !== 'ready') continue
       const told = outcomeOfFailure(one.step.path, failure)
       const code = told.kind === 'failed' ? told.code : 'io'
       this.settle(at, { kind: 'failed', path: one.step.path, code, detail: failure.message, transient: true })
-      if (one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
+      if (isForgotten && one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
     }
-    this.dropQuietly(this.stage.intents, this.intent)
   }
 
   private publish(prepared: readonly Prepared[]): void {
@@ -419,6 +421,20 @@ export class ApplyBatch {
     if (outcome.kind === 'superseded') this.dirty.add(outcome.path)
   }
 
+  /**
+   * Done, but unknown to the index: what becomes of it before the next scan would be told to nobody, so nothing may be agreed
+   * on it yet.
+   */
+  private doubt(unwritten: ReadonlySet<RelPath>): void {
+    for (const [at, outcome] of this.outcomes.entries())
+      if (outcome?.kind === 'done' && unwritten.has(outcome.path))
+        this.settle(at, {
+          kind: 'superseded',
+          path: outcome.path,
+          detail: 'it was done, and the index could not be written',
+        })
+  }
+
   private noteUnmade(at: number): void {
     const outcome = this.outcomes[at]
     if (outcome === undefined || outcome.kind === 'done' || this.input.operations[at]?.op !== 'create-directory') return
@@ -454,12 +470,15 @@ export class ApplyBatch {
     for (const { name } of this.received?.slots.values() ?? []) this.dropQuietly(this.stage.in, name)
   }
 
-  private dropQuietly(directory: Directory, name: string): void {
+  /** Answers whether it is gone. */
+  private dropQuietly(directory: Directory, name: string): boolean {
     try {
       dropFile(directory, name)
+      return true
     } catch (error) {
       // In `in` and `intents` of this process only; what stays there goes with the folder.
       if (!(error instanceof FileFailure)) throw error
+      return false
     }
   }
 }

@@ -19,8 +19,10 @@ export interface Recorded {
   /** Sequences given; `first` > `last`: none. */
   readonly first: number
   readonly last: number
-  /** Paths whose record is newer than what the job saw, or could not be written. */
+  /** Paths whose record is newer than what the job saw. */
   readonly dirty: readonly RelPath[]
+  /** Paths of which the index knows nothing: it could not be written. */
+  readonly unwritten: readonly RelPath[]
 }
 
 /** Most records of one transaction. */
@@ -30,6 +32,7 @@ export const recordsMax = 5_000
 export function recordAll(index: Index, recordings: readonly Recording[]): Recorded {
   let [first, last] = [1, 0]
   const dirty: RelPath[] = []
+  const unwritten: RelPath[] = []
   // A type change is two steps at one path: the second finds what the first has recorded, not what the job had looked at.
   const own = new Map<RelPath, IndexRecord | undefined>()
   for (let at = 0; at < recordings.length; at += recordsMax) {
@@ -43,10 +46,10 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
     } catch (error) {
       // What was done is done and the outcomes must come out; the index lags, which the next scan heals.
       if (!(error instanceof StoreFailure)) throw error
-      dirty.push(...part.map(({ path }) => path))
+      unwritten.push(...part.map(({ path }) => path))
     }
   }
-  return { first, last, dirty }
+  return { first, last, dirty, unwritten }
 }
 
 function recordPart(

@@ -396,6 +396,27 @@ test.each([
   },
 )
 
+test('S2-15: a sync fails and the agent dies at any call after it: what was not published is not told as done', () => {
+  for (const n of everyCall()) {
+    const root = freshRoot()
+    root.scan([''])
+    let failed = false
+    root.trap.fail((call) => {
+      if (call !== 'syncFile' || failed) return undefined
+      failed = true
+      root.trap.crash(n)
+      return new FileFailure('io', 'a', 'fsync', 'EIO')
+    })
+    const crashed = crashes(() => root.apply([writeFile('a', absent, 0, 'new')], ['new']))
+    root.restart()
+    const told = recover(root).unacknowledged.flatMap((past) => past.outcomes)
+    expect({ n, told }).toEqual({ n, told: [] })
+    expect(root.tree()).toEqual({})
+    root.dispose()
+    if (!crashed) break
+  }
+})
+
 test('S1-1: after the machine went down only what the path shows is told as done', () => {
   const root = freshRoot()
   root.write('a', 'old')
