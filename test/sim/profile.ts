@@ -85,6 +85,8 @@ function drawn(dice: Dice): Partial<Faults> {
     const [chance, least, most] = shares[name]
     const own = dice.stream(name)
     if (!own.chance(chance)) continue
+    // A sync of a user's own file that failed is believed the second time: see "Known limits" in ARCHITECTURE.md.
+    if (name === 'syncFailures' && faults.powerLosses !== undefined) continue
     if (name === 'skew') faults.skew = true
     else faults[name] = rates.has(name) ? least + own.fraction() * (most - least) : own.between(least, most)
   }
@@ -103,6 +105,8 @@ export function optionsOf(profile: Profile): SimOptions {
   const { seed, topology, steps, chaosMs, faults, disks, watcher, only } = profile
   const [alphaDisk, betaDisk] = disks
   const traits: Traits = { ...usualTraits, alphaDisk: diskKinds[alphaDisk], betaDisk: diskKinds[betaDisk] }
-  const options = { seed, topology, steps, chaosMs, faults, traits, house: agentHouse({ watcher }) }
+  // Where no lease tells of writers, what was displaced is looked at for a minute.
+  const lingerMs = disks.includes('no-leases') ? 66_000 : 0
+  const options = { seed, topology, steps, chaosMs, faults, traits, lingerMs, house: agentHouse({ watcher }) }
   return only === undefined ? options : { ...options, only: new Set(only) }
 }

@@ -29,6 +29,8 @@ export interface SimOptions {
   readonly failAt?: FailPlan
   /** Effects and calls before this time do not count. */
   readonly countAfterMs?: number
+  /** So long after all is equal nothing that was displaced waits for its last look any more. */
+  readonly lingerMs?: number
   /** It ends when all is equal: no conflict is resolved, and no quiet time waited for. */
   readonly brief?: boolean
   /** Keep every line of the history, for reading. */
@@ -116,7 +118,11 @@ async function history(options: SimOptions): Promise<SimResult> {
   const endingsBefore = world.agents.map((agent) => agent.endings.length)
 
   const violations: string[] = []
-  const conflicts = await settle(world, violations, 'after the healing')
+  let conflicts = await settle(world, violations, 'after the healing')
+  if ((options.lingerMs ?? 0) > 0 && violations.length === 0) {
+    await scheduler.pass((options.lingerMs ?? 0) * 1e6)
+    conflicts = await settle(world, violations, 'after the last looks')
+  }
   world.oracle.checkEnd(conflicts)
   const found = world.oracle.differences()
   const { brief = false } = options
