@@ -13,14 +13,7 @@ import {
 } from './audit.js'
 import { BytesReader, BytesWriter, Malformed } from './bytes.js'
 import { type Hello, readHello, readWelcome, type Welcome, writeHello, writeWelcome } from './hello.js'
-import {
-  type OpenedFacts,
-  readOpened,
-  readOpenRequest,
-  rootTextBytesMax,
-  writeOpened,
-  writeOpenRequest,
-} from './open.js'
+import { type OpenedFacts, readOpened, readOpenRequest, readRootText, writeOpened, writeOpenRequest } from './open.js'
 import * as codec from './operation.js'
 import { readReports, writeReport } from './report.js'
 import {
@@ -348,7 +341,7 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
       return { kind, id }
     case 'open': {
       const more = readFlag(from)
-      const root = from.text(rootTextBytesMax)
+      const root = readRootText(from)
       return { kind, id, more, root, request: readOpenRequest(from) }
     }
     case 'list':
@@ -425,7 +418,7 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
     case 'credit':
       return { kind, id, bytes: from.u32() }
     case 'inquire':
-      return { kind, id, root: from.text(rootTextBytesMax) }
+      return { kind, id, root: readRootText(from) }
     case 'described': {
       const state = rootStates[from.u8()]
       if (state === undefined) throw new Malformed('unknown state of a root')

@@ -13,8 +13,18 @@ import {
   writeTexts,
 } from './text.js'
 
-/** Names of served roots, and paths of roots that are asked for by path, in bytes. */
-export const rootTextBytesMax = 4_097
+/** Names of served roots, in bytes. */
+const rootNameBytesMax = 255
+/** Paths that the kernel takes have 4,095; '~/' comes before one. */
+const rootPathBytesMax = 4_097
+
+/** How a lead calls a root: the name that it is served under, or a path, which begins with '/' or '~/'. @throws Malformed */
+export function readRootText(from: BytesReader): string {
+  const text = from.text(rootPathBytesMax)
+  const isPath = text.startsWith('/') || text.startsWith('~/')
+  if (!isPath && Buffer.byteLength(text) > rootNameBytesMax) throw new Malformed('the name of a root is too long')
+  return text
+}
 /** The name of the lead's other root, in bytes. */
 const fromBytesMax = 4_096
 /** Patterns of one list of a view, and the bytes of one. */

@@ -142,7 +142,8 @@ describe('a field beyond its limit is refused', () => {
     ['the patterns', open({ ignore: Array(patternsMax + 1).fill('x'), ignorenot: [], paths: [] })],
     ['a path of the view', open({ ignore: [], ignorenot: [], paths: ['../x'] })],
     ['a code', { kind: 'refuse', code: 'x'.repeat(65), detail: '' }],
-    ['the name of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: 'x'.repeat(4_098) }],
+    ['the name of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: 'x'.repeat(256) }],
+    ['the path of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: `/${'x'.repeat(4_097)}` }],
     ['a supplier', { kind: 'apply', id: 1, more: false, batch: 1, supplier: 'x'.repeat(129), operations: [] }],
   ])('%s', (_, message) => {
     expect(attempt(encode(message))).toBeUndefined()
