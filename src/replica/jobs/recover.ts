@@ -185,7 +185,7 @@ class Recovery {
 
   /**
    * The machine went down after the batch was done, and the renames may not have reached the disk: an outcome is no longer
-   * told when its path holds again what was there before. What else is there came later.
+   * told when its path does not show it. What else is there came back, or came later, and is judged as it is.
    */
   private revoke(intent: Intent, places: Places): string[] {
     const lines: string[] = []
@@ -193,11 +193,11 @@ class Recovery {
       const step = intent.steps[at]
       if (step === undefined || outcome.kind !== 'done' || step.path === '') continue
       if (step.op === 'make' || step.op === 'props') continue
-      const now = step.op === 'rename' ? undefined : nowAt(step, places)
+      // What was made way for first is back where something else was to be: only what the path shows is told.
       const rolledBack =
-        now === undefined
+        step.op === 'rename'
           ? isUnrenamed(this.root, step)
-          : now === 'expect' || (now === 'absent' && step.expect.kind === 'absent')
+          : nowAt(step, places) !== (step.op === 'remove' ? 'absent' : 'goal')
       if (rolledBack) lines.push(outcomeLine(at, undefined))
       this.dirty.add(step.path)
     }
