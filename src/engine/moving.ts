@@ -230,7 +230,12 @@ async function writeDown(context: MovingContext, to: Side, batch: number, outcom
   }
   if (edits.length > 0) {
     const paths = touched.length > syncedAloneMax ? 'all' : touched
-    await Promise.all([context.replicas[to].sync(paths), context.replicas[otherSide(to)].sync(paths)])
+    // What was agreed at a path that its user renamed meanwhile was never synced there: the agreement goes along with the move.
+    const isDeep = outcomes.some(
+      (outcome) => outcome.kind === 'done' && outcome.from !== undefined && outcome.content.kind === 'directory',
+    )
+    const supplied = isDeep ? 'all' : paths
+    await Promise.all([context.replicas[to].sync(paths), context.replicas[otherSide(to)].sync(supplied)])
     const bytes = new BytesWriter(64 * edits.length)
     for (const edit of edits) encodeEdit(bytes, edit)
     const input = { archive: context.archivePath, edits: bytes.finish(), last: undefined }

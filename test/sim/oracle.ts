@@ -41,6 +41,8 @@ export class Oracle {
   private readonly fates = new Map<Version, Fate>()
   /** Inodes that have a name anywhere, by what they hold. */
   private readonly holders = new Map<Version, Set<Inode>>()
+  /** The house keeps versions: what a user wrote is nowhere let go by an agent. */
+  keeps = true
   private readonly held = new Map<Inode, Version>()
   private readonly writers = new WeakMap<Inode, string>()
   private readonly parters = new WeakMap<Inode, string>()
@@ -216,7 +218,11 @@ export class Oracle {
       this.drop(inode)
       this.lastCopy(inode, `${actor} removed`)
       // What a user wrote is kept when another user's change takes its place.
-      if (this.writers.get(inode) === user && !isHeldElsewhere(this.holders.get(this.held.get(inode) ?? ''), inode))
+      if (
+        this.keeps &&
+        this.writers.get(inode) === user &&
+        !isHeldElsewhere(this.holders.get(this.held.get(inode) ?? ''), inode)
+      )
         this.violate(`not kept: ${actor} removed ${spoken(versionOf(inode))}, of which there is no other copy`)
     }
     if (place !== undefined && (what === 'modified' || what === 'created' || what === 'moved-to'))

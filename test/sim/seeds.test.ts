@@ -92,5 +92,7 @@ function fill(world: SimWorld): void {
 }
 
 function rename(world: SimWorld): void {
-  world.users[0].files.rename(relPath('d'), relPath('moved'))
+  const { files } = world.users[0]
+  // It may have gone with the power.
+  if (files.find(relPath('d')) !== undefined) files.rename(relPath('d'), relPath('moved'))
 }

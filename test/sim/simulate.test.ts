@@ -7,7 +7,7 @@ import { type SimResult, simulate } from './simulate.js'
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
 
 async function history(seed: number, faults: Partial<Faults> = {}, house = plainHouse): Promise<SimResult> {
-  return simulate({ seed, house, topology: 'local', faults })
+  return simulate({ seed, house, topology: 'local', faults, keeps: false })
 }
 
 describe('the simulation, tried on a synchronizer that is right only when it is alone', () => {

@@ -12,6 +12,8 @@ export type ScriptStep = { readonly atMs: number; act(world: SimWorld): void } |
 export interface SimOptions {
   readonly seed: number
   readonly house: OpenHouse
+  /** The house keeps versions of what it replaces and removes; it does if not given. */
+  readonly keeps?: boolean
   readonly topology?: Topology
   /** Steps of the two users together in the chaos phase. */
   readonly steps?: number
@@ -89,6 +91,7 @@ async function history(options: SimOptions): Promise<SimResult> {
   const scheduler = new Scheduler(dice.stream('ties'), options.keepLines ?? false)
   const { topology = 'linked', house, crashAt, traits = usualTraits } = options
   const world = new SimWorld(scheduler, dice, topology, house, crashAt, traits)
+  world.oracle.keeps = options.keeps ?? true
   const faults = { ...noFaults, ...options.faults }
   const chaos = new Chaos(world, faults, dice, options.failAt)
   options.prepare?.(world)
