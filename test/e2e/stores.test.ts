@@ -69,7 +69,7 @@ const indexDamages: typeof damages = [
   [
     'newer',
     (path) => amend(path, Buffer.from('mformat'), newer),
-    'the index has format 2, this version of tandem reads 1',
+    'the index has format 3, this version of tandem reads 2',
   ],
 ]
 

@@ -17,10 +17,10 @@ export class Claims {
   private known = new Map<RelPath, { readonly value: Uint8Array; readonly claim: Claim }>()
 
   /**
-   * Reads the archive again; answers the claims that were not there before. An agreement that was rewritten as if moved is none:
-   * it was checked where it was claimed first.
+   * Reads the archive again; answers the claims that were not there before, and what may have been rewritten as if moved: that was
+   * checked where it was claimed first.
    */
-  refresh(records: Records, timeNs: number): Claim[] {
+  refresh(records: Records, timeNs: number): { readonly fresh: readonly Claim[]; readonly moved: Moved } {
     const fresh: Claim[] = []
     const now: typeof this.known = new Map()
     const visit = (directoryId: number, above: RelPath): void => {
@@ -42,7 +42,7 @@ export class Claims {
     visit(0, rootPath)
     const moved = new Moved(this.known, now)
     this.known = now
-    return fresh.filter(({ content }) => !moved.takes(content))
+    return { fresh, moved }
   }
 
   *all(): Iterable<Claim> {
@@ -60,7 +60,7 @@ export class Claims {
 }
 
 /** Contents of claims that are gone from their paths: each may have come up at another. */
-class Moved {
+export class Moved {
   private readonly left = new Map<string, number>()
 
   constructor(
@@ -71,6 +71,7 @@ class Moved {
       if (now.get(path)?.claim !== claim) this.left.set(keyOf(claim.content), this.countOf(claim.content) + 1)
   }
 
+  /** Whether such a content has left its path; each counts once. */
   takes(content: Content): boolean {
     const count = this.countOf(content)
     if (count > 0) this.left.set(keyOf(content), count - 1)

@@ -110,10 +110,15 @@ export class Oracle {
 
   /** An archive was written: both sides have held each content that it claims now. */
   checkClaims(records: Records): void {
-    for (const { path, content } of this.claims.refresh(records, this.scheduler.timeNs))
-      for (const side of this.sides)
-        if (path !== rootPath && ![...(this.past.get(side)?.get(path) ?? [])].some((held) => isClaimed(content, held)))
-          this.violate(`the archive claims a ${content.kind} at ${path} that ${side.name} never held`)
+    const { fresh, moved } = this.claims.refresh(records, this.scheduler.timeNs)
+    for (const { path, content } of fresh) {
+      const never = this.sides.filter(
+        (side) => ![...(this.past.get(side)?.get(path) ?? [])].some((held) => isClaimed(content, held)),
+      )
+      if (path === rootPath || never.length === 0 || moved.takes(content)) continue
+      for (const side of never)
+        this.violate(`the archive claims a ${content.kind} at ${path} that ${side.name} never held`)
+    }
   }
 
   /** What an archive claims has been on disk on both sides: a power loss takes back only what was done after that. */
