@@ -4,6 +4,7 @@ import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import { BytesReader } from '../wire/bytes.js'
 import { digestText, foldAll } from '../wire/fold.js'
+import { operationList, outcomeList, suppliedList, wantList } from '../wire/list.js'
 import { readReports } from '../wire/report.js'
 import { acknowledgeJob } from './jobs/acknowledge.js'
 import { applyJob } from './jobs/apply.js'
@@ -159,7 +160,8 @@ export class LocalReplica implements Replica {
     const stream = String(number)
     const lane = this.lanes.of(this.streams++, workers.count)
     const order = wants.length > 64 ? 'bulk' : 'small'
-    await workers.run(supplyOpenJob, { place: root.place, stream, wants }, order, lane)
+    const wanted = wantList.toBytes(wants)
+    await workers.run(supplyOpenJob, { place: root.place, stream, wants: wanted }, order, lane)
     try {
       // One pack is read ahead while the consumer is busy with this one.
       let next = this.ahead(workers.run(supplyNextJob, { stream }, order, lane))
@@ -167,7 +169,7 @@ export class LocalReplica implements Replica {
         const { bytes, finished, ended, dirty } = await next
         root.mark(dirty)
         if (!ended) next = this.ahead(workers.run(supplyNextJob, { stream }, order, lane))
-        yield { bytes, finished }
+        yield { bytes, finished: suppliedList.fromBytes(finished) }
         if (ended || signal.aborted) {
           if (!ended) await next.catch(() => undefined)
           return
@@ -259,13 +261,13 @@ export class LocalReplica implements Replica {
     const release = await root.holds.take(heldBy(operations), renamedBy(operations))
     try {
       const order = operations.length > 64 ? 'small' : 'edit'
-      const input = { place, pair: this.pair, batch, operations, supplier, from: this.from, budget: this.budget }
-      const { outcomes, first, last, dirty } = await host.workers.run(
-        applyJob,
-        input,
-        order,
-        this.lanes.of(batch, host.workers.count),
-      )
+      const lane = this.lanes.of(batch, host.workers.count)
+      const listed = operationList.toBytes(operations)
+      const { from, budget, pair } = this
+      const input = { place, pair, batch, operations: listed, supplier, from, budget }
+      const applied = await host.workers.run(applyJob, input, order, lane)
+      const { first, last, dirty } = applied
+      const outcomes = outcomeList.fromBytes(applied.outcomes)
       root.publish(this.others(outcomes), [{ first, last }], this.session)
       root.mark(dirty)
       // What was about to be looked at below the old path is looked at here.

@@ -58,11 +58,11 @@ export function writeOperation(to: BytesWriter, operation: Operation): void {
   }
 }
 
-/** @throws Malformed, BadPath */
-export function readOperation(from: BytesReader): Operation {
+/** `pathIn`: readPath where it comes from this very process. @throws Malformed, BadPath */
+export function readOperation(from: BytesReader, pathIn = readOpenPath): Operation {
   const op = operationKinds[from.u8()]
   if (op === undefined) throw new Malformed('unknown operation')
-  const path = readOpenPath(from)
+  const path = pathIn(from)
   const expect = readContent(from)
   switch (op) {
     case 'create-directory':
@@ -78,7 +78,7 @@ export function readOperation(from: BytesReader): Operation {
     case 'remove':
       return { op, path, expect }
     case 'rename':
-      return { op, path, expect, from: readOpenPath(from) }
+      return { op, path, expect, from: pathIn(from) }
     default:
       return unreachable(op)
   }
@@ -124,14 +124,14 @@ export function writeOutcome(to: BytesWriter, outcome: Outcome): void {
   }
 }
 
-/** @throws Malformed, BadPath */
-export function readOutcome(from: BytesReader): Outcome {
+/** As readOperation. @throws Malformed, BadPath */
+export function readOutcome(from: BytesReader, pathIn = readOpenPath): Outcome {
   const kind = from.u8()
-  const path = readOpenPath(from)
+  const path = pathIn(from)
   if (kind === 0) return { kind: 'done', path, content: readContent(from) }
   if (kind === 1) return { kind: 'superseded', path, detail: readDetail(from) }
   if (kind === 3) {
-    const renamedFrom = readOpenPath(from)
+    const renamedFrom = pathIn(from)
     return { kind: 'done', path, content: readContent(from), from: renamedFrom }
   }
   if (kind !== 2) throw new Malformed(`unknown kind of outcome ${kind}`)
@@ -168,10 +168,10 @@ export function writeWant(to: BytesWriter, want: Want): void {
   if (want.fingerprint !== undefined) to.fingerprint(want.fingerprint)
 }
 
-/** @throws Malformed, BadPath */
-export function readWant(from: BytesReader): Want {
+/** As readOperation. @throws Malformed, BadPath */
+export function readWant(from: BytesReader, pathIn = readOpenPath): Want {
   const want = from.u32()
-  const path = readOpenPath(from)
+  const path = pathIn(from)
   const sizeBytes = from.u48()
   const mtimeNs = from.i64()
   const fingerprint = readFlag(from) ? from.fingerprint() : undefined

@@ -1,12 +1,14 @@
 import type { Operation, Outcome } from '../../core/operation.js'
 import type { RelPath } from '../../core/path.js'
 import type { Job } from '../../host/workers.js'
+import { operationList, outcomeList } from '../../wire/list.js'
 import { ApplyBatch } from './apply-batch.js'
 import type { Budget } from './budget.js'
 import { checkRoot } from './marker.js'
 import { openRoot, openStage, type RootPlace } from './place.js'
 import { forgetReceived } from './stage.js'
 
+/** One batch. */
 export interface Apply {
   readonly place: RootPlace
   /** Id of the pair: 32 hex digits. */
@@ -21,6 +23,11 @@ export interface Apply {
   readonly budget: Budget | undefined
 }
 
+/** As it travels to the thread: `operations` in the layout of wire/operation.ts. */
+export interface ApplyInput extends Omit<Apply, 'operations'> {
+  readonly operations: Uint8Array<ArrayBuffer>
+}
+
 export interface Applied {
   /** One for each operation, in the order given. */
   readonly outcomes: readonly Outcome[]
@@ -33,24 +40,31 @@ export interface Applied {
   readonly notes: readonly { readonly path: RelPath; readonly detail: string }[]
 }
 
+/** As it travels back: `outcomes` in the layout of wire/operation.ts. */
+export interface ApplyOutput extends Omit<Applied, 'outcomes'> {
+  readonly outcomes: Uint8Array<ArrayBuffer>
+}
+
 /**
  * Applies the operations of a batch in order, each on its own: one that fails does not stop the others. Visible when it
  * returns; on disk after syncJob. What was replaced or removed lies in staging until sweepJob has looked at it again, a
  * second later or more. In the lane of the batch's stageJobs; scans of the directories concerned wait meanwhile.
  * @throws ReplicaFailure 'missing', 'unreadable', 'in-doubt': what was done by then is told by the intent at the next start
  */
-export const applyJob: Job<Apply, Applied> = {
+export const applyJob: Job<ApplyInput, ApplyOutput> = {
   name: 'apply',
-  run(world, input) {
-    const { place, pair, batch } = input
+  run(world, given) {
+    const { place, pair, batch } = given
     try {
+      const input = { ...given, operations: operationList.fromBytes(given.operations) }
       const root = openRoot(world.files, place.root)
       try {
         checkRoot(root, place)
         const stage = openStage(root, place)
         const work = new ApplyBatch(world, input, root, stage)
         try {
-          return work.run()
+          const { outcomes, ...applied } = work.run()
+          return { ...applied, outcomes: outcomeList.toBytes(outcomes) }
         } finally {
           work.close()
           stage.close()
@@ -62,4 +76,6 @@ export const applyJob: Job<Apply, Applied> = {
       forgetReceived(world, place, pair, batch)
     }
   },
+  transferInput: ({ operations }) => [operations.buffer],
+  transfer: ({ outcomes }) => [outcomes.buffer],
 }

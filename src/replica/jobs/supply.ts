@@ -5,6 +5,7 @@ import { type Directory, FileFailure, type FileHandle, type Stat } from '../../h
 import type { Job, World } from '../../host/workers.js'
 import { type Index, type Located, openIndex } from '../../index/index.js'
 import { BytesWriter, fingerprintOf } from '../../wire/bytes.js'
+import { suppliedList, wantList } from '../../wire/list.js'
 import { itemOverheadBytes, packBytesMax, writeItem } from '../../wire/pack.js'
 import type { Supplied, Want } from '../replica.js'
 import { digestOf } from './digest.js'
@@ -17,7 +18,8 @@ export interface OpenSupply {
   readonly place: RootPlace
   /** Names the stream within the process. */
   readonly stream: string
-  readonly wants: readonly Want[]
+  /** Wants in the layout of wire/operation.ts. */
+  readonly wants: Uint8Array<ArrayBuffer>
 }
 
 export interface SupplyStep {
@@ -27,7 +29,8 @@ export interface SupplyStep {
 export interface Supply {
   /** At most packBytesMax bytes in the layout of wire/pack.ts; may be empty when every want of the step was refused. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  readonly finished: readonly Supplied[]
+  /** What ended with this pack, in the layout of wire/operation.ts. */
+  readonly finished: Uint8Array<ArrayBuffer>
   /** Nothing more will come; the stream is closed. */
   readonly ended: boolean
   /** Paths that are not as their record says. */
@@ -43,7 +46,7 @@ export const supplyOpenJob: Job<OpenSupply, void> = {
     known.get(stream)?.large?.file.close()
     known.set(stream, {
       place,
-      wants,
+      wants: wantList.fromBytes(wants),
       next: 0,
       large: undefined,
       slice: Buffer.allocUnsafeSlow(packBytesMax),
@@ -51,6 +54,7 @@ export const supplyOpenJob: Job<OpenSupply, void> = {
       readings: [],
     })
   },
+  transferInput: ({ wants }) => [wants.buffer],
 }
 
 /**
@@ -62,7 +66,8 @@ export const supplyNextJob: Job<SupplyStep, Supply> = {
   name: 'supply-next',
   run(world, { stream }) {
     const state = streams.get(world)?.get(stream)
-    if (state === undefined) return { bytes: new Uint8Array(0), finished: [], ended: true, dirty: [] }
+    if (state === undefined)
+      return { bytes: new Uint8Array(0), finished: suppliedList.toBytes([]), ended: true, dirty: [] }
     const step = new Step(world, state)
     try {
       step.fill()
@@ -72,9 +77,10 @@ export const supplyNextJob: Job<SupplyStep, Supply> = {
     const ended = state.large === undefined && state.next >= state.wants.length
     step.record(ended)
     if (ended) streams.get(world)?.delete(stream)
-    return { bytes: state.pack.finish(), finished: step.finished, ended, dirty: step.dirty }
+    const finished = suppliedList.toBytes(step.finished)
+    return { bytes: state.pack.finish(), finished, ended, dirty: step.dirty }
   },
-  transfer: ({ bytes }) => [bytes.buffer],
+  transfer: ({ bytes, finished }) => [bytes.buffer, finished.buffer],
 }
 
 export const supplyCloseJob: Job<SupplyStep, void> = {

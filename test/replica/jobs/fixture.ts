@@ -22,6 +22,7 @@ import type { RootPlace } from '../../../src/replica/jobs/place.js'
 import { stageJob } from '../../../src/replica/jobs/stage.js'
 import { fieldsOf } from '../../../src/replica/jobs/stamp.js'
 import { BytesWriter } from '../../../src/wire/bytes.js'
+import { operationList, outcomeList } from '../../../src/wire/list.js'
 import { writeItem } from '../../../src/wire/pack.js'
 import { stepping, type Trap } from './stepping.js'
 
@@ -236,15 +237,16 @@ export class Fixture {
   /** Stages the texts and applies the operations as one batch; answers what applyJob does. */
   apply(operations: readonly Operation[], texts: readonly string[] = [], batch = this.nextBatch()): Applied {
     this.stage(texts, batch)
-    return applyJob.run(this.world, {
+    const applied = applyJob.run(this.world, {
       place: this.place,
       pair,
       batch,
-      operations,
+      operations: operationList.toBytes(operations),
       supplier: 'boot-of-supplier',
       from: '//other//root',
       budget: this.budget,
     })
+    return { ...applied, outcomes: outcomeList.fromBytes(applied.outcomes) }
   }
 
   nextBatch(): number {

@@ -7,6 +7,7 @@ import { checkRoot, parseMarker, setGenerationJob } from '../../../src/replica/j
 import { openRootJob } from '../../../src/replica/jobs/open-root.js'
 import { openRoot } from '../../../src/replica/jobs/place.js'
 import { ReplicaFailure } from '../../../src/replica/replica.js'
+import { operationList } from '../../../src/wire/list.js'
 import { type Fixture, freshRoot, pair, remove } from './fixture.js'
 
 test('a root is made, with a private folder that nobody else can read and that git ignores', () => {
@@ -116,7 +117,7 @@ test('S1-14: a root that is exchanged during a batch of removals is found out, a
     place: root.place,
     pair,
     batch: 1,
-    operations: [operation],
+    operations: operationList.toBytes([operation]),
     supplier: 's',
     from: '',
     budget: undefined,

@@ -8,6 +8,7 @@ import type { IndexRecord } from '../../../src/index/record.js'
 import { digestOf } from '../../../src/replica/jobs/digest.js'
 import { type Supply, supplyCloseJob, supplyNextJob, supplyOpenJob } from '../../../src/replica/jobs/supply.js'
 import type { Supplied, Want } from '../../../src/replica/replica.js'
+import { suppliedList, wantList } from '../../../src/wire/list.js'
 import { packBytesMax, readItems } from '../../../src/wire/pack.js'
 import { type Fixture, freshRoot } from './fixture.js'
 
@@ -188,7 +189,7 @@ function begunStream(unread: Partial<IndexRecord>): Fixture {
   root.scan(['a', 'big'])
   root.amend('a', unread)
   root.aheadNs += second
-  const wants = [wantOf(root, 'a', 0), wantOf(root, 'big', 1)]
+  const wants = wantList.toBytes([wantOf(root, 'a', 0), wantOf(root, 'big', 1)])
   supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
   expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(false)
   return root
@@ -222,13 +223,16 @@ test('S1-3: what a scan learnt of a file between the packs of a stream is newer 
 test('a stream that was closed has ended, and no handle stays', () => {
   const root = freshRoot()
   root.write('big', 'x'.repeat(600_000))
-  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants: [wantOf(root, 'big', 0)] })
+  const wants = wantList.toBytes([wantOf(root, 'big', 0)])
+  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
   expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(false)
   const open = fs.readdirSync('/proc/self/fd').length
   supplyCloseJob.run(root.world, { stream: 's' })
   expect(fs.readdirSync('/proc/self/fd').length).toBe(open - 1)
-  expect(supplyNextJob.run(root.world, { stream: 's' })).toMatchObject({ ended: true, finished: [] })
+  expect(supplyNextJob.run(root.world, { stream: 's' })).toMatchObject({ ended: true, finished: none })
 })
+
+const none = new Uint8Array(0)
 
 function wantOf(root: Fixture, path: string, want: number, fingerprint?: Fingerprint): Want {
   const { sizeBytes, mtimeNs } = root.stat(path)
@@ -236,7 +240,7 @@ function wantOf(root: Fixture, path: string, want: number, fingerprint?: Fingerp
 }
 
 function supplyAll(root: Fixture, wants: readonly Want[]) {
-  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
+  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants: wantList.toBytes(wants) })
   const packs: Supply[] = []
   const finished: Supplied[] = []
   const parts = new Map<number, Buffer[]>()
@@ -244,7 +248,7 @@ function supplyAll(root: Fixture, wants: readonly Want[]) {
   for (let ended = false; !ended; ) {
     const pack = supplyNextJob.run(root.world, { stream: 's' })
     packs.push(pack)
-    finished.push(...pack.finished)
+    finished.push(...suppliedList.fromBytes(pack.finished))
     for (const item of readItems(pack.bytes)) {
       const list = item.position === 0 ? [] : (parts.get(item.want) ?? [])
       parts.set(item.want, [...list, Buffer.from(item.data)])
