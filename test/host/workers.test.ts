@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { BadPath } from '../../src/core/path.js'
 import { FileFailure } from '../../src/host/files.js'
 import { ForeignFailure } from '../../src/host/node/foreign-failure.js'
+import { giveBack, giveBackJob } from '../../src/host/node/give-back.js'
 import { nodeWorkers } from '../../src/host/node/workers.js'
 import { StoreFailure } from '../../src/host/store.js'
 import { type Job, type Order, type Workers, WorkersClosed } from '../../src/host/workers.js'
@@ -51,6 +52,21 @@ describe('workers', () => {
       map: new Map([[1, 2]]),
     }
     expect(await start(1).run(echo, input, 'edit')).toEqual(input)
+  })
+
+  test('a thread gives back what it does not need, and goes on', async () => {
+    const pool = start(1)
+    expect(await pool.run(giveBackJob, null, 'bulk')).toBeNull()
+    expect(await pool.run(echo, 1, 'edit')).toBe(1)
+  })
+
+  test('what nobody holds any more is collected at once', () => {
+    let held: unknown[] | undefined = Array.from({ length: 1_000_000 }, (_, at) => ({ at }))
+    const before = process.memoryUsage().heapUsed
+    expect(held).toHaveLength(1_000_000)
+    held = undefined
+    giveBack()
+    expect(process.memoryUsage().heapUsed).toBeLessThan(before - 20_000_000)
   })
 
   test('buffers named for transfer are handed over, not copied', async () => {

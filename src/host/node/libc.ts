@@ -46,6 +46,16 @@ function macos<Call extends Signature>(declaration: string): Call {
   return onMacos ? bind<Call>(declaration) : missing<Call>(declaration)
 }
 
+/** What not every C library has: elsewhere `otherwise` answers. */
+function ifThere<Call extends Signature>(declaration: string, otherwise: Call): Call {
+  try {
+    return bind<Call>(declaration)
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('Cannot find function')) throw error
+    return otherwise
+  }
+}
+
 function missing<Call extends Signature>(declaration: string): Call {
   const call = (): never => {
     throw new Error(`not on ${process.platform}: ${declaration}`)
@@ -382,6 +392,9 @@ export const getpeereid = macos<(fd: number, uid: Uint32Array, gid: Uint32Array)
 /** fcntl: everything written reaches the platter, or is at least ordered before what follows. */
 export const fullFsync = 51
 export const barrierFsync = 85
+
+/** glibc: gives what is free, but for `pad` bytes, back to the system, of the whole process. Whether there was anything. */
+export const mallocTrim = ifThere<(pad: number) => number>('int malloc_trim(size_t pad)', () => 0)
 
 /** Ends the process this instant, whatever its threads are doing: process.exit would wait for one that is inside a call. */
 export const exitNow = bind<(status: number) => never>('void _exit(int status)')

@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { parentPort } from 'node:worker_threads'
 import type { Job, World } from '../workers.js'
 import { type Thrown, takeApart } from './foreign-failure.js'
+import { giveBackJob } from './give-back.js'
 
 /** A job for a thread. The input is whatever structured clone takes. */
 export interface Call {
@@ -27,8 +28,9 @@ export type AnyJob = Job<never, unknown>
 export function serveJobs(table: readonly AnyJob[], world: World): void {
   if (parentPort === null) throw new Error('serveJobs runs in a worker thread')
   const port = parentPort
-  const jobs = new Map(table.map((job) => [job.name, job]))
-  if (jobs.size < table.length) throw new Error('two jobs of one name')
+  const all: readonly AnyJob[] = [...table, giveBackJob]
+  const jobs = new Map(all.map((job) => [job.name, job]))
+  if (jobs.size < all.length) throw new Error('two jobs of one name')
 
   port.on('message', (call: Call) => {
     try {

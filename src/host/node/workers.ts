@@ -3,8 +3,10 @@ import { type Transferable, Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
 import { type ApartWorkers, type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
 import { type FailureClass, groundFailures, putTogether } from './foreign-failure.js'
+import { giveBack, giveBackJob } from './give-back.js'
 import { type Heartbeat, makeHeartbeat } from './heartbeat.js'
 import { exitNow } from './libc.js'
+import { Resting } from './resting.js'
 import { type Answer, type Call, readyWord } from './serve-jobs.js'
 
 /** Jobs that a worker has at a time: the one it runs and the next, so that it never waits for a round trip. */
@@ -33,6 +35,10 @@ class ThreadPool implements ApartWorkers {
   private readonly lanes = new Map<number, Promise<void>>()
   private readonly state = new PoolState()
   private readonly beside = new Set<ThreadPool>()
+  private readonly resting = new Resting(
+    () => this.threads.some(({ cost }) => cost > 0),
+    () => void this.giveBack(),
+  )
 
   constructor(
     private readonly entry: URL,
@@ -42,7 +48,7 @@ class ThreadPool implements ApartWorkers {
     private readonly mayHang = false,
   ) {
     this.free = new PQueue({ concurrency: count * jobsAtWorker })
-    this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state))
+    this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state, this.resting))
     this.threads[0]?.start()
   }
 
@@ -66,8 +72,16 @@ class ThreadPool implements ApartWorkers {
   async close(): Promise<void> {
     this.state.closed = true
     this.state.changed()
+    this.resting.close()
     const ends = this.threads.map((thread) => (this.mayHang ? thread.closeWithin(hungMs) : thread.close()))
     await Promise.all([...ends, ...[...this.beside].map((pool) => pool.close())])
+  }
+
+  /** Every thread that has worked, one after the other, and this one. A thread that is gone has nothing to give. */
+  private async giveBack(): Promise<void> {
+    for (const thread of this.threads)
+      if (thread.isReady) await thread.run(giveBackJob, null, 'bulk').catch(() => undefined)
+    if (!this.state.closed) giveBack()
   }
 
   private refusal(job: string): Error | undefined {
@@ -164,6 +178,7 @@ class Thread {
     private readonly entry: URL,
     private readonly failures: readonly FailureClass[],
     private readonly state: PoolState,
+    private readonly resting: Resting,
   ) {}
 
   /** Jobs that wait or run here. */
@@ -250,7 +265,10 @@ class Thread {
     const waiting = this.inHand.get(answer.id)
     if (waiting === undefined) return
     this.inHand.delete(answer.id)
-    if (this.inHand.size === 0) this.busySinceMs = undefined
+    if (this.inHand.size === 0) {
+      if (waiting.job.name !== giveBackJob.name) this.resting.note(this.busyMs)
+      this.busySinceMs = undefined
+    }
     if (answer.thrown === undefined) waiting.resolve(answer.output)
     else waiting.reject(putTogether(answer.thrown, this.failures))
   }
@@ -282,4 +300,4 @@ function sizeYoungGeneration(): void {
 }
 
 /** More is hardly faster; a thread takes up to three times as much. */
-const semiSpaceMiB = 16
+const semiSpaceMiB = 8
