@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(1, 100)
+describeSeeds(1, 75)

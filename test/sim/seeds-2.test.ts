@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(101, 200)
+describeSeeds(76, 150)

@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(201, 300)
+describeSeeds(151, 225)

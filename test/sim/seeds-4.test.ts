@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(301, 400)
+describeSeeds(226, 300)
