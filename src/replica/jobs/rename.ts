@@ -89,7 +89,7 @@ export function publishRename(
     if (error.code === 'absent') return superseded('it was removed meanwhile')
     throw error
   }
-  const after = parent.statAt(nameOf(path))
+  const after = lookAgain(step, source, parent)
   if (after === undefined || after.inode !== before.inode || after.kind !== before.kind) {
     if (after !== undefined) putBack(parent, nameOf(path), source, nameOf(from))
     return superseded('it was replaced while it was renamed')
@@ -101,6 +101,19 @@ export function publishRename(
 }
 
 const nothingRead = { fingerprint: undefined, target: undefined, racy: false }
+
+/**
+ * What came out at the new path. Where that cannot be said, nothing is to have been done: it goes back.
+ * @throws FileFailure
+ */
+function lookAgain({ path, from = path }: Step, source: Directory, parent: Directory): Stat | undefined {
+  try {
+    return parent.statAt(nameOf(path))
+  } catch (error) {
+    putBack(parent, nameOf(path), source, nameOf(from))
+    throw error
+  }
+}
 
 /** The bytes are those of the record if nothing but the rename moved the stamp. Else what was known stays so until the next look. */
 function fieldsNow(record: IndexRecord, now: Stat, after: Stat, wallNs: bigint): RecordFields {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { absent, type Content } from '../../../src/core/content.js'
 import type { Operation, Outcome } from '../../../src/core/operation.js'
 import { relPath, rootPath } from '../../../src/core/path.js'
+import { FileFailure } from '../../../src/host/files.js'
 import { openIndex } from '../../../src/index/index.js'
 import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { scanJob } from '../../../src/replica/jobs/scan.js'
@@ -130,6 +131,18 @@ describe('a rename', () => {
     })
     expect(root.apply([rename(root, 'd', 'n')]).outcomes).toMatchObject([{ kind: 'superseded' }])
     expect(root.tree()).toEqual({ away: '/', 'away/f': 'f', d: '/', 'd/other': 'o' })
+  })
+
+  test('of which cannot be said what came out: it goes back, and is not done', () => {
+    const root = withFiles({ 'd/f': 'f' })
+    const operation = rename(root, 'd', 'n')
+    root.trap.fail((call, path) =>
+      call === 'statAt' && path.endsWith('/n') && fs.existsSync(root.abs('n'))
+        ? new FileFailure('io', path, 'fstatat', 'EIO')
+        : undefined,
+    )
+    expect(root.apply([operation]).outcomes).toMatchObject([{ kind: 'failed' }])
+    expect(root.tree()).toEqual({ d: '/', 'd/f': 'f' })
   })
 })
 
