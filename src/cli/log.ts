@@ -29,10 +29,11 @@ export async function runLog(line: LogCommand): Promise<ExitCode> {
 }
 
 /** '2026-11-22 14:30:12.345  replaced    notes/todo.txt  (12 bytes), as in wss://nas:4242/notes' */
-export function entryText({ atMs, did, path, sizeBytes, from }: JournalEntry): string {
+export function entryText({ atMs, did, path, sizeBytes, from, movedFrom }: JournalEntry): string {
   const size = did === 'created' || did === 'replaced' ? `  (${bytesText(sizeBytes)})` : ''
+  const before = movedFrom === undefined ? '' : `  (was ${escapeName(movedFrom)})`
   const why = from === '' ? '' : `, as in ${escapeText(from)}`
-  return `${momentText(BigInt(atMs) * 1_000_000n)}  ${did.padEnd(10)}  ${escapeName(path === '' ? '.' : path)}${size}${why}`
+  return `${momentText(BigInt(atMs) * 1_000_000n)}  ${did.padEnd(10)}  ${escapeName(path === '' ? '.' : path)}${size}${before}${why}`
 }
 
 function nothingText(path: string): string {

@@ -111,7 +111,13 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
-    decisions = await withinBudget(context.replicas, decisions, plan, waiting, input.letGo)
+    decisions = await withinBudget(
+      context.replicas,
+      decisions,
+      plan,
+      waiting,
+      input.letGo || !context.preferences.confirmbigdel,
+    )
     plan = planOf(decisions, context.rules)
   }
   const items = input.resident ? [] : itemsOf(decisions, plan)

@@ -71,7 +71,7 @@ function removalsOf(operations: readonly Operation[], each: boolean): number {
   let count = 0
   for (const { op, expect } of operations) {
     if (op === 'remove') count++
-    else if (!each && op !== 'set-props' && expect.kind === 'absent') count--
+    else if (!each && op !== 'set-props' && op !== 'rename' && expect.kind === 'absent') count--
   }
   return count
 }

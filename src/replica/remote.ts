@@ -305,10 +305,9 @@ class RemoteReplica implements Replica, LinkEnd {
       )
   }
 
-  /** Who leads may not confirm what another machine holds. */
-  async removing(count: number): Promise<RemovalsHeld | undefined> {
+  async removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined> {
     return await this.ask(
-      single((id) => ({ kind: 'removing', id, count })),
+      single((id) => ({ kind: 'removing', id, count, confirmed })),
       (message) => {
         if (message.kind === 'held') return { value: { detail: message.detail } }
         if (message.kind !== 'done') throw misplaced(message)

@@ -63,7 +63,7 @@ export interface Replica {
   /**
    * So many removals, less what will be created, are to come: why they are held, or undefined when they may come. Whatever was
    * asked, `apply` counts for itself, and answers 'held' for removals that are too many. `confirmed`: somebody at the lead has said
-   * that they may come; it counts only for a root of the lead's own machine.
+   * that they may come; it counts only for a root of the lead's own user, here or over ssh.
    */
   removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined>
 

@@ -2,7 +2,7 @@ import { Failure } from '../core/failure.js'
 import type { Operation } from '../core/operation.js'
 import { parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Clock } from '../host/clock.js'
-import { LinkFailure, type Socket } from '../host/sockets.js'
+import { LinkFailure, type Socket, sameUser } from '../host/sockets.js'
 import type { Emit } from '../status/event.js'
 import type { AuditedPath } from '../wire/audit.js'
 import type { Message, RootState } from '../wire/message.js'
@@ -174,7 +174,7 @@ class Serving implements LinkEnd {
         )
         break
       case 'removing':
-        this.task(message.id, () => this.removing(replica, message.id, message.count))
+        this.task(message.id, () => this.removing(replica, message))
         break
       case 'set-generation':
         if (message.pair !== this.pair) throw new LinkFailure('protocol', 'a generation of another pair')
@@ -423,8 +423,12 @@ class Serving implements LinkEnd {
     if (stream.isOver && stream.window.taken === 0) this.streams.delete(id)
   }
 
-  private async removing(replica: Replica, id: number, count: number): Promise<void> {
-    const held = await replica.removing(count, false)
+  /** Who leads may not confirm what another user's machine holds. */
+  private async removing(
+    replica: Replica,
+    { id, count, confirmed }: Message & { readonly kind: 'removing' },
+  ): Promise<void> {
+    const held = await replica.removing(count, confirmed && this.link.identity === sameUser)
     this.link.send(held === undefined ? { kind: 'done', id } : { kind: 'held', id, detail: held.detail })
   }
 

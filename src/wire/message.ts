@@ -155,7 +155,7 @@ export type Message =
       readonly root: string
       readonly readOnly: boolean
     }
-  | { readonly kind: 'removing'; readonly id: number; readonly count: number }
+  | { readonly kind: 'removing'; readonly id: number; readonly count: number; readonly confirmed: boolean }
   | { readonly kind: 'held'; readonly id: number; readonly detail: string }
 
 /**
@@ -286,6 +286,7 @@ function writeFields(to: BytesWriter, message: Message): void {
       break
     case 'removing':
       to.u32(message.count)
+      writeFlag(to, message.confirmed)
       break
     case 'held':
       writeDetail(to, message.detail)
@@ -435,7 +436,7 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
       return { kind, id, peer, root, readOnly: readFlag(from) }
     }
     case 'removing':
-      return { kind, id, count: from.u32() }
+      return { kind, id, count: from.u32(), confirmed: readFlag(from) }
     case 'held':
       return { kind, id, detail: readDetail(from) }
     default:

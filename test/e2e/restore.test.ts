@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { eventuallyEqual, expectEqual, type Sandbox, sandbox, serve } from './harness.js'
 
@@ -100,6 +100,16 @@ test('--mirror keeps what it replaces', async () => {
   expect((await ran(box, 'restore', 'b/f')).code).toBe(0)
   expect((await ran(box, 'restore', 'b/only')).code).toBe(0)
   expect([box.read('b/f'), box.read('b/only')]).toEqual(['yours', 'there'])
+})
+
+test('what was moved is told at both places', async () => {
+  const box = sandbox()
+  for (const name of ['one', 'two']) box.write(`a/d/${name}`, `${name} `.repeat(100))
+  await pass(box)
+  renameSync(box.at('a/d'), box.at('a/e'))
+  await pass(box)
+  for (const path of ['b/d', 'b/e'])
+    expect((await ran(box, 'log', path)).lines.at(-1)).toMatch(/moved {7}e {2}\(was d\)/)
 })
 
 const refused: [what: string, args: string[], code: number, said: RegExp][] = [

