@@ -44,7 +44,8 @@ export interface CommitInput {
 }
 
 export interface LastEdits {
-  readonly facts: ArchiveFacts
+  /** undefined: as they are. */
+  readonly facts: ArchiveFacts | undefined
   readonly opened: readonly OpenPath[]
   readonly closed: readonly RelPath[]
 }
@@ -108,7 +109,7 @@ function commit(world: World, input: CommitInput): void {
       if (last === undefined) return
       for (const path of last.closed) transaction.remove(openKey(path))
       for (const open of last.opened) transaction.put(openKey(open.path), encodeOpen(open))
-      transaction.put(factsKey, encodeFacts(last.facts))
+      if (last.facts !== undefined) transaction.put(factsKey, encodeFacts(last.facts))
     })
   for (const edit of decodeEdits(input.edits)) {
     if (some.length === recordsMax) {

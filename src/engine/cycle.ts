@@ -62,8 +62,11 @@ export interface CycleInput {
   changed(side: Side, paths: readonly RelPath[]): void
   /** The same of what it renamed, with all that is in it. */
   moved(side: Side, from: RelPath, path: RelPath): void
-  /** The facts to commit at the end: the cursors are what `overlay`, and what was applied since, bring the lead to. */
-  facts(): ArchiveFacts
+  /**
+   * The facts to commit at the end: the cursors are what `overlay`, and what was applied since, bring the lead to. undefined:
+   * they are written already.
+   */
+  facts(): ArchiveFacts | undefined
   readonly options: PassOptions
   /**
    * One of many cycles of a resident pair: removals of an emptied root are held and the rest travels, and nobody reads the
@@ -319,7 +322,9 @@ async function conclude(
   }
   const { opened, closed } = context.opens.replace(examined, now, context.host.clock.now())
   tellNew(context, decisions, opened)
-  await settling.last({ facts: input.facts(), opened, closed })
+  const facts = input.facts()
+  if (facts === undefined && opened.length === 0 && closed.length === 0) return
+  await settling.last({ facts, opened, closed })
 }
 
 function versionsOf({ agreement, alpha, beta }: Conflict): Versions {

@@ -58,6 +58,11 @@ export class HeldArchive {
     return this.batch++
   }
 
+  /** Whether a batch was numbered after that one. */
+  hasNumbered(batch: number): boolean {
+    return this.batch > batch + 1
+  }
+
   /** As they are written down: a commit that failed may have left a memory of more. */
   opens(): Opens {
     return new Opens(this.archive.opens(), this.host.random)

@@ -301,7 +301,9 @@ export class Pair implements Steered {
       moved: (side, from, path) => this.doubtMoved(side, from, path),
       // Our own operations moved the sequences on; while nobody else's change came in, the cursors go along with them.
       facts: () => {
-        this.facts = this.factsAt(this.overlay.isEmpty ? this.reached : taken)
+        const reached = this.overlay.isEmpty ? this.reached : taken
+        if (this.isWritten(reached)) return undefined
+        this.facts = this.factsAt(reached)
         return this.facts
       },
       options,
@@ -385,7 +387,19 @@ export class Pair implements Steered {
     if (isDoubtful) for (const at of [from, path]) this.recheck.add(at)
   }
 
+  /** Whether the archive says so already: a look that found nothing new writes nothing. */
+  private isWritten(reached: Readonly<Record<Side, number>>): boolean {
+    const { facts, held } = this
+    if (!facts.met || held.hasNumbered(facts.batches)) return false
+    const { alphaCursor, betaCursor } = this.factsOf(reached)
+    return isSameCursor(alphaCursor, facts.alphaCursor) && isSameCursor(betaCursor, facts.betaCursor)
+  }
+
   private factsAt(reached: Readonly<Record<Side, number>>): ArchiveFacts {
+    return { ...this.factsOf(reached), batches: this.held.nextBatch() }
+  }
+
+  private factsOf(reached: Readonly<Record<Side, number>>): ArchiveFacts {
     const { swapped } = this.held
     const cursor = (side: Side): Cursor => {
       const { index, run } = this.sides[side].opened
@@ -396,7 +410,6 @@ export class Pair implements Steered {
       alphaCursor: cursor(swapped ? 'beta' : 'alpha'),
       betaCursor: cursor(swapped ? 'alpha' : 'beta'),
       met: true,
-      batches: this.held.nextBatch(),
     }
   }
 
@@ -558,4 +571,13 @@ function digestOf({ preferences }: PairConfig): string {
     .update(JSON.stringify([ignore, ignorenot, path, perms, times, links]))
     .digest('hex')
     .slice(0, 32)
+}
+
+function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boolean {
+  return (
+    one?.index === other?.index &&
+    one?.run === other?.run &&
+    one?.sequence === other?.sequence &&
+    one?.view === other?.view
+  )
 }
