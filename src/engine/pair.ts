@@ -138,6 +138,8 @@ export class Pair implements Steered {
       batches: held.nextBatch(),
     }
     const edits = pastEdits(sides, swapped, facts?.batches ?? Number.POSITIVE_INFINITY, rules)
+    // Nobody knows how far the last life of the pair came with its syncs: the supplier's power may fail after this.
+    if (edits.length > 0) await Promise.all([replicas.alpha.sync('all'), replicas.beta.sync('all')])
     // The archive first: a marker that is behind is harmless, one that is ahead says that the archive is old.
     await host.workers.run(
       commitJob,
