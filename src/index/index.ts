@@ -233,7 +233,7 @@ export class IndexEdit {
         const { inode, birthNs } = fields
         const at = { parentId: directoryId, name, placed: sequence, changed: sequence }
         this.place(id, { ...at, unlisted, inode, birthNs, from: undefined })
-        if (birthNs !== 0n) this.transaction.put(identityKey(inode, birthNs), numberBytes(id))
+        if (identifies(birthNs)) this.transaction.put(identityKey(inode, birthNs), numberBytes(id))
       }
     }
     if (old !== undefined && old.directoryId !== 0 && old.directoryId !== id) this.forget(old.directoryId)
@@ -456,8 +456,16 @@ export function pathOf(index: Index, directoryId: number, known: Map<number, Rel
 
 type Reader = Pick<Store, 'get' | 'range'>
 
+/**
+ * Whether a birth time tells two directories apart that had one inode number after another. One that is cut to whole seconds does
+ * not: what was removed and what was made in its place are born alike.
+ */
+function identifies(birthNs: bigint): boolean {
+  return birthNs % 1_000_000_000n !== 0n
+}
+
 function whereIs(from: Reader, inode: bigint, birthNs: bigint): Whereabouts | undefined {
-  if (birthNs === 0n) return undefined
+  if (!identifies(birthNs)) return undefined
   const directoryId = idOf(from.get(identityKey(inode, birthNs)))
   if (directoryId === undefined || goneOf(from, directoryId)?.sinceNs === 0n) return undefined
   const path = lastPathOf(from, directoryId)

@@ -81,6 +81,16 @@ export function describeIndex(name: string, make: () => { readonly stores: Store
       expect(index.place(old)).toBeUndefined()
     })
 
+    test.each([
+      ['to the nanosecond, is known again elsewhere', 5_000_000_001n, true],
+      ['cut to whole seconds, is nobody in particular: its number may have been given anew', 4_000_000_000n, false],
+      ['unknown, is nobody in particular', 0n, false],
+    ])('S2-19 a directory whose time of birth is %s', (_, birthNs, isKnown) => {
+      put('d', directory(2n, { birthNs }))
+      const where = index.whereIs(2n, birthNs)
+      expect(where?.path).toBe(isKnown ? relPath('d') : undefined)
+    })
+
     test('what hangs in a removed directory has no path and is purged in time', () => {
       put('d', directory(2n))
       put('d/e', directory(3n))

@@ -14,7 +14,7 @@ export class Agent {
   /** What it said, over all lives. Kept for reading a failing seed. */
   readonly events: AgentEvent[] = []
   /** Why it ended by itself, each time. */
-  readonly endings: string[] = []
+  readonly endings: { readonly life: number; readonly why: string }[] = []
   lives = 0
   private conflicts = new Set<RelPath>()
   private life: SimHost | undefined
@@ -87,6 +87,7 @@ export class Agent {
   }
 
   private async live(life: SimHost): Promise<void> {
+    const number = this.lives
     let why = 'without a word'
     try {
       const house = await this.open(life.host, this.role, (event) => this.hear(life, event))
@@ -97,7 +98,7 @@ export class Agent {
       why = error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ''}` : String(error)
     }
     if (life.process.dead) return
-    this.endings.push(why)
+    this.endings.push({ life: number, why })
     this.machine.scheduler.note(`${this.name} ended`)
     life.process.crash()
     this.startAfter(restartNs)

@@ -118,7 +118,8 @@ async function history(options: SimOptions): Promise<SimResult> {
   for (const user of world.users) user.finish()
   chaos.end()
   for (const agent of world.agents) if (!agent.alive) agent.startAfter(1e6)
-  const endingsBefore = world.agents.map((agent) => agent.endings.length)
+  // What befell a life in the chaos may end it later; one that begins now has no reason to.
+  const livesBefore = world.agents.map(({ lives }) => lives)
 
   const violations: string[] = []
   let conflicts = await settle(world, violations, 'after the healing')
@@ -142,7 +143,8 @@ async function history(options: SimOptions): Promise<SimResult> {
     violations.push(`still differing after resolving: ${left.join(', ')}`)
   if (violations.length === 0 && !brief) await beQuiet(world, violations)
   for (const [index, agent] of world.agents.entries())
-    for (const why of agent.endings.slice(endingsBefore[index])) violations.push(`${agent.name} ended by itself ${why}`)
+    for (const { life, why } of agent.endings)
+      if (life > (livesBefore[index] ?? 0)) violations.push(`${agent.name} ended by itself ${why}`)
   for (const agent of world.agents)
     for (const event of agent.events)
       if (event.event === 'audit-differed')
