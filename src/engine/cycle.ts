@@ -86,7 +86,9 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const { host, emit, pair, opens } = context
   const started = host.clock.now()
   const examined = opens.touchedBy((path) => input.overlay.touches(path), started)
-  await readAfresh(context, input.overlay, [...examined, ...input.recheck])
+  const afresh = [...examined, ...input.recheck]
+  await readAfresh(context, input.overlay, afresh)
+  const unlisted = afresh.filter((path) => sides.some((side) => input.overlay.isUnlisted(side, path)))
   const agreed = () => agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
   const emptied = context.preferences.confirmbigdel && !input.letGo ? emptiedOf(context, agreed(), trees()) : []
@@ -154,6 +156,9 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     notesOf(context, input.overlay, agreed(), decisions),
   )
   for (const { open } of waiting) settling.opened.push({ open, retries: true })
+  // What is in it was reported while nothing there could be judged: it stays open until it can be read as a whole.
+  for (const path of unlisted)
+    settling.opened.push({ open: { path, why: 'superseded', detail: unlistedDetail }, retries: true })
   settling.kept += waiting.length
   settling.applied += moving.applied
   for (const open of [...aside.made, ...aside.failed]) settling.opened.push({ open, retries: open.why !== 'held' })
@@ -229,6 +234,8 @@ async function readAfresh(context: CycleContext, overlay: Overlay, paths: readon
   overlay.note('alpha', alpha)
   overlay.note('beta', beta)
 }
+
+const unlistedDetail = 'its members are being looked at'
 
 /** Rounds of reading files whose fingerprint decides; more are needed only when files change meanwhile. */
 const readRoundsMax = 3

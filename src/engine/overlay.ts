@@ -92,6 +92,12 @@ export class Overlay {
     return this.find(path)?.[side].listed === 'whole'
   }
 
+  /** Whether the path was reported as a directory, and its members were not: they are being looked at. */
+  isUnlisted(side: Side, path: RelPath): boolean {
+    const seen = this.find(path)?.[side]
+    return seen?.found?.kind === 'directory' && seen.listed !== 'whole'
+  }
+
   /** We renamed something on one side: what it reported at the old path and below it is true of the new one. */
   move(side: Side, from: RelPath, path: RelPath, content: Content): void {
     const source = this.reach(from)

@@ -256,7 +256,7 @@ test('S1-2: the directory of the path is gone as well: his version goes to the n
   expect(Object.entries(root.tree())).toContainEqual([expect.stringMatching(/^d\/a \(conflict_on_/), 'user'])
 })
 
-test('S2-10: a crash at any call without exchange leaves the old content or the new one', { timeout: 60_000 }, () => {
+test('S1-10: a crash at any call without exchange leaves the old content or the new one', { timeout: 60_000 }, () => {
   for (const n of everyCall()) {
     const root = freshRoot()
     root.write('a', 'old')
@@ -346,7 +346,7 @@ test('S2-24: a temporary mode does not become the user\u2019s chmod by a crash, 
   }
 })
 
-test('S2-12: the folder of a process that lives is left alone', () => {
+test('S1-12: the folder of a process that lives is left alone', () => {
   const { root, operations } = prepared()
   root.apply(operations, texts)
   const mine = root.place

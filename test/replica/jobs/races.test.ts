@@ -79,7 +79,7 @@ const rows: Row[] = [
     { 'a.txt': 'user 2', [copyOf('a', '.txt')]: 'user 1' },
   ],
   [
-    'S2-9: he saves before the exchange, and on what he reads there before the way back',
+    'S1-9: he saves before the exchange, and on what he reads there before the way back',
     'replace',
     ({ root, saveAtomically }) => {
       root.trap.before('rename:exchange', 1, () => saveAtomically('user 1'))
@@ -88,7 +88,7 @@ const rows: Row[] = [
     { 'a.txt': 'user 1', [copyOf('a', '.txt')]: 'user 2, based on new' },
   ],
   [
-    'S2-9: he writes in place into what he finds before the way back',
+    'S1-9: he writes in place into what he finds before the way back',
     'replace',
     ({ root, saveAtomically, save }) => {
       root.trap.before('rename:exchange', 1, () => saveAtomically('user 1'))
@@ -296,7 +296,7 @@ const withoutExchange: [history: string, user: (race: Race) => void, outcome: st
     ],
   ]
 
-test.each(withoutExchange)('S2-10: without exchange, %s', (_, user, outcome, tree) => {
+test.each(withoutExchange)('S1-10: without exchange, %s', (_, user, outcome, tree) => {
   const root = withFile('old')
   root.trap.fail((call) =>
     call === 'rename:exchange' ? new FileFailure('unsupported', 'a', 'rename', 'EINVAL') : undefined,
