@@ -55,6 +55,22 @@ const once: readonly [wrong: string, profile: Profile][] = [
       only: [5, 8, 11, 12, 17, 20, 21, 29, 45, 49, 51, 52, 59],
     },
   ],
+  [
+    'what had been sent was renamed before it was synced, and so was not',
+    {
+      seed: 4844,
+      topology: 'local',
+      steps: 60,
+      chaosMs: 614,
+      faults: { interleave: 0.043994800951331854, powerLosses: 2 },
+      disks: ['usual', 'usual'],
+      watcher: 'auto',
+      only: [
+        0, 1, 4, 5, 6, 7, 12, 13, 14, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 36, 37, 38, 41, 42, 43, 46, 47,
+        49, 54, 55,
+      ],
+    },
+  ],
 ]
 
 test.each(once)('no longer: %s', async (_, profile) => {

@@ -1,6 +1,8 @@
 import { join, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
+import { type Index, openIndex } from '../../index/index.js'
+import { foundOf } from '../../index/record.js'
 import { checkRoot } from './marker.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 
@@ -14,8 +16,9 @@ export interface Sync {
 }
 
 /**
- * For a root that is to outlive power loss; else nothing. What was at these paths before the call is on disk when it returns, with the names that lead to it in their directories;
- * for a path that is gone, its absence.
+ * For a root that is to outlive power loss; else nothing. What was at these paths before the call is on disk when it returns,
+ * with the names that lead to it in their directories; for a path that is gone, its absence, and where it may have been
+ * renamed to, its bytes too.
  * @throws FileFailure when something could not be brought to the disk. It is then not durable, and the call must not just be
  * repeated: an error of write-back is told once. ReplicaFailure when the root is not there.
  */
@@ -28,7 +31,7 @@ export const syncJob: Job<Sync, void> = {
       checkRoot(root, place)
       if (paths === 'all') syncAll(root, world.machine.mountsBelow(place.root))
       else if (paths.length > fewPaths) syncMany(root, paths)
-      else syncFew(root, paths)
+      else syncFew(root, paths, openIndex(world, place.index))
     } finally {
       root.close()
     }
@@ -54,13 +57,15 @@ function syncOther(root: Directory, path: RelPath, devices: Set<bigint>): void {
   }
 }
 
-function syncFew(root: Directory, paths: readonly RelPath[]): void {
+function syncFew(root: Directory, paths: readonly RelPath[], index: Index): void {
   const synced = new Set<RelPath>()
   for (const path of paths) {
     const parentPath = path === rootPath ? rootPath : nearest(root, parentOf(path))
     const parent = root.openDirectory(parentPath)
     try {
-      if (path !== rootPath && parentPath === parentOf(path)) syncMember(parent, nameOf(path))
+      const isThere = path === rootPath || (parentPath === parentOf(path) && syncMember(parent, nameOf(path)))
+      // Whoever renamed it since has what was there at another path: only all of the file system is sure to hold it.
+      if (!isThere && foundOf(index.find(path)?.record).kind !== 'absent') parent.syncFilesystem()
       if (!synced.has(parentPath)) parent.sync()
       synced.add(parentPath)
     } finally {
@@ -69,10 +74,11 @@ function syncFew(root: Directory, paths: readonly RelPath[]): void {
   }
 }
 
-/** The bytes of a file, the names in a directory. A symlink is all in its directory. */
-function syncMember(parent: Directory, name: string): void {
+/** The bytes of a file, the names in a directory. A symlink is all in its directory. Answers whether anything is there. */
+function syncMember(parent: Directory, name: string): boolean {
   const stat = parent.statAt(name)
-  if (stat?.kind !== 'file' && stat?.kind !== 'directory') return
+  if (stat === undefined) return false
+  if (stat.kind !== 'file' && stat.kind !== 'directory') return true
   try {
     if (stat.kind === 'directory') {
       const directory = parent.openDirectory(join(rootPath, name))
@@ -81,7 +87,7 @@ function syncMember(parent: Directory, name: string): void {
       } finally {
         directory.close()
       }
-      return
+      return true
     }
     const file = parent.openFile(name)
     try {
@@ -89,13 +95,14 @@ function syncMember(parent: Directory, name: string): void {
     } finally {
       file.close()
     }
+    return true
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
-    // Gone or replaced since: what is there now was not there before the call.
-    if (goneCodes.has(error.code)) return
+    if (goneCodes.has(error.code)) return false
     // Not ours to open: the file system as a whole is.
     if (error.code !== 'denied' && error.code !== 'not-permitted') throw error
     parent.syncFilesystem()
+    return true
   }
 }
 

@@ -22,6 +22,16 @@ test('few paths: each file and each directory that names one, once; for what is 
   ])
 })
 
+test('S1-1: what was renamed since it was sent is on disk wherever it is: one syncfs', () => {
+  const root = freshRoot()
+  for (const path of ['d/a', 'd/b']) root.write(path, path)
+  root.scan(['d', 'd/a', 'd/b'])
+  fs.renameSync(root.abs('d/a'), root.abs('elsewhere'))
+  expect(syncs(root, ['d/a', 'd/b'])).toEqual(['syncFilesystem d', 'syncDirectory d', 'syncFile d/b'])
+  fs.renameSync(root.abs('d'), root.abs('away'))
+  expect(syncs(root, ['d/b'])).toEqual(['syncFilesystem ', 'syncDirectory '])
+})
+
 test('many paths: one syncfs', () => {
   const root = freshRoot()
   const paths = Array.from({ length: 9 }, (_, at) => `d/${at}`)
