@@ -14,13 +14,14 @@ import type { Workers, World } from '../../src/host/workers.js'
 import type { LocalReplica } from '../../src/replica/local.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import { stepping, type Trap } from './jobs/stepping.js'
-import { HandClock, turn } from './wire-pair.js'
+import type { RootFixture } from './root-fixture.js'
+import { HandClock, turn, until } from './wire-pair.js'
 
 /**
  * A root on the real file system, in the agent that keeps it: jobs run inline, whole, those of one lane in
  * order, and its watcher tells what the test tells it. The clock stands still but for what the test lets pass; file times are real.
  */
-export class LocalRootFixture {
+export class LocalRootFixture implements RootFixture {
   readonly home = fs.mkdtempSync(nodePath.join(tmpdir(), 'tandem-replica-'))
   readonly root: AbsPath = absPath(`${this.home}/root`)
   readonly clock = new HandClock()
@@ -30,12 +31,11 @@ export class LocalRootFixture {
   beforeJob: (name: string, input: unknown) => void | Promise<void> = () => {}
   readonly host: Host
   readonly roots: Roots
-  /** Calls of the file system: each may be made to fail. */
   readonly trap: Trap
   /** What the watcher has in its queue: it is told when it is drained. */
   readonly queued: (() => void)[] = []
   private fullScanSeconds: number | undefined
-  private heard: (batch: WatchBatch) => void = () => {}
+  private hears: (batch: WatchBatch) => void = () => {}
 
   constructor() {
     fs.mkdirSync(this.root)
@@ -83,7 +83,7 @@ export class LocalRootFixture {
       sockets: { listen: refuse, connect: refuse },
       watcher: {
         watch: async (_, on) => {
-          this.heard = on
+          this.hears = on
           const drain = async () => {
             for (const tell of this.queued.splice(0)) tell()
           }
@@ -103,7 +103,6 @@ export class LocalRootFixture {
     return `${this.root}/${path}`
   }
 
-  /** The user writes a file, and its directories. */
   write(path: string, text: string): void {
     fs.mkdirSync(nodePath.dirname(this.abs(path)), { recursive: true })
     fs.writeFileSync(this.abs(path), text)
@@ -117,7 +116,6 @@ export class LocalRootFixture {
     fs.appendFileSync(this.abs(path), text)
   }
 
-  /** A program writes a file and keeps it open; the function closes it. */
   keepOpen(path: string, text: string): () => void {
     fs.mkdirSync(nodePath.dirname(this.abs(path)), { recursive: true })
     const fd = fs.openSync(this.abs(path), 'w')
@@ -141,7 +139,6 @@ export class LocalRootFixture {
     fs.renameSync(this.abs(path), this.abs(to))
   }
 
-  /** As if the root had been unmounted, and something stood at its place; the function brings it back. */
   exchangeRoot(): () => void {
     fs.renameSync(this.root, `${this.home}/away`)
     fs.mkdirSync(this.root)
@@ -152,22 +149,40 @@ export class LocalRootFixture {
     }
   }
 
-  /** The watcher tells of these paths. */
-  tell(...paths: readonly (string | DirtyPath)[]): void {
+  unheard(step: () => void): void {
+    step()
+  }
+
+  heard(...paths: readonly string[]): void {
+    this.queued.push(() => this.hint(...paths))
+  }
+
+  async tell(...paths: readonly (string | DirtyPath)[]): Promise<void> {
+    this.hint(...paths)
+  }
+
+  private hint(...paths: readonly (string | DirtyPath)[]): void {
     const dirty = paths.map((one): DirtyPath => {
       return typeof one === 'string' ? { path: relPath(one), depth: 'entry', closed: true } : one
     })
-    this.heard({ dirty, lost: false, gone: false, unwatched: [] })
+    this.hears({ dirty, lost: false, gone: false, unwatched: [] })
   }
 
-  /** The watcher is one that does not hear of every change. */
+  loseEvents(): void {
+    this.queued.push(() => this.lose('lost'))
+  }
+
   mayMissChanges(): void {
     this.fullScanSeconds = 10
   }
 
   /** The watcher has lost events, or the root itself. */
   lose(what: 'lost' | 'gone'): void {
-    this.heard({ dirty: [], lost: what === 'lost', gone: what === 'gone', unwatched: [] })
+    this.hears({ dirty: [], lost: what === 'lost', gone: what === 'gone', unwatched: [] })
+  }
+
+  until(condition: () => boolean, what: string): Promise<void> {
+    return until(condition, what)
   }
 
   async dispose(): Promise<void> {

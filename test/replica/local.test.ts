@@ -37,7 +37,7 @@ async function betweenScans(): Promise<{ open(): void; ended: Promise<void> }> {
   root.rename('d', '../old')
   root.write('d/y', 'new')
   const scan = gate('scan', 2)
-  root.tell({ path: relPath('d'), depth: 'subtree', closed: false })
+  await root.tell({ path: relPath('d'), depth: 'subtree', closed: false })
   const ended = (async () => {
     for (let i = 0; i < 40 && !scan.reached(); i++) await root.clock.pass(5)
   })()
@@ -63,7 +63,7 @@ test('S1-6 a cursor taken between the two scans is behind what the second one fi
   root.rename('d', '../old')
   root.write('d/y', 'gone at once')
   root.remove('d/y')
-  root.tell({ path: relPath('d'), depth: 'subtree', closed: false })
+  await root.tell({ path: relPath('d'), depth: 'subtree', closed: false })
   // The agent dies before the second scan.
   let scans = 0
   root.beforeJob = (job) => {

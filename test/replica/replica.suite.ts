@@ -5,7 +5,7 @@ import { type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Found, Report } from '../../src/core/report.js'
 import { FileFailure } from '../../src/host/files.js'
 import type { AuditRequest, Cursor, Opened, OpenRequest, Replica, Want } from '../../src/replica/replica.js'
-import { LocalRootFixture } from './local-root.js'
+import type { RootFixture } from './root-fixture.js'
 import { until } from './wire-pair.js'
 
 export const pair = 'a1'.repeat(16)
@@ -27,7 +27,8 @@ export class Reader {
     readonly opened: Opened,
   ) {}
 
-  static async open(replica: Replica, more: Partial<OpenRequest> = {}): Promise<Reader> {
+  /** `wait`: how a test waits where the replica is; by turns of the event loop if not given. */
+  static async open(replica: Replica, more: Partial<OpenRequest> = {}, wait = until): Promise<Reader> {
     const view = { ignore: [], ignorenot: [], paths: [] }
     const opened = await replica.open({
       pair,
@@ -40,7 +41,7 @@ export class Reader {
     })
     const reader = new Reader(replica, opened)
     void reader.follow()
-    await until(() => reader.isCurrent || reader.failure !== undefined, 'current')
+    await wait(() => reader.isCurrent || reader.failure !== undefined, 'current')
     return reader
   }
 
@@ -112,19 +113,24 @@ export function spoken(found: Found): string {
   }
 }
 
-/** What one implementation of Replica is made of; `connect` gives replicas of the fixture's root. */
-export interface ReplicaWorld {
-  connect(fixture: LocalRootFixture): Promise<Replica>
+/** What one implementation of Replica is made of: a new, empty root, and replicas of it. */
+export interface ReplicaWorld<Root extends RootFixture> {
+  fresh(): Root
+  connect(root: Root): Promise<Replica>
 }
 
-/** The contract of Replica, on a root of the real file system. */
-export function describeReplica(name: string, { connect }: ReplicaWorld): void {
+/** The contract of Replica, on a root of the real machine or of the simulated one. */
+export function describeReplica<Root extends RootFixture>(name: string, { fresh, connect }: ReplicaWorld<Root>): void {
   describe(`replica: ${name}`, () => {
-    let root: LocalRootFixture
+    let root: Root
     beforeEach(() => {
-      root = new LocalRootFixture()
+      root = fresh()
     })
     afterEach(() => root.dispose())
+
+    const open = (replica: Replica, more: Partial<OpenRequest> = {}) =>
+      Reader.open(replica, more, (condition, what) => root.until(condition, what))
+    const openRoot = async (more: Partial<OpenRequest> = {}) => open(await connect(root), more)
 
     const content = (reader: Reader, path: string): Content => {
       const found = reader.known.get(relPath(path))
@@ -145,14 +151,14 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     test('a first reader gets everything, complete from the root down', async () => {
       root.write('d/e/f', 'four')
       root.write('g', 'x')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       expect(reader.tree()).toEqual({ d: 'directory', 'd/e': 'directory', 'd/e/f': 'file of 4', g: 'file of 1' })
       expect(reader.opened).toMatchObject({ created: false, fresh: true, generation: 0, unacknowledged: [] })
     })
 
     test('changes are told as they become known, removals included, and the sequence goes along', async () => {
       root.write('d/f', 'v1')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       const before = reader.sequence
       root.write('d/f', 'version 2')
       root.write('new/n', 'n')
@@ -167,7 +173,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     test('S1-4 a directory that another one replaced is told complete', async () => {
       root.write('d/a', 'a')
       root.write('d/b', 'b')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       root.rename('d', 'old')
       root.write('d/b', 'longer')
       await reader.replica.rescan([rootPath])
@@ -183,13 +189,13 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     test('S1-4 a reader that comes back is told all that changed since, and a renamed directory all the way down', async () => {
       root.write('d/e/f', 'f')
       root.write('kept/k', 'k')
-      const first = await Reader.open(await connect(root))
+      const first = await openRoot()
       const known = [...first.known]
       const { cursor } = first
       await first.replica.close()
       root.rename('d', 'moved')
       const second = await connect(root)
-      const reader = await Reader.open(second, { cursor })
+      const reader = await open(second, { cursor })
       await reader.replica.rescan([rootPath])
       expect(reader.reports.filter(({ path }) => path === 'kept')).toEqual([])
       for (const [path, found] of known)
@@ -200,13 +206,13 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
 
     test('a reader that comes back is listed no directory in which nothing changed', async () => {
       for (let at = 0; at < 300; at++) root.write(`d${at % 30}/deep/${at}`, `${at}`)
-      const first = await Reader.open(await connect(root))
+      const first = await openRoot()
       const { cursor } = first
       await first.replica.close()
       root.write('d7/deep/7', 'edited')
       root.write('d8/new', 'n')
       root.remove('d9/deep/9')
-      const reader = await Reader.open(await connect(root), { cursor })
+      const reader = await openRoot({ cursor })
       await reader.replica.rescan([rootPath])
       const listed = new Set(reader.reports.flatMap((report) => (report.kind === 'listing' ? [report.path] : [])))
       expect([...listed].filter((path) => !['d7/deep', 'd8', 'd9/deep'].includes(path))).toEqual([])
@@ -223,9 +229,9 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     ]
     test.each(unvouched)('S1-5 a cursor %s gets everything', async (_, change) => {
       root.write('d/f', 'f')
-      const first = await Reader.open(await connect(root))
+      const first = await openRoot()
       await first.replica.close()
-      const reader = await Reader.open(await connect(root), { cursor: change(first.cursor) })
+      const reader = await openRoot({ cursor: change(first.cursor) })
       expect(reader.tree()).toEqual({ d: 'directory', 'd/f': 'file of 1' })
     })
 
@@ -234,13 +240,13 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
       root.write('a/y', 'y')
       root.write('b/z', 'z')
       const view = { ignore: ['Name *.o'], ignorenot: [], paths: ['a'] }
-      const reader = await Reader.open(await connect(root), { view })
+      const reader = await openRoot({ view })
       expect(reader.tree()).toEqual({ a: 'directory', 'a/y': 'file of 1' })
     })
 
     test('list tells what is held at and below a path, and that nothing is', async () => {
       root.write('d/e/f', 'f')
-      const { replica } = await Reader.open(await connect(root))
+      const { replica } = await openRoot()
       const reports = await replica.list([relPath('d'), relPath('no')])
       expect(reports.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
         'entry d',
@@ -254,7 +260,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     test('identify tells the fingerprint, or what is there instead', async () => {
       root.write('f', 'same')
       root.write('g', 'same')
-      const { replica } = await Reader.open(await connect(root))
+      const { replica } = await openRoot()
       const reports = await replica.identify(['f', 'g', 'no'].map(relPath))
       const [f, g, no] = ['f', 'g', 'no'].map((path) => reports.find((report) => report.path === path))
       const fingerprint = (report: Report | undefined) =>
@@ -269,7 +275,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
       root.write('d/x.o', 'o')
       root.write('g', 'g')
       const view = { ignore: ['Name *.o'], ignorenot: [], paths: [] }
-      const { replica } = await Reader.open(await connect(root), { view })
+      const { replica } = await openRoot({ view })
       const request = { paths: [rootPath], members: false, perms: 0o1777, times: true, except: [] }
       const digest = async (more: Partial<AuditRequest> = {}) => {
         const rows = await replica.audit({ ...request, ...more })
@@ -304,7 +310,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
 
     test('a file that is doubted is read again, and is as it was', async () => {
       root.write('f', 'same')
-      const { replica } = await Reader.open(await connect(root))
+      const { replica } = await openRoot()
       const [before] = await replica.identify([relPath('f')])
       await replica.doubt([relPath('f'), relPath('no')])
       expect(await replica.identify([relPath('f')])).toEqual([before])
@@ -312,7 +318,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
 
     test('what is supplied here, staged and applied there, is there; its own reader is not told', async () => {
       root.write('from', 'the bytes')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       const { replica } = reader
       const operations: Operation[] = [
         {
@@ -343,23 +349,23 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
 
     test('S2-18 outcomes are told again until they are acknowledged', async () => {
       root.write('f', 'f')
-      const first = await Reader.open(await connect(root))
+      const first = await openRoot()
       const remove: Operation = { op: 'remove', path: relPath('f'), expect: content(first, 'f') }
       expect(await first.replica.apply(3, [remove], supplier)).toMatchObject([{ kind: 'done' }])
       await first.replica.close()
-      const second = await Reader.open(await connect(root))
+      const second = await openRoot()
       expect(second.opened.unacknowledged).toEqual([
         { batch: 3, supplier, outcome: { kind: 'done', path: 'f', content: { kind: 'absent' } } },
       ])
       await second.replica.acknowledge([3])
       await second.replica.close()
-      const third = await Reader.open(await connect(root))
+      const third = await openRoot()
       expect(third.opened.unacknowledged).toEqual([])
     })
 
     test('what is not as expected stays, and is told', async () => {
       root.write('f', 'seen')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       root.write('f', 'by the user')
       const remove: Operation = { op: 'remove', path: relPath('f'), expect: content(reader, 'f') }
       expect(await reader.replica.apply(4, [remove], supplier)).toMatchObject([{ kind: 'superseded', path: 'f' }])
@@ -368,7 +374,7 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
 
     test('a file that is not as wanted any more is finished as superseded', async () => {
       root.write('f', 'seen')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       const want = wantOf(reader, 'f')
       root.write('f', 'by the user')
       const finished = []
@@ -378,57 +384,60 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     })
 
     test('S1-13 a generation that was noted is known to who opens next, while the root stays open', async () => {
-      const first = await Reader.open(await connect(root))
+      const first = await openRoot()
       await first.replica.setGeneration(pair, 5)
       await first.replica.close()
-      const second = await Reader.open(await connect(root))
+      const second = await openRoot()
       expect(second.opened).toMatchObject({ generation: 5, fresh: true, rootId: first.opened.rootId })
     })
 
     test('S2-21 a flush tells what the watcher had heard of before it, and looks at nothing else', async () => {
       root.write('d/f', 'v1')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       root.write('d/f', 'version 2')
-      root.write('unheard', 'of')
-      root.queued.push(() => root.tell('d/f'))
+      root.heard('d/f')
+      root.unheard(() => root.write('unheard', 'of'))
       expect(await reader.replica.flush()).toEqual([])
       expect(reader.tree()).toEqual({ d: 'directory', 'd/f': 'file of 9' })
     })
 
     test('S2-21 a flush tells what waits its turn: a path that keeps changing, a file that is being written', async () => {
       root.write('log', '1')
-      const reader = await Reader.open(await connect(root))
-      for (let lines = 2; lines < 20; lines++) root.tell('log')
+      const reader = await openRoot()
+      for (let lines = 2; lines < 20; lines++) {
+        root.append('log', '.')
+        await root.tell('log')
+      }
       const close = root.keepOpen('new/part', 'half of it')
       root.append('log', 'all')
-      root.tell('log', { path: relPath('new'), depth: 'subtree', closed: false })
+      await root.tell('log', { path: relPath('new'), depth: 'subtree', closed: false })
       expect(await reader.replica.flush()).toEqual([])
-      expect(reader.tree()).toEqual({ log: 'file of 4', new: 'directory', 'new/part': 'file of 10' })
+      expect(reader.tree()).toEqual({ log: 'file of 22', new: 'directory', 'new/part': 'file of 10' })
       close()
     })
 
     test('S2-21 a path that changes each time it is looked at is the answer of a flush', async () => {
       root.write('f', 'v1')
-      const reader = await Reader.open(await connect(root))
-      root.write('f', 'v2')
-      root.write('g', 'g')
-      root.tell('f', 'g')
+      const reader = await openRoot()
       root.trap.fail((call, path) =>
         call === 'statAt' && path.endsWith('/f') ? new FileFailure('absent', path, 'statx', 'ENOENT') : undefined,
       )
+      root.write('f', 'v2')
+      root.write('g', 'g')
+      await root.tell('f', 'g')
       expect(await reader.replica.flush()).toEqual(['f'])
       expect(reader.tree()).toEqual({ f: 'file of 2', g: 'file of 1' })
     })
 
-    const unheard: readonly [string, (root: LocalRootFixture) => void, Partial<OpenRequest>][] = [
+    const unheard: readonly [string, (root: RootFixture) => void, Partial<OpenRequest>][] = [
       ['where the watcher may miss changes', (root) => root.mayMissChanges(), {}],
       ['where nobody watches', () => {}, { watch: false }],
-      ['where events were lost', (root) => root.queued.push(() => root.lose('lost')), {}],
+      ['where events were lost', (root) => root.loseEvents(), {}],
     ]
     test.each(unheard)('S2-21 a flush looks at everything %s', async (_, prepare, request) => {
       root.write('d/f', 'v1')
       prepare(root)
-      const reader = await Reader.open(await connect(root), request)
+      const reader = await openRoot(request)
       root.remove('d/f')
       root.write('d/g', 'g')
       expect(await reader.replica.flush()).toEqual([])
@@ -438,24 +447,24 @@ export function describeReplica(name: string, { connect }: ReplicaWorld): void {
     test('S1-14 another directory in the place of the root is a failure, and nothing is told of it', async () => {
       root.write('f', 'f')
       root.write('d/g', 'g')
-      const reader = await Reader.open(await connect(root))
+      const reader = await openRoot()
       const before = reader.tree()
       root.exchangeRoot()
       await expect(reader.replica.rescan([rootPath])).rejects.toMatchObject({ code: 'in-doubt' })
-      await until(() => reader.failure !== undefined, 'the failure')
+      await root.until(() => reader.failure !== undefined, 'the failure')
       expect(reader.tree()).toEqual(before)
     })
 
     test('S1-14 a root that was in doubt is as before when it is back', async () => {
       root.write('f', 'f')
-      const first = await Reader.open(await connect(root))
+      const first = await openRoot()
       await first.replica.close()
       const bringBack = root.exchangeRoot()
       const doubtful = await connect(root)
-      await expect(Reader.open(doubtful, { create: false })).rejects.toMatchObject({ code: 'in-doubt' })
+      await expect(open(doubtful, { create: false })).rejects.toMatchObject({ code: 'in-doubt' })
       await doubtful.close()
       bringBack()
-      const reader = await Reader.open(await connect(root), { create: false })
+      const reader = await openRoot({ create: false })
       expect(reader.opened.rootId).toBe(first.opened.rootId)
       expect(reader.tree()).toEqual({ f: 'file of 1' })
     })

@@ -1,11 +1,15 @@
 import { openRemote } from '../../src/replica/remote.js'
 import { serve } from '../../src/replica/serving.js'
+import { LocalRootFixture } from './local-root.js'
 import { describeReplica } from './replica.suite.js'
 import { nothingElse, WirePair } from './wire-pair.js'
 
-describeReplica('local', { connect: async (root) => root.replica() })
+const fresh = () => new LocalRootFixture()
+
+describeReplica('local', { fresh, connect: async (root) => root.replica() })
 
 describeReplica('remote', {
+  fresh,
   connect: async (root) => {
     const wire = new WirePair()
     const self = (run: string) => ({ agent: 'tandem', version: '0.1.0', run })

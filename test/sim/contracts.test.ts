@@ -1,15 +1,21 @@
 import { absPath } from '../../src/core/path.js'
+import type { Socket } from '../../src/host/sockets.js'
+import { openRemote } from '../../src/replica/remote.js'
+import { serve } from '../../src/replica/serving.js'
 import { describeArchive } from '../archive/archive.suite.js'
 import { describeFiles } from '../host/files.suite.js'
 import { describeSockets } from '../host/sockets.suite.js'
 import { describeStore } from '../host/store.suite.js'
 import { describeIndex } from '../index/index.suite.js'
+import { describeReplica } from '../replica/replica.suite.js'
+import { nothingElse } from '../replica/wire-pair.js'
 import { driven } from './driven.js'
 import { SimFiles } from './files.js'
 import { simHost } from './host.js'
 import { Machine } from './machine.js'
 import { Network } from './network.js'
 import { Dice } from './random.js'
+import { SimRootFixture } from './root.js'
 import { Scheduler } from './scheduler.js'
 import { StoreShelf } from './store.js'
 import { UserFiles } from './user-files.js'
@@ -69,6 +75,32 @@ describeSockets('simulated', () => {
     sockets: hostOn(one, network).host.sockets,
     place: { kind: 'wss', endpoint: { host: '127.0.0.1', port: 0 } },
   }
+})
+
+describeReplica('simulated', { fresh: () => new SimRootFixture(), connect: async (root) => root.replica() })
+
+describeReplica('simulated, over the network', {
+  fresh: () => new SimRootFixture(),
+  connect: async (root) => {
+    const { clock, sockets } = root.host
+    const secret = { identity: 'laptop', key: new Uint8Array(32) }
+    const self = (run: string) => ({ agent: 'tandem', version: '0.1.0', run })
+    const stop = new AbortController().signal
+    const rootFor = async () => root.replica()
+    const options = { clock, self: self('peer'), rootFor, ...nothingElse, emit: () => {}, stop }
+    const place = { kind: 'wss', endpoint: { host: '0.0.0.0', port: 0 } } as const
+    const accept = (socket: Socket) => void serve(socket, options)
+    const listener = await sockets.listen(
+      place,
+      () => secret.key,
+      accept,
+      () => {},
+    )
+    if (listener.place.kind !== 'wss') throw new Error('another kind of place')
+    const { port } = listener.place.endpoint
+    const target = { kind: 'wss', endpoint: { host: 'peer', port }, name: 'docs', secret } as const
+    return openRemote(root.elsewhere.host, target, self('lead'), stop)
+  },
 })
 
 function hostOn(one: Machine, network: Network): ReturnType<typeof simHost> {
