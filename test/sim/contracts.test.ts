@@ -1,9 +1,11 @@
+import { describe } from 'vitest'
 import { absPath } from '../../src/core/path.js'
 import type { Socket } from '../../src/host/sockets.js'
 import { openRemote } from '../../src/replica/remote.js'
 import { serve } from '../../src/replica/serving.js'
 import { describeArchive } from '../archive/archive.suite.js'
 import { describeFiles } from '../host/files.suite.js'
+import { describeFolding } from '../host/folding.suite.js'
 import { describeSockets } from '../host/sockets.suite.js'
 import { describeStore } from '../host/store.suite.js'
 import { describeIndex } from '../index/index.suite.js'
@@ -42,6 +44,16 @@ describeFiles('simulated', () => {
     sparse: false,
     dispose: () => {},
   }
+})
+
+describe.each(['case', 'case-and-form'] as const)('folding %s', (folding) => {
+  describeFolding('simulated', () => {
+    const one = machine()
+    const root = absPath('/folding')
+    one.makeDirectories(root)
+    one.mount(one.addDisk({ folding }), root)
+    return { files: new SimFiles(one.start('agent')), root, dispose: () => {} }
+  })
 })
 
 describeStore('simulated', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Disk, user } from './disk.js'
+import { Disk, type DiskEvent, type DiskOptions, user } from './disk.js'
 import type { Inode } from './inode.js'
 import { Dice } from './random.js'
 
@@ -8,7 +8,7 @@ const seeds = Array.from({ length: 200 }, (_, index) => index)
 class Bench {
   timeNs = 0
   readonly disk: Disk
-  constructor(options: { exchange?: boolean } = {}) {
+  constructor(options: Partial<DiskOptions> = {}) {
     this.disk = new Disk({ device: 1n, wallNs: () => BigInt(this.timeNs), timeNs: () => this.timeNs, ...options })
   }
 
@@ -245,5 +245,52 @@ describe('what is seen while it runs', () => {
     bench.disk.rename(bench.root, 'f', bench.root, 'g', 'exchange', user)
     bench.write(f, 'late')
     expect([bench.at('f'), bench.at('g'), f.writers]).toEqual(['new', 'late', 1])
+  })
+})
+
+describe('a disk that folds names', () => {
+  const eventsOf = (bench: Bench): string[] => {
+    const events: string[] = []
+    bench.disk.listeners.add(({ what, name }: DiskEvent) => events.push(`${what} ${name}`))
+    return events
+  }
+
+  test('a rename can change the case of a name alone, and is told as any other', () => {
+    const bench = new Bench({ folding: 'case' })
+    const file = bench.file('File', 'text')
+    const events = eventsOf(bench)
+    bench.disk.rename(bench.root, 'FILE', bench.root, 'file', 'replace', user)
+    expect([...bench.root.entries.values()].map(({ name }) => name)).toEqual(['file'])
+    expect(bench.disk.find(bench.root, 'File')).toBe(file)
+    expect(events).toEqual(['moved-from File', 'moved-to file'])
+    bench.disk.syncDirectory(bench.root)
+    bench.disk.losePower(new Dice(1))
+    expect([...bench.root.entries.values()].map(({ name }) => name)).toEqual(['file'])
+  })
+
+  test('what happens under another case is told of the name as it was created', () => {
+    const bench = new Bench({ folding: 'case' })
+    bench.file('File', 'text')
+    bench.file('draft', 'new')
+    const events = eventsOf(bench)
+    bench.disk.rename(bench.root, 'draft', bench.root, 'FILE', 'replace', user)
+    bench.disk.removeFile(bench.root, 'fILE', user)
+    expect(events.filter((event) => !event.startsWith('freed'))).toEqual([
+      'moved-from draft',
+      'moved-to File',
+      'replaced File',
+      'removed File',
+    ])
+  })
+
+  test('a disk that folds case alone distinguishes canonical forms, one that folds both does not', () => {
+    for (const [folding, found] of [
+      ['case', 'absent'],
+      ['case-and-form', 'text'],
+    ] as const) {
+      const bench = new Bench({ folding })
+      bench.file('\u00e9', 'text')
+      expect(bench.at('E\u0301')).toBe(found)
+    }
   })
 })

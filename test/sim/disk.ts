@@ -38,7 +38,8 @@ export interface DiskOptions {
   /** What a set time is cut to: 1 ns on ext4, 2 s on exFAT. */
   readonly timeUnitNs?: bigint
   readonly capacityBytes?: number
-  readonly folding?: boolean
+  /** Which names are one: those that differ in case, or in case and canonical form. Each is kept as it was created. */
+  readonly folding?: 'case' | 'case-and-form' | undefined
   readonly exchange?: boolean
   readonly leases?: boolean
   /** A freed inode number is given to the next file (ext4) or never (tmpfs). */
@@ -124,10 +125,11 @@ export class Disk {
     this.writable(name, 'unlink')
     const inode = this.existing(directory, name, 'unlink')
     if (inode.kind === 'directory') throw failure('is-directory', name, 'unlink')
+    const created = this.nameAt(directory, name)
     this.takeAway(directory, name, inode)
     this.changed(inode)
     this.journal.add([this.change(directory, name)], this.options.timeNs(), false, inode.id)
-    this.tell('removed', directory, name, inode, actor)
+    this.tell('removed', directory, created, inode, actor)
     this.freeIfUnused(inode, actor)
   }
 
@@ -136,9 +138,10 @@ export class Disk {
     const inode = this.existing(directory, name, 'rmdir')
     if (inode.kind !== 'directory') throw failure('not-directory', name, 'rmdir')
     if (inode.entries.size > 0) throw failure('not-empty', name, 'rmdir')
+    const created = this.nameAt(directory, name)
     this.takeAway(directory, name, inode)
     this.journal.add([this.change(directory, name)], this.options.timeNs(), true, inode.id)
-    this.tell('removed', directory, name, inode, actor)
+    this.tell('removed', directory, created, inode, actor)
     this.freeIfUnused(inode, actor)
   }
 
@@ -154,13 +157,19 @@ export class Disk {
     this.room(to, toName, 'rename')
     const moved = this.existing(from, name, 'rename')
     const there = this.find(to, toName)
+    // What takes another's place takes its name as that was created; only a file under its own name can change its case.
+    const target = there === undefined || there === moved ? toName : this.nameAt(to, toName)
+    const source = this.nameAt(from, name)
     if (how === 'no-replace' && there !== undefined) throw failure('exists', toName, 'rename')
     if (how === 'exchange' && there === undefined) throw failure('absent', toName, 'rename')
     if (isWithin(to, moved) || (how === 'exchange' && there !== undefined && isWithin(from, there)))
       throw failure('unsupported', toName, 'rename')
-    if (moved === there) return
-    if (how === 'exchange' && there !== undefined) this.swap(from, name, moved, to, toName, there, actor)
-    else this.move(from, name, moved, to, toName, there, actor)
+    if (how === 'exchange' && there !== undefined) {
+      if (moved !== there) this.swap(from, source, moved, to, target, there, actor)
+    } else if (moved !== there) this.move(from, source, moved, to, target, there, actor)
+    // Two names of one file are left alone; one name is written in another case, as APFS and NTFS do.
+    else if (from === to && this.key(source) === this.key(target) && source !== target)
+      this.move(from, source, moved, to, target, undefined, actor)
   }
 
   // ---- bytes and properties
@@ -454,7 +463,19 @@ export class Disk {
   }
 
   private key(name: string): string {
-    return this.options.folding === true ? name.normalize('NFD').toLowerCase() : name
+    switch (this.options.folding) {
+      case undefined:
+        return name
+      case 'case':
+        return name.toLowerCase()
+      case 'case-and-form':
+        return name.normalize('NFD').toLowerCase()
+    }
+  }
+
+  /** A name that is there, as it was created. */
+  private nameAt(directory: Inode, name: string): string {
+    return this.entry(directory, name)?.name ?? name
   }
 
   private tellAtHome(what: DiskEvent['what'], inode: Inode, actor: Actor): void {

@@ -351,9 +351,13 @@ export class Oracle {
     }
   }
 
+  /** By the names as they stand in their directories: a disk that folds case would find others under them. */
   private below(machine: Machine, root: Inode, path: RelPath): Inode | undefined {
     let at: Inode | undefined = root
-    for (const name of path.split('/')) at = at?.kind === 'directory' ? machine.member(at, name) : undefined
+    for (const name of path.split('/')) {
+      if (at?.kind !== 'directory' || machine.diskOf(at).entry(at, name)?.name !== name) return undefined
+      at = machine.member(at, name)
+    }
     return at
   }
 
