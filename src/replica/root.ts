@@ -138,10 +138,11 @@ export class LocalRoot {
       const { to, why } = index.movedAside
       emit({ event: 'store-moved-aside', path: index.index, movedTo: to, why })
     }
-    const { rootId } = facts
+    const { rootId, folding } = facts
     const keeps = options.care.keep !== undefined
     const durability = options.care.durability ?? 'power-loss'
-    const place: RootPlace = { root: path, index: index.index, folder, boot: machine.bootId, rootId, keeps, durability }
+    const boot = machine.bootId
+    const place: RootPlace = { root: path, index: index.index, folder, boot, rootId, keeps, durability, folding }
     let recovered: Recovered
     try {
       recovered = await workers.run(recoverJob, { place }, 'edit', rootLane)

@@ -1,7 +1,7 @@
 import type { RelPath } from '../../src/core/path.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import { type Place, type SimHost, simHost } from './host.js'
-import { conflictOf, type House, type OpenHouse, type Role } from './house.js'
+import { conflictOf, type House, heldApartOf, type OpenHouse, type Role } from './house.js'
 import type { Machine } from './machine.js'
 import type { Process } from './process.js'
 import type { Dice } from './random.js'
@@ -17,6 +17,7 @@ export class Agent {
   readonly endings: { readonly life: number; readonly why: string }[] = []
   lives = 0
   private conflicts = new Set<RelPath>()
+  private apart = new Set<RelPath>()
   private life: SimHost | undefined
   private house: House | undefined
   private starting = false
@@ -82,8 +83,14 @@ export class Agent {
     return [...this.conflicts]
   }
 
+  /** The same of names that a root cannot hold beside others. */
+  heldApart(): RelPath[] {
+    return [...this.apart]
+  }
+
   forgetConflicts(): void {
     this.conflicts = new Set()
+    this.apart = new Set()
   }
 
   private async live(life: SimHost): Promise<void> {
@@ -110,5 +117,7 @@ export class Agent {
     this.machine.scheduler.note(`${this.name} says ${event.event}`)
     const path = conflictOf(event)
     if (path !== undefined) this.conflicts.add(path)
+    const apart = heldApartOf(event)
+    if (apart !== undefined) this.apart.add(apart)
   }
 }

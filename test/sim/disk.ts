@@ -293,6 +293,10 @@ export class Disk {
     }
   }
 
+  get folds(): boolean {
+    return this.options.folding !== undefined
+  }
+
   stamp(): bigint {
     return floorTo(floorTo(this.options.wallNs(), this.tickNs), this.timeUnitNs)
   }

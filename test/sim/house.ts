@@ -32,3 +32,8 @@ export const servedName = 'shared'
 export function conflictOf(event: AgentEvent): RelPath | undefined {
   return event.event === 'conflict-found' ? event.path : undefined
 }
+
+/** A path that a root which folds names cannot hold beside another: only a person can settle it. */
+export function heldApartOf(event: AgentEvent): RelPath | undefined {
+  return event.event === 'problem-found' && event.code === 'name' ? event.path : undefined
+}

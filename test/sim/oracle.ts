@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { unreachable } from '../../src/core/assert.js'
 import type { Content } from '../../src/core/content.js'
+import { folded } from '../../src/core/folding.js'
 import { movedPath } from '../../src/core/moves.js'
-import { type AbsPath, isWithin, join, type RelPath, rootPath } from '../../src/core/path.js'
+import { type AbsPath, isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../../src/core/path.js'
 import { Claims } from './claims.js'
 import { type DiskEvent, user } from './disk.js'
 import type { Inode } from './inode.js'
@@ -90,11 +91,12 @@ export class Oracle {
   }
 
   /**
-   * What must hold once everything is healed and quiet. `conflicts` are the paths that the agents call conflicts: only there
-   * may the roots differ.
+   * What must hold once everything is healed and quiet. `conflicts` are the paths that the agents call conflicts, and
+   * `heldApart` those of which they say that another name stands in their way: only there may the roots differ.
    */
-  checkEnd(conflicts: readonly RelPath[]): void {
+  checkEnd(conflicts: readonly RelPath[], heldApart: readonly RelPath[]): void {
     for (const path of this.differences()) {
+      if (heldApart.includes(path) && this.hasLike(path)) continue
       if (!conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)))
         this.violate(`the roots differ at ${path}, which nobody calls a conflict`)
       else if (!this.rolledBack && !this.sides.every((side) => this.wasTouched(side, path)))
@@ -108,17 +110,37 @@ export class Oracle {
     if (!this.rolledBack) this.checkRemoved()
   }
 
+  /** Whether a root that folds names cannot hold the path: another one there, or at the other side, is the same to it. */
+  hasLike(path: RelPath): boolean {
+    if (!this.sides.some(({ machine, root }) => machine.diskAt(root).folds)) return false
+    return this.sides.some(({ machine, root }) =>
+      [...treeOf(machine, root).keys()].some((other) => other !== path && folded(other) === folded(path)),
+    )
+  }
+
   /** An archive was written: both sides have held each content that it claims now. */
   checkClaims(records: Records): void {
     const { fresh, moved } = this.claims.refresh(records, this.scheduler.timeNs)
     for (const { path, content } of fresh) {
-      const never = this.sides.filter(
-        (side) => ![...(this.past.get(side)?.get(path) ?? [])].some((held) => isClaimed(content, held)),
-      )
+      const never = this.sides.filter((side) => !this.everHeld(side, path).some((held) => isClaimed(content, held)))
       if (path === rootPath || never.length === 0 || moved.takes(content)) continue
       for (const side of never)
         this.violate(`the archive claims a ${content.kind} at ${path} that ${side.name} never held`)
     }
+  }
+
+  /**
+   * All that a path ever held. Where names fold a directory is the same one while the case of its own name changes, so what is
+   * changed in it at that moment is there under both.
+   */
+  private everHeld(side: OracleSide, path: RelPath): Held[] {
+    const past = this.past.get(side)
+    const held = [...(past?.get(path) ?? [])]
+    if (!side.machine.diskAt(side.root).folds) return held
+    const above = folded(parentOf(path))
+    for (const [other, there] of past ?? [])
+      if (nameOf(other) === nameOf(path) && folded(parentOf(other)) === above) held.push(...there)
+    return held
   }
 
   /** What an archive claims has been on disk on both sides: a power loss takes back only what was done after that. */

@@ -30,6 +30,8 @@ const diskKinds = {
   'no-leases': { leases: false },
   /** Times to the second. */
   coarse: { timeUnitNs: 1_000_000_000n },
+  /** As a Mac's: the users write names in both cases then. */
+  folding: { folding: 'case-and-form' },
 } satisfies Record<string, Partial<DiskOptions>>
 
 /** How often each kind of fault is part of a history, and how strong it is then. */
@@ -66,6 +68,8 @@ export interface Given {
 /** The history that a seed stands for, of 60 operations. */
 export function profileOf(seed: number, given?: Given): Profile {
   const dice = new Dice(seed).stream('profile')
+  const folding = dice.stream('folding')
+  const folds = folding.chance(0.05) ? folding.below(2) : undefined
   const kinds = { usual: 80, fresh: 8, 'no-exchange': 4, 'no-leases': 4, coarse: 4 } as const
   return {
     seed,
@@ -73,7 +77,10 @@ export function profileOf(seed: number, given?: Given): Profile {
     steps: 60,
     chaosMs: dice.stream('chaos').skewed(600, 4_000),
     faults: given?.faults ?? drawn(dice.stream('faults')),
-    disks: [dice.stream('alpha').weighted(kinds), dice.stream('beta').weighted(kinds)],
+    disks: [
+      folds === 0 ? 'folding' : dice.stream('alpha').weighted(kinds),
+      folds === 1 ? 'folding' : dice.stream('beta').weighted(kinds),
+    ],
     watcher: dice.stream('watcher').chance(0.04) ? 'poll' : 'auto',
   }
 }

@@ -127,7 +127,7 @@ async function history(options: SimOptions): Promise<SimResult> {
     await scheduler.pass((options.lingerMs ?? 0) * 1e6)
     conflicts = await settle(world, violations, 'after the last looks')
   }
-  world.oracle.checkEnd(conflicts)
+  world.oracle.checkEnd(conflicts, heldApart(world))
   const found = world.oracle.differences()
   const { brief = false } = options
   for (
@@ -231,9 +231,13 @@ function conflictsOf(world: SimWorld): RelPath[] {
   return world.agents.flatMap((agent) => agent.conflictPaths())
 }
 
-/** Differences that no conflict explains. */
+function heldApart(world: SimWorld): RelPath[] {
+  return world.agents.flatMap((agent) => agent.heldApart())
+}
+
+/** Differences that no conflict explains, and no name that stands in the way of another. */
 function unexplained(world: SimWorld): RelPath[] {
-  const conflicts = conflictsOf(world)
+  const conflicts = [...conflictsOf(world), ...heldApart(world).filter((path) => world.oracle.hasLike(path))]
   return world.oracle
     .differences()
     .filter((path) => !conflicts.some((conflict) => covers(conflict, path) || covers(path, conflict)))
@@ -243,10 +247,16 @@ function covers(above: RelPath, path: RelPath): boolean {
   return above === '' || path === above || path.startsWith(`${above}/`)
 }
 
-/** A user looks at each difference and makes both sides what one of them is. */
+/** A user looks at each difference and makes both sides what one of them is; of two names that cannot be held apart one goes. */
 function resolve(world: SimWorld, dice: Dice): void {
   const [alpha, beta] = world.users
   for (const path of world.oracle.differences()) {
+    if (world.oracle.hasLike(path)) {
+      const owner = world.users.find(({ files }) => files.paths().has(path))
+      world.scheduler.note(`resolve ${path}: it goes`)
+      owner?.files.removeTree(path)
+      continue
+    }
     const [from, to] = dice.chance(0.5) ? [alpha, beta] : [beta, alpha]
     world.scheduler.note(`resolve ${path} as ${from.name} has it`)
     to.files.copyFrom(from.files, path)

@@ -95,6 +95,8 @@ export class UserFiles {
   }
 
   private copy(source: Inode, path: RelPath): void {
+    // Where names fold, of two that are alike the first is copied.
+    if (this.find(path) !== undefined) return
     if (source.kind === 'symlink') this.makeSymlink(path, source.target)
     else if (source.kind === 'directory') {
       this.makeDirectory(path, source.mode)

@@ -7,6 +7,8 @@ import type { UserFiles, UserHandle } from './user-files.js'
 
 /** Few names, so that the two sides meet; one is not UTF-8. */
 const names = ['a', 'b', 'c', 'd', 'e', 'notes.txt', 'n\udcff']
+/** The same, and some that are alike where case does not count. */
+export const namesInBothCases = [...names, 'A', 'B', 'Notes.TXT']
 const depthMax = 3
 const openMax = 3
 /** A file that no user touches: the root is never emptied by accident. */
@@ -60,6 +62,7 @@ export class User {
     readonly files: UserFiles,
     private readonly source: Dice,
     private readonly scheduler: Scheduler,
+    private readonly vocabulary: readonly string[] = names,
   ) {
     this.dice = source
   }
@@ -219,10 +222,10 @@ export class User {
   private *unpack(): Work {
     const top = this.fresh()
     this.files.makeDirectory(top)
-    const inner = join(top, this.dice.pick(names))
+    const inner = join(top, this.dice.pick(this.vocabulary))
     this.files.makeDirectory(inner)
     for (const directory of [inner, top, inner]) {
-      const path = join(directory, this.dice.pick(names))
+      const path = join(directory, this.dice.pick(this.vocabulary))
       this.files.create(path, this.version(path))
       if (this.dice.chance(0.5)) yield
     }
@@ -310,7 +313,7 @@ export class User {
     const directories: RelPath[] = [rootPath]
     for (const [path, inode] of this.files.paths())
       if (inode.kind === 'directory' && path.split('/').length < depthMax) directories.push(path)
-    return join(this.dice.pick(directories), this.dice.pick(names))
+    return join(this.dice.pick(directories), this.dice.pick(this.vocabulary))
   }
 }
 

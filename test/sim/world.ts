@@ -11,7 +11,7 @@ import type { Dice } from './random.js'
 import type { Scheduler } from './scheduler.js'
 import { StoreShelf } from './store.js'
 import { UserFiles } from './user-files.js'
-import { kept, User } from './users.js'
+import { kept, namesInBothCases, User } from './users.js'
 import { calm, type Watching } from './watcher.js'
 
 export type Topology = 'linked' | 'local'
@@ -74,10 +74,10 @@ export class SimWorld {
     ]
     this.oracle = new Oracle(scheduler, sides)
     const [alpha, beta] = sides
-    this.users = [
-      new User('alpha', new UserFiles(alpha.machine, alpha.root), dice.stream('alpha user'), scheduler),
-      new User('beta', new UserFiles(beta.machine, beta.root), dice.stream('beta user'), scheduler),
-    ]
+    const vocabulary = this.disks.some((disk) => disk.folds) ? namesInBothCases : undefined
+    const userOf = ({ name, machine, root }: OracleSide) =>
+      new User(name, new UserFiles(machine, root), dice.stream(`${name} user`), scheduler, vocabulary)
+    this.users = [userOf(alpha), userOf(beta)]
     const peer = { host: 'beta', port, identity: 'lead', key: new Uint8Array(32).fill(7) }
     const role = (kind: Role['kind'], roots: readonly AbsPath[]): Role => ({ kind, roots, stateDir, peer })
     this.agents =

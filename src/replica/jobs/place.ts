@@ -20,6 +20,8 @@ export interface RootPlace {
   /** What is replaced or removed becomes a version. */
   readonly keeps: boolean
   readonly durability: Durability
+  /** It takes names for one that differ in case or form: a look-up may find a member under a name that it does not have. */
+  readonly folding: boolean
 }
 
 /** `.tandem` and the folders in it, by path from the root. */

@@ -1,3 +1,4 @@
+import { folded } from '../../core/folding.js'
 import {
   isDeepest,
   join,
@@ -12,7 +13,7 @@ import {
 import type { Report } from '../../core/report.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
-import { type Index, type IndexEdit, openIndex, type Whereabouts } from '../../index/index.js'
+import { type Index, type IndexEdit, type Located, openIndex, type Whereabouts } from '../../index/index.js'
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
@@ -177,7 +178,7 @@ class Scanner {
       }
       const id = located.record.directoryId
       if (target.names === undefined) this.whole(target, directory, stat, id, located)
-      else this.some(target, target.names, directory, stat, id)
+      else this.some(target, target.names, directory, stat, id, located)
     } finally {
       if (directory !== this.root) directory.close()
     }
@@ -234,26 +235,14 @@ class Scanner {
       this.deeper.push({ directory: rootPath, placed: true, deep: false })
   }
 
-  private whole(
-    target: ScanTarget,
-    directory: Directory,
-    stat: Stat,
-    id: number,
-    located: { readonly directoryId: number; readonly name: string; readonly record: IndexRecord },
-  ): void {
+  private whole(target: ScanTarget, directory: Directory, stat: Stat, id: number, located: Located): void {
     const isPlain = this.input.full && !target.placed && located.record.problem === undefined
     const seal = isPlain ? this.index.seal(id) : undefined
     if (seal !== undefined && this.isAsSealed(target.directory, directory, id, seal, target.deep === true)) return
     const editsBefore = this.edits.length
     const putOffBefore = this.unsettled.length + this.again.length + this.troubled.length
-    let names: string[]
-    try {
-      names = directory.names()
-    } catch (error) {
-      if (!(error instanceof FileFailure)) throw error
-      this.cannotOpen(target.directory, located.directoryId, located.name, located.record, error)
-      return
-    }
+    const names = this.namesIn(directory, target, located)
+    if (names === undefined) return
     if (located.record.problem !== undefined && located.record.problem.code !== 'boundary' && located.name !== '') {
       // It can be read again. Everything below kept its records; the entry says that the problem is over.
       const { boundary } = located.record
@@ -277,15 +266,7 @@ class Scanner {
       this.member(target, directory, stat, id, name, known.get(name))
       known.delete(name)
     }
-    for (const [name, old] of known)
-      this.edits.push({
-        path: join(target.directory, name),
-        directoryId: id,
-        name,
-        old,
-        fields: undefined,
-        quiet: false,
-      })
+    for (const [name, old] of known) this.missed(target, id, name, old)
     const putOff = this.unsettled.length + this.again.length + this.troubled.length
     if (
       this.input.sealing &&
@@ -312,13 +293,31 @@ class Scanner {
    * Single members. One that was a directory and is gone may have another name by now, of which the event is still on its way:
    * told alone it would be a removal.
    */
-  private some(target: ScanTarget, names: readonly string[], directory: Directory, above: Stat, id: number): void {
+  private some(
+    target: ScanTarget,
+    asked: readonly string[],
+    directory: Directory,
+    above: Stat,
+    id: number,
+    located: Located,
+  ): void {
     let isMissed = false
+    let names = asked
+    let listed: ReadonlySet<string> | undefined
+    if (this.place.folding && asked.some((name) => name !== '')) {
+      // An event may be of another case than the name has by now, and a look-up finds it under both.
+      const all = this.namesIn(directory, target, located)
+      if (all === undefined) return
+      const folds = new Set(asked.map(folded))
+      listed = new Set(all)
+      names = [...new Set([...asked, ...all.filter((name) => folds.has(folded(name)))])]
+    }
     for (const name of names) {
       if (name === '') continue
       const old = this.index.at(id, name)
       const before = this.edits.length
-      this.member(target, directory, above, id, name, old)
+      if (listed?.has(name) !== false) this.member(target, directory, above, id, name, old)
+      else if (old !== undefined) this.missed(target, id, name, old)
       if (old?.kind === 'directory' && this.edits[before]?.fields === undefined && this.edits.length > before)
         isMissed = true
     }
@@ -334,6 +333,22 @@ class Scanner {
     for (const name of others)
       if (!names.includes(name) && this.index.at(id, name) === undefined)
         this.member(target, directory, above, id, name, undefined)
+  }
+
+  private missed(target: ScanTarget, directoryId: number, name: string, old: IndexRecord): void {
+    const path = join(target.directory, name)
+    this.edits.push({ path, directoryId, name, old, fields: undefined, quiet: false })
+  }
+
+  /** undefined: it cannot be listed, which is noted. */
+  private namesIn(directory: Directory, target: ScanTarget, located: Located): string[] | undefined {
+    try {
+      return directory.names()
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      this.cannotOpen(target.directory, located.directoryId, located.name, located.record, error)
+      return undefined
+    }
   }
 
   private member(
@@ -398,7 +413,8 @@ class Scanner {
     try {
       const parent = this.root.openDirectory(parentOf(path))
       try {
-        return parent.statAt(nameOf(path))?.inode === inode
+        if (parent.statAt(nameOf(path))?.inode !== inode) return false
+        return !this.place.folding || parent.names().includes(nameOf(path))
       } finally {
         parent.close()
       }

@@ -103,7 +103,16 @@ export class Fixture {
     return {
       world,
       facts,
-      place: { root: this.root, index, folder, boot, rootId: facts.rootId, keeps: true, durability: 'power-loss' },
+      place: {
+        root: this.root,
+        index,
+        folder,
+        boot,
+        rootId: facts.rootId,
+        keeps: true,
+        durability: 'power-loss',
+        folding: facts.folding,
+      },
     }
   }
 
