@@ -156,6 +156,13 @@ const mutations = [
     ],
     tests: ['test/replica/jobs/apply.test.ts'],
   },
+  {
+    name: 'names as looked up, not as listed, where they fold',
+    edits: [
+      [`${jobs}/scan.ts`, "if (this.place.folding && asked.some((name) => name !== ''))", 'if (asked.length < 0)'],
+    ],
+    tests: ['test/sim/folding.test.ts'],
+  },
 ]
 
 const copy = mkdtempSync(join(tmpdir(), 'tandem-mutations-'))
