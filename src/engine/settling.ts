@@ -68,11 +68,14 @@ export class Settling {
     const edits: ArchiveEdit[] = []
     const written: RelPath[] = []
     const supplied: RelPath[] = []
+    const made = madeOf(operations, outcomes)
     operations.forEach((operation, at) => {
       const outcome = outcomes[at]
       const pending = this.pending.get(operation.path)
       if (outcome === undefined || pending === undefined) return
       pending.left--
+      // Somebody else removed it first: what was to come in its place has come.
+      if (operation.op === 'remove' && outcome.kind === 'superseded' && made.has(operation.path)) return
       if (outcome.kind !== 'done') {
         this.fail(side, pending, operation, outcome)
         return
@@ -217,6 +220,16 @@ interface Batch {
 
 /** So many paths are synced one by one; more, all at once, and need not be named. */
 const syncedAloneMax = 8
+
+/** Paths at which nothing was, when something was made there. */
+function madeOf(operations: readonly Operation[], outcomes: readonly Outcome[]): ReadonlySet<RelPath> {
+  const made = new Set<RelPath>()
+  operations.forEach(({ op, path, expect }, at) => {
+    if (op !== 'remove' && op !== 'set-props' && expect.kind === 'absent' && outcomes[at]?.kind === 'done')
+      made.add(path)
+  })
+  return made
+}
 
 /** undefined: nothing to sync. */
 function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 'all' {

@@ -289,7 +289,7 @@ export class ApplyBatch {
     if (published.kind !== 'done') return this.told(path, published)
     if (staged === undefined) return missing(path)
     // The stamp is the staged handle's: whatever else than ctime differs now is already the user's next edit.
-    const now = target.parent.statAt(target.name)
+    const now = lookAt(target)
     if (now !== undefined && sameObject(now, staged)) {
       const racy = now.kind === 'file' && isStagedRacy(now, this.world.clock.wallNs())
       this.recordings[at] = { path, before: record, fields: fieldsOf(now, { ...readOf(step.goal), racy }) }
@@ -485,6 +485,16 @@ export class ApplyBatch {
 
 function heldBack(path: RelPath, { detail }: RemovalsHeld): Prepared {
   return { kind: 'refused', outcome: { kind: 'failed', path, code: 'held', detail, transient: false } }
+}
+
+/** What is at the target now; undefined too where that cannot be said: what was published has been. */
+function lookAt({ parent, name }: Target): Stat | undefined {
+  try {
+    return parent.statAt(name)
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    return undefined
+  }
 }
 
 const bare = { fingerprint: undefined, target: undefined, racy: false }

@@ -16,7 +16,22 @@ export function makeDirectory(parent: Directory, name: string, goal: Form): Stat
     if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
     return undefined
   }
-  return finishDirectory(parent, name, goal)
+  try {
+    return finishDirectory(parent, name, goal)
+  } catch (error) {
+    takeBack(parent, name)
+    throw error
+  }
+}
+
+/** What could not be finished is not to have been made: what comes in it would be known and itself not. */
+function takeBack(parent: Directory, name: string): void {
+  try {
+    parent.removeDirectory(name)
+  } catch (error) {
+    // Somebody else has put something in it: it is theirs now, and found as such.
+    if (!(error instanceof FileFailure)) throw error
+  }
 }
 
 /** Gives a directory that was just made what mkdir could not: bits that the umask took, and the time. */

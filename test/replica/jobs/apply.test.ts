@@ -360,6 +360,29 @@ test('5,001 files are recorded in two transactions, with rising sequences', { ti
   expect(root.record('d5000')?.sequence).toBe(applied.last)
 })
 
+test('a directory that could not be looked at when it was made is taken back, and nothing comes in it', () => {
+  const root = freshRoot()
+  root.scan([''])
+  root.trap.fail((call, path) =>
+    failure(call === 'statAt' && path.endsWith('/d') && fs.existsSync(root.abs('d')), 'io'),
+  )
+  const applied = root.apply([makeDirectory('d', 0o755), writeFile('d/f', absent, 0, 'f')], ['f'])
+  expect(applied.outcomes).toMatchObject([{ kind: 'failed', code: 'io' }, { kind: 'failed' }])
+  expect(root.tree()).toEqual({})
+})
+
+test('a file that could not be looked at when it was published is done, and is looked at later', () => {
+  const root = freshRoot()
+  root.scan([''])
+  root.trap.fail((call, path) =>
+    failure(call === 'statAt' && path.endsWith('/f') && fs.existsSync(root.abs('f')), 'io'),
+  )
+  const applied = root.apply([writeFile('f', absent, 0, 'f')], ['f'])
+  expect(applied.outcomes).toMatchObject([{ kind: 'done' }])
+  expect(applied.dirty).toEqual(['f'])
+  expect(root.record('f')).toMatchObject({ kind: 'file', racy: true })
+})
+
 function withFiles(files: Record<string, string>): Fixture {
   const root = freshRoot()
   for (const [path, text] of Object.entries(files)) root.write(path, text)
