@@ -36,7 +36,7 @@ function aboveOf(path: AbsPath): AbsPath {
  */
 export async function inRoot<T>(world: World, root: AbsPath, body: (place: RootPlace) => T): Promise<T> {
   const folder = `${world.machine.pid}-${Buffer.from(world.random.bytes(8)).toString('hex')}`
-  const { rootId, folding } = openRootJob.run(world, { root, folder, create: false })
+  const { rootId, folding } = openRootJob.run(world, { root, folder, locks: undefined, create: false })
   try {
     // No index: nothing that is run here needs one.
     const place: RootPlace = {
@@ -49,7 +49,7 @@ export async function inRoot<T>(world: World, root: AbsPath, body: (place: RootP
       durability: 'power-loss',
       folding,
     }
-    let { pending } = recoverJob.run(world, { place })
+    let { pending } = recoverJob.run(world, { place, locks: undefined })
     for (let round = 0; pending > 0 && round < sweepsMax; round++) {
       await world.clock.sleep(sweepAfterMs)
       pending = sweepJob.run(world, { place }).pending

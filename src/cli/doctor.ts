@@ -78,7 +78,7 @@ function factsOf(world: World, path: AbsPath): DiskFacts {
 /** Found by trying, in a folder of its own beside that of any agent. */
 function abilitiesOf(world: World, root: AbsPath): DiskFacts['abilities'] {
   const folder = `${world.machine.pid}-${Buffer.from(world.random.bytes(8)).toString('hex')}`
-  const { abilities } = openRootJob.run(world, { root, folder, create: false })
+  const { abilities } = openRootJob.run(world, { root, folder, locks: undefined, create: false })
   closeRootJob.run(world, { root, folder })
   return abilities
 }

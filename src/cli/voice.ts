@@ -55,6 +55,7 @@ function duringOnePass(event: AgentEvent): string | undefined {
   switch (event.event) {
     case 'link-lost':
     case 'store-moved-aside':
+    case 'process-unclear':
       return lineOf(event)
     default:
       return undefined

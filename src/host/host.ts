@@ -11,6 +11,12 @@ export interface Machine {
   readonly pid: number
   /** Of this boot of the machine: another one means that the machine went down. */
   readonly bootId: string
+  /** False where the boot id is hidden: bootId is made up then, and another in each thread. */
+  readonly bootKnown: boolean
+  /** Of this system, the same after each boot; undefined where it is hidden. */
+  readonly machineId: string | undefined
+  /** In which pids count: a process of another one cannot be asked for. Undefined where it is hidden. */
+  readonly pidNamespace: string | undefined
   readonly homeDirectory: AbsPath
   readonly platform: 'linux' | 'macos'
   /**
@@ -20,6 +26,13 @@ export interface Machine {
   filesystemAt(path: AbsPath): string | undefined
   /** Where other file systems are mounted below the directory, each once; nothing where there is no mount table. */
   mountsBelow(path: AbsPath): readonly RelPath[]
+  /** The process of that pid in this pid namespace, of whatever user; undefined where there is none, or only what is left of one. */
+  processAt(pid: number): ProcessFacts | undefined
+}
+
+export interface ProcessFacts {
+  /** When it began, in words that only compare, within one boot: pids are used again. Undefined where it is hidden. */
+  readonly began: string | undefined
 }
 
 /** The door to the world. Given once to openAgent; everything real or simulated is behind it. */

@@ -30,7 +30,7 @@ export interface LocalRootOptions {
   readonly host: Host
   readonly emit: Emit
   readonly path: AbsPath
-  /** The agent's state directory: the index lies in it. */
+  /** The agent's state directory: the index lies in it, and the lock on the folder of staging. */
   readonly stateDir: AbsPath
   readonly create: boolean
   readonly care: RootCare
@@ -120,19 +120,25 @@ export class LocalRoot {
     const { host, path, create } = options
     const folder = `${host.machine.pid}-${Buffer.from(host.random.bytes(8)).toString('hex')}`
     const { workers } = host
-    const facts = await workers.run(openRootJob, { root: path, folder, create }, 'edit', rootLane)
+    const indexDirectory = absPath(`${options.stateDir}/roots/${hashOf(path)}`)
+    const opening = { root: path, folder, locks: indexDirectory, create }
+    const facts = await workers.run(openRootJob, opening, 'edit', rootLane)
     try {
-      return await LocalRoot.openOn(options, facts, folder)
+      return await LocalRoot.openOn(options, facts, folder, indexDirectory)
     } catch (error) {
       await workers.run(closeRootJob, { root: path, folder }, 'edit', rootLane)
       throw error
     }
   }
 
-  private static async openOn(options: LocalRootOptions, facts: RootFacts, folder: string): Promise<LocalRoot> {
-    const { host, emit, path, stateDir } = options
+  private static async openOn(
+    options: LocalRootOptions,
+    facts: RootFacts,
+    folder: string,
+    indexDirectory: AbsPath,
+  ): Promise<LocalRoot> {
+    const { host, emit, path } = options
     const { workers, machine } = host
-    const indexDirectory = absPath(`${stateDir}/roots/${hashOf(path)}`)
     const index = await workers.run(openIndexJob, { directory: indexDirectory }, 'edit', rootLane)
     if (index.movedAside !== undefined) {
       const { to, why } = index.movedAside
@@ -145,11 +151,12 @@ export class LocalRoot {
     const place: RootPlace = { root: path, index: index.index, folder, boot, rootId, keeps, durability, folding }
     let recovered: Recovered
     try {
-      recovered = await workers.run(recoverJob, { place }, 'edit', rootLane)
+      recovered = await workers.run(recoverJob, { place, locks: indexDirectory }, 'edit', rootLane)
     } catch (error) {
       await workers.run(closeIndexJob, { directory: indexDirectory, index: index.index }, 'edit', rootLane)
       throw error
     }
+    for (const { folder, detail } of recovered.unclear) emit({ event: 'process-unclear', root: path, folder, detail })
     const root = new LocalRoot(options, facts, place, index, indexDirectory)
     root.keeping.begin(recovered.keptBytes)
     // What an earlier process had displaced still has its last look before it.

@@ -126,6 +126,8 @@ export type AgentEvent =
   | { readonly event: 'peer-left'; readonly peer: string; readonly remote: string; readonly code: string }
   | { readonly event: 'peer-refused'; readonly remote: string; readonly code: string; readonly detail: string }
   | { readonly event: 'store-moved-aside'; readonly path: string; readonly movedTo: string; readonly why: string }
+  /** Of another process that uses the root it cannot be told whether it lives: what it may have left in staging is left alone. */
+  | { readonly event: 'process-unclear'; readonly root: string; readonly folder: string; readonly detail: string }
   | { readonly event: 'listening'; readonly address: string }
   /** The configuration was read again; names of pairs and of served roots. */
   | {

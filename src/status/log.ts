@@ -92,6 +92,7 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
     case 'problem-found':
     case 'watch-degraded':
     case 'store-moved-aside':
+    case 'process-unclear':
     case 'link-lost':
     case 'peer-refused':
     case 'configuration-refused':

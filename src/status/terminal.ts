@@ -57,6 +57,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `refused a connection from ${escapeText(event.remote)}: ${escapeText(event.detail)} (${event.code})`
     case 'store-moved-aside':
       return `${escapeText(event.path)} was moved aside to ${escapeText(event.movedTo)}: ${escapeText(event.why)}`
+    case 'process-unclear':
+      return `${escapeText(event.root)}: ${escapeText(event.detail)}`
     case 'listening':
       return `listening on ${event.address}`
     case 'configuration-reread':

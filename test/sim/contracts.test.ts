@@ -6,6 +6,7 @@ import { serve } from '../../src/replica/serving.js'
 import { describeArchive } from '../archive/archive.suite.js'
 import { describeFiles } from '../host/files.suite.js'
 import { describeFolding } from '../host/folding.suite.js'
+import { describeMachine } from '../host/machine.suite.js'
 import { describeSockets } from '../host/sockets.suite.js'
 import { describeStore } from '../host/store.suite.js'
 import { describeIndex } from '../index/index.suite.js'
@@ -113,6 +114,16 @@ describeReplica('simulated, over the network', {
     const target = { kind: 'wss', endpoint: { host: 'peer', port }, name: 'docs', secret } as const
     return openRemote(root.elsewhere.host, target, self('lead'), stop)
   },
+})
+
+describeMachine('simulated', () => {
+  const one = machine()
+  const { host } = hostOn(one, new Network(one.scheduler, dice))
+  const start = () => {
+    const other = one.start('other')
+    return { pid: other.pid, end: async () => other.crash() }
+  }
+  return { machine: host.machine, start, dispose: () => {} }
 })
 
 function hostOn(one: Machine, network: Network): ReturnType<typeof simHost> {

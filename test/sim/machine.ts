@@ -1,5 +1,6 @@
 import { type AbsPath, absPath } from '../../src/core/path.js'
 import type { FileCode } from '../../src/host/files.js'
+import type { ProcessFacts } from '../../src/host/host.js'
 import { Disk, type DiskOptions } from './disk.js'
 import { failure, type Inode } from './inode.js'
 import { type Call, Process } from './process.js'
@@ -80,10 +81,16 @@ export class Machine {
   }
 
   start(name: string): Process {
-    const process = new Process(this, name, this.nextPid++)
+    const process = new Process(this, name, this.nextPid++, `${this.scheduler.timeNs}`)
     this.processes.add(process)
     process.onEnd(() => this.processes.delete(process))
     return process
+  }
+
+  /** See Machine of the host. */
+  processAt(pid: number): ProcessFacts | undefined {
+    for (const process of this.processes) if (process.pid === pid) return { began: process.began }
+    return undefined
   }
 
   /** Every process ends, every disk falls back to what is on its platter, and the machine is up again with another boot id. */

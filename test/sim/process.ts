@@ -38,6 +38,8 @@ export class Process {
     readonly machine: Machine,
     readonly name: string,
     readonly pid: number,
+    /** As in ProcessFacts. */
+    readonly began: string,
   ) {}
 
   /**

@@ -69,7 +69,8 @@ test('T18, T20: a private folder that is a link to elsewhere is refused, and not
   fs.mkdirSync(planted)
   fs.rmSync(root.abs('.tandem'), { recursive: true })
   fs.symlinkSync('../planted', root.abs('.tandem'))
-  const opening = () => openRootJob.run(root.world, { root: root.root, folder: 'process-9', create: true })
+  const opening = () =>
+    openRootJob.run(root.world, { root: root.root, folder: 'process-9', locks: root.locks, create: true })
   expect(opening).toThrow(expect.objectContaining({ name: 'ReplicaFailure' }))
   expect(fs.readdirSync(planted)).toEqual([])
 })
@@ -81,7 +82,8 @@ test('T20: a folder of staging that is a link to elsewhere is refused, and nothi
   fs.writeFileSync(`${planted}/mine`, 'mine')
   fs.rmSync(root.abs('.tandem/stage'), { recursive: true })
   fs.symlinkSync('../../planted', root.abs('.tandem/stage'))
-  const opening = () => openRootJob.run(root.world, { root: root.root, folder: 'process-9', create: true })
+  const opening = () =>
+    openRootJob.run(root.world, { root: root.root, folder: 'process-9', locks: root.locks, create: true })
   expect(opening).toThrow(expect.objectContaining({ name: 'ReplicaFailure' }))
   expect(fs.readdirSync(planted)).toEqual(['mine'])
 })

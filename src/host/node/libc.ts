@@ -365,6 +365,11 @@ export const sysctlbyname = macos<
   (name: CPath, into: Memory, size: BigUint64Array, from: null, fromSize: number) => number
 >('int sysctlbyname(const char *name, void *into, void *size, const void *from, size_t fromSize)')
 
+/** `wait`: a timespec; zeros ask without waiting. */
+export const gethostuuid = macos<(id: Memory, wait: BigInt64Array) => number>(
+  'int gethostuuid(void *id, const void *wait)',
+)
+
 type MacosGetXattr = (
   fd: number,
   name: CPath,

@@ -1,22 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { absPath } from '../../core/path.js'
 import type { Machine } from '../host.js'
-import { cPath, onLinux, sysctlbyname } from './libc.js'
+import { cPath, gethostuuid, onLinux, sysctlbyname } from './libc.js'
 import { filesystemAt, mountsBelow } from './mounts.js'
+import { processAt } from './process-at.js'
 
 export function nodeMachine(): Machine {
   const home = homedir()
+  const bootId = readBootId()
   return {
     hostName: hostname(),
     pid: process.pid,
-    bootId: readBootId() ?? `unknown-${randomUUID()}`,
+    bootId: bootId ?? `unknown-${randomUUID()}`,
+    bootKnown: bootId !== undefined,
+    machineId: onLinux ? readMachineId() : readHostUuid(),
+    // On macOS there is only one.
+    pidNamespace: onLinux ? readLink('/proc/self/ns/pid') : 'pid',
     // A service without HOME, or with a useless one, has no home of its own.
     homeDirectory: absPath(home.startsWith('/') ? home : '/'),
     platform: onLinux ? 'linux' : 'macos',
     filesystemAt: onLinux ? filesystemAt : notKnown,
     mountsBelow,
+    processAt,
   }
 }
 
@@ -28,8 +35,33 @@ function notKnown(): undefined {
 /** Undefined where it is hidden. An id that is new each time is the safe guess then: no stamp is trusted across a start. */
 function readBootId(): string | undefined {
   if (!onLinux) return readSystemValue('kern.bootsessionuuid')
+  return readText('/proc/sys/kernel/random/boot_id')
+}
+
+/** See machine-id(5): 32 hex digits, or another word while the system is being set up; containers may have none. */
+function readMachineId(): string | undefined {
+  const text = readText('/etc/machine-id')
+  return text !== undefined && /^[0-9a-f]{32}$/.test(text) ? text : undefined
+}
+
+/** See gethostuuid(3). */
+function readHostUuid(): string | undefined {
+  const into = Buffer.alloc(16)
+  const atOnce = new BigInt64Array(2)
+  return gethostuuid(into, atOnce) === 0 ? into.toString('hex') : undefined
+}
+
+function readText(path: string): string | undefined {
+  return unlessHidden(() => readFileSync(path, 'latin1').trim() || undefined)
+}
+
+function readLink(path: string): string | undefined {
+  return unlessHidden(() => readlinkSync(path))
+}
+
+function unlessHidden(read: () => string | undefined): string | undefined {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim() || undefined
+    return read()
   } catch (error) {
     if (error instanceof Error && 'code' in error) return undefined
     throw error

@@ -1,18 +1,16 @@
 import { type AbsPath, absPath } from '../../core/path.js'
-import { type Directory, FileFailure, type Lock } from '../../host/files.js'
+import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { ReplicaFailure } from '../replica.js'
+import { claimFolder, releaseFolder, removeFolder } from './claim.js'
 import { markerName, readMarker, writeMarker } from './marker.js'
 import {
-  dropEmptyDirectory,
   dropFile,
   ensureDirectory,
   folderPath,
-  lockName,
   openFolder,
   openRoot,
   privatePath,
-  readWhole,
   type StageFolder,
   stagePath,
 } from './place.js'
@@ -21,6 +19,11 @@ export interface OpenRoot {
   readonly root: AbsPath
   /** See RootPlace: a fresh random name of this process. */
   readonly folder: string
+  /**
+   * Where the lock file of the folder lies, outside the root; made if it is not there, its parent exists. Undefined: the lock
+   * lies in the folder, and the root cannot be unmounted until it is closed. For a command that is soon over.
+   */
+  readonly locks: AbsPath | undefined
   /** Make the root, and its marker, if it is absent; the root's parent must exist. */
   readonly create: boolean
 }
@@ -50,13 +53,13 @@ export interface Abilities {
 
 /**
  * Makes the root ready: the root itself if asked, its private folder, its marker, and this process's own folder in staging,
- * which is locked from now on. The lock is kept for this World until closeRootJob, so the two run in one lane; the user
- * cannot unmount the root meanwhile. Opening a root again that this process holds is harmless.
+ * which is claimed from now on (claim.ts). The claim is kept for this World until closeRootJob, so the two run in one lane; no
+ * handle on the root stays open. Opening a root again that this process holds is harmless. One that could not be opened is closed.
  * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'unwritable', 'in-doubt'
  */
 export const openRootJob: Job<OpenRoot, RootFacts> = {
   name: 'open-root',
-  run(world, { root: path, folder, create }) {
+  run(world, { root: path, folder, locks, create }) {
     const created = create && makeRoot(world, path)
     const root = openRoot(world.files, path)
     try {
@@ -71,9 +74,8 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
           'its marker .tandem/marker is missing: it is unmounted, was emptied, or another directory stands there',
         )
       try {
-        const stage = makeFolders(root, folder)
+        const stage = makeFolders(world, root, path, folder, locks)
         try {
-          holdLock(world, path, stage)
           const marker = known ?? { rootId: Buffer.from(world.random.bytes(16)).toString('hex'), generations: {} }
           if (known === undefined) writeFirstMarker(root, marker.rootId)
           return {
@@ -89,6 +91,7 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
           stage.close()
         }
       } catch (error) {
+        giveBack(world, path, folder)
         if (!(error instanceof FileFailure)) throw error
         throw new ReplicaFailure('unwritable', path, error.message, error)
       }
@@ -98,66 +101,32 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
   },
 }
 
-/** Gives the lock back and removes this process's folder if nothing is left in it. In the lane of openRootJob. */
+/** Gives the folder back and removes it if nothing is left in it. In the lane of openRootJob. */
 export const closeRootJob: Job<{ readonly root: AbsPath; readonly folder: string }, void> = {
   name: 'close-root',
-  run(world, { root: path, folder }) {
-    const held = locks.get(world)
-    const lock = held?.get(lockKey(path, folder))
-    if (lock === undefined) return
-    try {
+  run: (world, { root, folder }) => giveBack(world, root, folder),
+}
+
+function giveBack(world: World, path: AbsPath, folder: string): void {
+  try {
+    releaseFolder(world, path, folder, () => {
       const root = world.files.openDirectory(path)
       try {
         const stage = openFolder(root, folder)
         try {
-          if (stage.out.names().length === 0 && stage.intents.names().length === 0) removeFolder(root, stage)
+          const isDone = stage.out.names().length === 0 && stage.intents.names().length === 0
+          return isDone && removeFolder(root, stage)
         } finally {
           stage.close()
         }
       } finally {
         root.close()
       }
-    } catch (error) {
-      // The root may be gone by now: what is left in it is recovered by whoever opens it next.
-      if (!(error instanceof FileFailure)) throw error
-    } finally {
-      lock.release()
-      held?.delete(lockKey(path, folder))
-    }
-  },
-}
-
-/** Removes a folder of staging whose lock is held; `in` with all it has, the rest only as far as it is empty. */
-export function removeFolder(root: Directory, stage: StageFolder): void {
-  for (const name of stage.in.names()) dropFile(stage.in, name)
-  for (const name of ['in', 'out', 'intents']) dropEmptyDirectory(stage.own, name)
-  if (stage.own.names().some((name) => name !== lockName)) return
-  dropFile(stage.own, lockName)
-  const folders = root.openDirectory(stagePath)
-  try {
-    dropEmptyDirectory(folders, stage.name)
-  } finally {
-    folders.close()
+    })
+  } catch (error) {
+    // The root may be gone by now: what is left in it is recovered by whoever opens it next.
+    if (!(error instanceof FileFailure)) throw error
   }
-}
-
-/** Held for the life of the process. Kept here since the next job of the lane must find it. */
-const locks = new WeakMap<World, Map<string, Lock>>()
-
-const lockKey = (root: AbsPath, folder: string) => `${folder} ${root}`
-
-function holdLock(world: World, root: AbsPath, stage: StageFolder): void {
-  const held = locks.get(world) ?? new Map<string, Lock>()
-  locks.set(world, held)
-  if (held.has(lockKey(root, stage.name))) return
-  const lock = stage.own.lock(lockName)
-  if (lock === undefined) {
-    // Another thread of this process has it: the root was opened in another lane.
-    if (readWhole(stage.own, lockName, 32).toString('latin1').trim() === `${world.machine.pid}`) return
-    throw new ReplicaFailure('unwritable', root, `another process uses the staging folder ${stage.name}`)
-  }
-  lock.write(`${world.machine.pid}\n`)
-  held.set(lockKey(root, stage.name), lock)
 }
 
 function makeRoot(world: World, path: AbsPath): boolean {
@@ -199,7 +168,13 @@ function listable(root: Directory, path: AbsPath): void {
   }
 }
 
-function makeFolders(root: Directory, folder: string): StageFolder {
+function makeFolders(
+  world: World,
+  root: Directory,
+  path: AbsPath,
+  folder: string,
+  locks: AbsPath | undefined,
+): StageFolder {
   ensureDirectory(root, privatePath)
   if (root.statAt(privatePath)?.mode !== 0o700) root.setMode(privatePath, 0o700)
   const within = root.openDirectory(privatePath)
@@ -218,6 +193,7 @@ function makeFolders(root: Directory, folder: string): StageFolder {
   }
   const own = root.openDirectory(folderPath(folder))
   try {
+    claimFolder(world, path, own, folder, locks)
     for (const name of ['in', 'out', 'intents']) ensureDirectory(own, name)
   } finally {
     own.close()

@@ -34,9 +34,6 @@ export function folderPath(folder: string): RelPath {
   return relPath(`${stagePath}/${folder}`)
 }
 
-/** Names in a process's folder. */
-export const lockName = 'lock'
-
 /**
  * One process's folder in staging. `in` holds received bytes and may be deleted at will; `out` holds what was at a path and
  * is never deleted unread; `intents` holds one file per batch.

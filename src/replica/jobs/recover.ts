@@ -1,29 +1,16 @@
-import type { RelPath } from '../../core/path.js'
-import { type Directory, FileFailure, type Lock } from '../../host/files.js'
+import type { AbsPath, RelPath } from '../../core/path.js'
+import type { Directory } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { openBeside } from './beside.js'
 import { finishStep, nowAt, type Places } from './finish-step.js'
 import { completeLine, type Intent, intentOfSlot, oldSlotName, outcomeLine, restoredLine, slotName } from './intent.js'
 import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
 import { noteBatch, recoveredLine } from './journal.js'
+import { leftFolders, removeLeft, type UnclearFolder } from './left-folders.js'
 import { checkRoot } from './marker.js'
-import { removeFolder } from './open-root.js'
 import { restoreMode } from './parents.js'
 import { type PastOutcomes, pastOutcomes } from './past.js'
-import {
-  dropFile,
-  ensureDirectory,
-  folderPath,
-  goneCodes,
-  lockName,
-  openFolder,
-  openRoot,
-  openStage,
-  type RootPlace,
-  type StageFolder,
-  stagePath,
-  versionsPath,
-} from './place.js'
+import { dropFile, openRoot, openStage, type RootPlace, type StageFolder, versionsPath } from './place.js'
 import { isUnrenamed } from './rename.js'
 import { sweepFolder } from './sweep.js'
 import { umaskOf } from './umask.js'
@@ -31,6 +18,8 @@ import { strayName } from './versions.js'
 
 export interface Recover {
   readonly place: RootPlace
+  /** As openRootJob was given it. */
+  readonly locks: AbsPath | undefined
 }
 
 export interface Recovered {
@@ -42,10 +31,12 @@ export interface Recovered {
   readonly pending: number
   /** Bytes of what was kept as versions. */
   readonly keptBytes: number
+  /** Folders that were left alone, as their processes may live or may not. */
+  readonly unclear: readonly UnclearFolder[]
 }
 
 /**
- * Finishes what processes that are gone have left: each folder of staging whose lock can be taken. Every intent is brought
+ * Finishes what processes that are gone have left: each of their folders of staging. Every intent is brought
  * to its end, moves to this process's folder and stays there until it is acknowledged; received bytes are removed; what was
  * at a path and belongs to no intent is kept in `versions/`. Batches of this process are left alone. It may be cut off
  * anywhere and run again. At the start, before anything is applied to the root.
@@ -53,26 +44,26 @@ export interface Recovered {
  */
 export const recoverJob: Job<Recover, Recovered> = {
   name: 'recover',
-  run(world, { place }) {
+  run(world, { place, locks }) {
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)
       const own = openStage(root, place)
-      const dead = deadFolders(root, place)
+      const { left, unclear } = leftFolders(world, root, place.folder, locks)
       try {
         const dirty = new Set<RelPath>()
-        const folders = [...dead.map(({ stage }) => stage), own]
-        const recoveries = dead.map(({ stage }) => new Recovery(world, place, root, own, stage, folders, dirty))
+        const folders = [...left.map(({ stage }) => stage), own]
+        const recoveries = left.map(({ stage }) => new Recovery(world, place, root, own, stage, folders, dirty))
         // Nothing goes before every intent has come to its end: its slots may lie in any of the folders.
         for (const recovery of recoveries) recovery.finishIntents()
         for (const recovery of recoveries) recovery.keepStrays()
-        for (const { stage } of dead) removeFolder(root, stage)
+        for (const { stage } of left) removeLeft(world, root, stage, locks)
         const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
         for (const path of swept.dirty) dirty.add(path)
         const { pending, keptBytes } = swept
-        return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending, keptBytes }
+        return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending, keptBytes, unclear }
       } finally {
-        for (const { stage, lock } of dead) {
+        for (const { stage, lock } of left) {
           stage.close()
           lock.release()
         }
@@ -82,46 +73,6 @@ export const recoverJob: Job<Recover, Recovered> = {
       root.close()
     }
   },
-}
-
-interface DeadFolder {
-  readonly stage: StageFolder
-  readonly lock: Lock
-}
-
-/** Every folder but ours whose lock can be taken: nobody alive uses it. */
-function deadFolders(root: Directory, place: RootPlace): DeadFolder[] {
-  const folders = root.openDirectory(stagePath)
-  try {
-    const dead: DeadFolder[] = []
-    for (const name of folders.names().sort()) {
-      if (name === place.folder || folders.statAt(name)?.kind !== 'directory') continue
-      const found = takeFolder(root, name)
-      if (found !== undefined) dead.push(found)
-    }
-    return dead
-  } finally {
-    folders.close()
-  }
-}
-
-function takeFolder(root: Directory, name: string): DeadFolder | undefined {
-  try {
-    const own = root.openDirectory(folderPath(name))
-    try {
-      const lock = own.lock(lockName)
-      if (lock === undefined) return undefined
-      // A crash may have come while the folder was made, or while it was removed.
-      for (const inner of ['in', 'out', 'intents']) ensureDirectory(own, inner)
-      return { stage: openFolder(root, name), lock }
-    } finally {
-      own.close()
-    }
-  } catch (error) {
-    // Removed by another process that recovered it, between our look and our lock.
-    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
-    return undefined
-  }
 }
 
 /** The end of one folder. */

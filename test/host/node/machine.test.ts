@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { nodeMachine } from '../../../src/host/node/machine.js'
 import { nodeRandom } from '../../../src/host/node/random.js'
+import { describeMachine } from '../machine.suite.js'
 
 test('a machine is the same each time it is asked', () => {
   const machine = nodeMachine()
@@ -22,3 +24,18 @@ test('random bytes are many, and differ', () => {
   expect(fractions.every((fraction) => fraction >= 0 && fraction < 1)).toBe(true)
   expect(new Set(fractions).size).toBeGreaterThan(900)
 })
+
+describeMachine('node', () => ({ machine: nodeMachine(), start: sleeper, dispose: () => {} }))
+
+function sleeper(): { readonly pid: number; readonly end: () => Promise<void> } {
+  const child = spawn('sleep', ['60'])
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  if (child.pid === undefined) throw new Error('no sleep here')
+  return {
+    pid: child.pid,
+    end: () => {
+      child.kill('SIGKILL')
+      return ended
+    },
+  }
+}

@@ -57,7 +57,7 @@ function crashes(body: () => void): boolean {
 }
 
 function recover(root: Fixture): Recovered {
-  return recoverJob.run(root.world, { place: root.place })
+  return recoverJob.run(root.world, { place: root.place, locks: root.locks })
 }
 
 /** Each path holds its old content or its new one, whole; staging is as empty as it can be. */
@@ -351,7 +351,10 @@ test('S1-12: the folder of a process that lives is left alone', () => {
   root.apply(operations, texts)
   const mine = root.place
   const other = root.secondProcess()
-  expect(recoverJob.run(other.world, { place: other.place })).toMatchObject({ unacknowledged: [], dirty: [] })
+  expect(recoverJob.run(other.world, { place: other.place, locks: root.locks })).toMatchObject({
+    unacknowledged: [],
+    dirty: [],
+  })
   expect(fs.readdirSync(root.abs(`.tandem/stage/${mine.folder}/intents`))).toHaveLength(1)
   expect(unacknowledgedJob.run(root.world, { place: mine, pair })).toHaveLength(operations.length)
 })

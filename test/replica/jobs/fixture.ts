@@ -47,6 +47,8 @@ export function freshRoot(): Fixture {
 /** One root and the processes that work on it, one after the other. */
 export class Fixture {
   readonly root: AbsPath
+  /** Where the lock files of the processes lie, outside the root. */
+  readonly locks: AbsPath
   readonly trap: Trap
   world: World
   place: RootPlace
@@ -61,6 +63,7 @@ export class Fixture {
 
   constructor(private readonly home: AbsPath) {
     this.root = absPath(`${home}/root`)
+    this.locks = absPath(`${home}/locks`)
     const { files, trap } = stepping(nodeFiles())
     this.files = files
     this.trap = trap
@@ -97,7 +100,7 @@ export class Fixture {
       machine: nodeMachine(),
     }
     const folder = `process-${++this.processes}`
-    const facts = openRootJob.run(world, { root: this.root, folder, create: true })
+    const facts = openRootJob.run(world, { root: this.root, folder, locks: this.locks, create: true })
     this.trap.release()
     const index = absPath(`${this.home}/index.mdb`)
     return {

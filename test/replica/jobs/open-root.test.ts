@@ -52,7 +52,7 @@ test('the marker, pinned', () => {
 test('opening it again in the same process is harmless, another process may not use the same folder', () => {
   const root = freshRoot()
   const open = (world = root.world) =>
-    openRootJob.run(world, { root: root.root, folder: root.place.folder, create: false })
+    openRootJob.run(world, { root: root.root, folder: root.place.folder, locks: root.locks, create: false })
   expect(open().rootId).toBe(root.facts.rootId)
   expect(open({ ...root.world }).rootId).toBe(root.facts.rootId)
   const other = { ...root.world, machine: { ...root.world.machine, pid: 1 } }
@@ -76,13 +76,15 @@ const failures: [what: string, prepare: (root: Fixture) => void, code: string][]
 test.each(failures)('a root that cannot be opened: %s', (_, prepare, code) => {
   const root = freshRoot()
   prepare(root)
-  expect(codeOf(() => openRootJob.run(root.world, { root: root.root, folder: 'other', create: false }))).toBe(code)
+  expect(
+    codeOf(() => openRootJob.run(root.world, { root: root.root, folder: 'other', locks: root.locks, create: false })),
+  ).toBe(code)
 })
 
 test('a root is made only where its parent is', () => {
   const root = freshRoot()
   const open = (path: string) => () =>
-    openRootJob.run(root.world, { root: absPath(`${root.root}/${path}`), folder: 'f', create: true })
+    openRootJob.run(root.world, { root: absPath(`${root.root}/${path}`), folder: 'f', locks: root.locks, create: true })
   expect(codeOf(open('no/such'))).toBe('missing')
 })
 

@@ -168,7 +168,7 @@ test('a crash at any call of a batch with renames leaves each at one of its plac
       dead = true
     }
     root.restart()
-    const recovered = recoverJob.run(root.world, { place: root.place })
+    const recovered = recoverJob.run(root.world, { place: root.place, locks: root.locks })
     const tree = root.tree()
     expect(['f', undefined]).toContain(tree['d/f'])
     expect([tree['d/f'], tree['n/d/f']].filter((text) => text !== undefined)).toEqual(['f'])
@@ -181,7 +181,9 @@ test('a crash at any call of a batch with renames leaves each at one of its plac
     expect(renamed.includes(relPath('n/d'))).toBe(tree['n/d/f'] === 'f')
     expect(renamed.includes(relPath('n/h'))).toBe(tree['n/h'] === 'hhh')
     told += renamed.length
-    expect(recoverJob.run(root.world, { place: root.place }).unacknowledged).toEqual(recovered.unacknowledged)
+    expect(recoverJob.run(root.world, { place: root.place, locks: root.locks }).unacknowledged).toEqual(
+      recovered.unacknowledged,
+    )
     if (!dead) break
     crashed++
   }

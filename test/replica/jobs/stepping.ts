@@ -22,6 +22,8 @@ export class Trap {
   readonly locks = new Set<Lock>()
   /** What every probe answers instead of the kernel. */
   probes: 'unknown' | undefined
+  /** The type of every file system instead of its own. */
+  filesystem: string | undefined
 
   /** Runs `step` before the `n`-th call of that name from now on. */
   before(call: Call, n: number, step: Step): void {
@@ -183,7 +185,8 @@ class SteppingDirectory implements Directory {
     })
   }
   space() {
-    return this.inner.space()
+    const space = this.inner.space()
+    return { ...space, filesystem: this.trap.filesystem ?? space.filesystem }
   }
   close(): void {
     this.inner.close()

@@ -101,7 +101,7 @@ test('a crash at any call of a sweep: each version is in staging or kept, whole,
       crashed = true
     }
     root.restart()
-    recoverJob.run(root.world, { place: root.place })
+    recoverJob.run(root.world, { place: root.place, locks: root.locks })
     sweep(root)
     expect(kept(root)).toEqual(all)
     expect(root.slots('out')).toEqual([])
