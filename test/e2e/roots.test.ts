@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, linkSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -116,21 +127,62 @@ describe.skipIf(!mayMount())('a root on a file system that is unmounted (only wh
     ['of the lead, over the link', linked, 'a'],
     ['that is served', linked, 'b'],
   ]
-  test.each(rows)('one %s: the bare mount point is not touched', async (_, make, away) => {
+  test.each(rows)(
+    'one %s: the user may unmount it at rest, and the bare mount point is not touched',
+    async (_, make, away) => {
+      const box = filled()
+      renameSync(box.at(away), box.at('disk'))
+      mkdirSync(box.at(away))
+      mount(box, '--bind', box.at('disk'), box.at(away))
+      try {
+        const kept = await make(box)
+        await unmounted(box, away)
+        await outlasts(kept, away, 'in-doubt', () => {
+          expect(Object.keys(tree(box.at(away)))).toEqual(['.'])
+          expect(box.exists(`${away}/.tandem`)).toBe(false)
+          mount(box, '--bind', box.at('disk'), box.at(away))
+        })
+        await unmounted(box, away)
+      } finally {
+        pull(box, box.at(away))
+      }
+    },
+  )
+
+  test('one that is pulled with a file open in it', async () => {
     const box = filled()
-    renameSync(box.at(away), box.at('disk'))
-    mkdirSync(box.at(away))
-    mount(box, '--bind', box.at('disk'), box.at(away))
+    renameSync(box.at('a'), box.at('disk'))
+    mkdirSync(box.at('a'))
+    mount(box, '--bind', box.at('disk'), box.at('a'))
+    const held = openSync(box.at('a/one'), 'r')
     try {
-      const kept = await make(box)
-      unmount(box, box.at(away))
-      await outlasts(kept, away, 'in-doubt', () => {
-        expect(Object.keys(tree(box.at(away)))).toEqual(['.'])
-        expect(box.exists(`${away}/.tandem`)).toBe(false)
-        mount(box, '--bind', box.at('disk'), box.at(away))
-      })
+      const kept = await local(box)
+      expect(unmount(box, box.at('a'))).toContain('busy')
+      pull(box, box.at('a'))
+      await outlasts(kept, 'a', 'in-doubt', () => mount(box, '--bind', box.at('disk'), box.at('a')))
     } finally {
-      unmount(box, box.at(away))
+      closeSync(held)
+      pull(box, box.at('a'))
+    }
+  })
+
+  test.skipIf(!mayLoop())('one on a disk of its own: gone from the machine, and back as another device', async () => {
+    const box = filled()
+    const image = box.at('image')
+    run(box, 'truncate', ['-s', '16M', image])
+    run(box, 'mkfs.ext4', ['-q', image])
+    renameSync(box.at('a'), box.at('first'))
+    mkdirSync(box.at('a'))
+    mount(box, '-o', 'loop', image, box.at('a'))
+    try {
+      run(box, 'cp', ['-a', `${box.at('first')}/.`, box.at('a')])
+      rmdirSync(box.at('a/lost+found'))
+      const kept = await local(box)
+      await unmounted(box, 'a')
+      await outlasts(kept, 'a', 'in-doubt', () => mount(box, '-o', 'loop', image, box.at('a')))
+      await unmounted(box, 'a')
+    } finally {
+      pull(box, box.at('a'))
     }
   })
 })
@@ -176,12 +228,34 @@ describe('another watcher than that of the platform', () => {
 })
 
 function mount(box: Sandbox, ...words: string[]): void {
-  const done = spawnSync('mount', words, { cwd: box.path })
-  if (done.status !== 0) throw new Error(`mount: ${done.stderr}`)
+  run(box, 'mount', words)
+}
+
+function run(box: Sandbox, command: string, words: readonly string[]): void {
+  const done = spawnSync(command, words, { cwd: box.path })
+  if (done.status !== 0) throw new Error(`${command}: ${done.stderr}`)
+}
+
+/** As a user does it. Answers what umount says against it. */
+function unmount(box: Sandbox, path: string): string {
+  const done = spawnSync('umount', [path], { cwd: box.path, encoding: 'utf8' })
+  return done.status === 0 ? '' : done.stderr || 'refused'
+}
+
+/** When what was done last has been looked at once more, nothing is open in the root. */
+async function unmounted(box: Sandbox, away: string): Promise<void> {
+  let refusal = ''
+  await eventually(
+    () => {
+      refusal = unmount(box, box.at(away))
+      return refusal === ''
+    },
+    () => `umount ${away}: ${refusal}`,
+  )
 }
 
 /** As when a disk is pulled: at once, whoever has something open in it. */
-function unmount(box: Sandbox, path: string): void {
+function pull(box: Sandbox, path: string): void {
   spawnSync('umount', ['-l', path], { cwd: box.path })
 }
 
@@ -192,4 +266,11 @@ function mayMount(): boolean {
   if (done.status === 0) spawnSync('umount', [place])
   if (existsSync(place)) rmdirSync(place)
   return done.status === 0
+}
+
+/** Containers may mount directories and have no loop devices. */
+function mayLoop(): boolean {
+  if (!mayMount()) return false
+  const done = spawnSync('losetup', ['-f'])
+  return done.status === 0 && spawnSync('mkfs.ext4', ['-V']).status === 0
 }
