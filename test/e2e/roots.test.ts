@@ -142,6 +142,8 @@ describe.skipIf(!mayMount())('a root on a file system that is unmounted (only wh
           expect(box.exists(`${away}/.tandem`)).toBe(false)
           mount(box, '--bind', box.at('disk'), box.at(away))
         })
+        // What the agent could not clear away when the disk was gone is cleared away now.
+        expect(readdirSync(box.at(away, '.tandem/stage'))).toHaveLength(1)
         await unmounted(box, away)
       } finally {
         pull(box, box.at(away))
