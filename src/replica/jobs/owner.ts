@@ -28,7 +28,8 @@ export interface Owner {
 }
 
 export const ownerName = 'owner'
-const ownerBytesMax = 16_384
+/** A path of 4,096 bytes of which none is UTF-8 takes six characters for each. */
+const ownerBytesMax = 65_536
 const ownerVersion = 1
 
 /** This process, which holds the lock. */

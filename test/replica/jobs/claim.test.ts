@@ -200,6 +200,13 @@ test.each(unclear)('what may be in use is left alone, and it is said what to do:
   expect(stages(root)).toEqual([root.place.folder])
 })
 
+test('the path of a lock file may be as long and as odd as a path can be', () => {
+  const root = freshRoot()
+  const path = absPath(`/${'\udcff'.repeat(4_080)}/stage-process-0`)
+  leftBy(root, { namespace: 'pid:[1]', lock: { path, device: 1n, inode: 1n } })
+  expect(recover(root).unclear).toHaveLength(1)
+})
+
 test('nobody is led to lock, make or remove a file by what stands in a root', () => {
   const root = freshRoot()
   const precious = absPath(root.abs('../precious'))
