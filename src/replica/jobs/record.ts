@@ -19,7 +19,7 @@ export interface Recorded {
   /** Sequences given; `first` > `last`: none. */
   readonly first: number
   readonly last: number
-  /** Paths whose record is newer than what the job saw. */
+  /** Paths to be looked at: their record is newer than what the job saw, or could not be written. */
   readonly dirty: readonly RelPath[]
   /** Paths of which the index knows nothing: it could not be written. */
   readonly unwritten: readonly RelPath[]
@@ -44,9 +44,11 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
       if (first > last) first = written.first
       last = written.last
     } catch (error) {
-      // What was done is done and the outcomes must come out; the index lags, which the next scan heals.
+      // What was done is done and the outcomes must come out; the index lags, which the next scan heals. Whatever it finds at a
+      // path that is known differs from what is known; at others it may find nothing, as if nothing had been done.
       if (!(error instanceof StoreFailure)) throw error
-      unwritten.push(...part.map(({ path }) => path))
+      for (const { path, before, from } of part)
+        (before === undefined || from !== undefined ? unwritten : dirty).push(path)
     }
   }
   return { first, last, dirty, unwritten }
