@@ -202,8 +202,10 @@ export class Oracle {
     this.leaving.delete(inode)
     if (from?.side !== to.side) return
     const touched = this.touched.get(to.side)
-    for (const [path, at] of [...(touched ?? [])])
+    for (const [path, at] of [...(touched ?? [])]) {
       if (isWithin(path, from.path)) touched?.set(movedPath(path, { from: from.path, path: to.path }), at)
+      else if (isWithin(from.path, path)) touched?.set(to.path, at)
+    }
   }
 
   private userDid(event: DiskEvent, place: Place | undefined): void {
