@@ -68,7 +68,7 @@ function sources(directory = at('src')) {
 }
 
 function sourceDigest(files) {
-  return digestOf([...files, at('tsconfig.json'), at('package-lock.json')], '')
+  return digestOf([...files, at('tsconfig.json'), at('scripts', 'bundle.mjs'), at('package-lock.json')], '')
 }
 
 function isBuilt() {
@@ -80,8 +80,8 @@ function isBuilt() {
 }
 
 /**
- * Compiles src, then puts into dist what differs, each file in one step, removes what no source makes any more, and makes the program
- * executable. So an agent that runs from dist, or loads a part of it just now, never sees half a file.
+ * Compiles and bundles src, then puts into dist what differs, each file in one step, removes what no source makes any more, and makes
+ * the program executable. So an agent that runs from dist, or loads a part of it just now, never sees half a file.
  */
 export function build(say, { always = false } = {}) {
   if (!always && isBuilt()) return
@@ -90,12 +90,12 @@ export function build(say, { always = false } = {}) {
   const files = sources()
   const digest = sourceDigest(files)
   try {
-    const done = spawnSync(
-      process.execPath,
-      [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json', '--outDir', fresh],
-      { cwd: project, stdio: ['ignore', 2, 2] },
-    )
-    if (done.status !== 0) fail(`the build failed (${done.status ?? done.signal})`)
+    const step = (words) => {
+      const done = spawnSync(process.execPath, words, { cwd: project, stdio: ['ignore', 2, 2] })
+      if (done.status !== 0) fail(`the build failed (${done.status ?? done.signal})`)
+    }
+    step([at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json', '--outDir', fresh])
+    step([at('scripts', 'bundle.mjs'), fresh])
     chmodSync(join(fresh, 'cli.js'), 0o755)
     rmSync(buildStamp, { force: true })
     putInPlace(fresh, at('dist'))

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { packageRoot } from '../host/node/package-root.js'
 
 /** The version of this program, from the package.json that it was installed with. */
 export function programVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const manifest: unknown = JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8'))
   if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) return String(manifest.version)
   return 'unknown'
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { eventually, eventuallyEqual, type Running, type Sandbox, sandbox } from './harness.js'
@@ -56,4 +56,11 @@ test('npm start with two roots prints the pid of the agent, which signals reach'
   await agent.event('pair-current')
   agent.signal('SIGUSR2')
   expect(await agent.ended).toMatchObject({ code: 0, signal: null })
+})
+
+test.each(['cli', 'agent/disk-worker', 'host/node/watch-worker'])('%s is loaded as one file', (entry) => {
+  const text = readFileSync(new URL(`../../dist/${entry}.js`, import.meta.url), 'utf8')
+  expect(text).not.toMatch(/^(import|export) .*from ["']\./m)
+  // Native packages are loaded when they are needed: a wrong command line is answered without them.
+  expect(text).not.toMatch(/^import .*["'](koffi|lmdb|pino|@parcel\/watcher)["']/m)
 })
