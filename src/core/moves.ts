@@ -77,13 +77,15 @@ class Search {
     private readonly allows: Allows,
   ) {
     this.source = otherSide(to)
-    for (const decision of decisions) {
-      if (decision.kind === 'settle') {
-        this.settles.set(decision.path, decision)
-        if (this.hasAppeared(decision)) this.appeared.push(decision)
-      }
+    for (const decision of decisions)
       if ((decision.kind === 'settle' || decision.kind === 'conflict') && this.hasVanished(decision))
         this.vanished.set(decision.path, decision)
+    // Of a first sync all has appeared: nothing is sorted for it.
+    if (this.vanished.size === 0) return
+    for (const decision of decisions) {
+      if (decision.kind !== 'settle') continue
+      this.settles.set(decision.path, decision)
+      if (this.hasAppeared(decision)) this.appeared.push(decision)
     }
     this.appeared.sort(byDepth)
   }

@@ -116,14 +116,10 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
-    decisions = await withinBudget(
-      context.replicas,
-      decisions,
-      plan,
-      waiting,
-      input.letGo || !context.preferences.confirmbigdel,
-    )
-    plan = planOf(decisions, context.rules)
+    const mayRemove = input.letGo || !context.preferences.confirmbigdel
+    const allowed = await withinBudget(context.replicas, decisions, plan, waiting, mayRemove)
+    if (allowed !== decisions) plan = planOf(allowed, context.rules)
+    decisions = allowed
   }
   const items = input.resident ? [] : itemsOf(decisions, plan)
   if (input.options.dryRun) return resultOf(items, decisions, undefined)

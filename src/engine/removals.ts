@@ -16,7 +16,7 @@ const heldPathsMax = 100
 
 /**
  * Asks each root that is to lose many paths, and takes out the removals that it holds: all of them, before the first is made, and
- * nothing else. `confirmed`: somebody here has said that they may be made.
+ * nothing else; where nothing is held, the very decisions it was given. `confirmed`: somebody here has said that they may be made.
  */
 export async function withinBudget(
   replicas: Readonly<Record<Side, Pick<Replica, 'removing'>>>,
