@@ -23,24 +23,21 @@ export async function checkRoot(config: RootConfig): Promise<ExitCode> {
     printLines([`here:  ${own}`, `root:  ${escapeText(config.path)}, ${stateText[state]}`])
     return state === 'ready' ? exitCodes.inSync : exitCodes.fatal
   }
-  const [{ canonicalOf, inquire }, { nodeSockets }, { nodeClock }, { features }, { protocolVersion }] =
-    await Promise.all([
-      import('../replica/remote.js'),
-      import('../host/node/sockets.js'),
-      import('../host/node/clock.js'),
-      import('../replica/greeting.js'),
-      import('../wire/message.js'),
-    ])
+  const [{ canonicalOf, inquire }, { nodeSockets }, { nodeClock }, { protocolVersion }] = await Promise.all([
+    import('../replica/remote.js'),
+    import('../host/node/sockets.js'),
+    import('../host/node/clock.js'),
+    import('../wire/message.js'),
+  ])
   const self = { agent: 'tandem', version: programVersion(), run: randomBytes(16).toString('hex') }
   const host = { sockets: nodeSockets(), clock: nodeClock() }
   const startedMs = performance.now()
-  const { far, root: found } = await inquire(host, config, self, new AbortController().signal)
+  const { far, both, root: found } = await inquire(host, config, self, new AbortController().signal)
   const tookMs = Math.round(performance.now() - startedMs)
-  const common = features.filter((feature) => far.features.includes(feature))
   printLines([
     `here:  ${own}`,
     `there: ${escapeText(far.agent)} ${escapeText(far.version)}, protocol ${protocolVersion}, as ${escapeText(far.identity)}, in ${tookMs} ms`,
-    `both:  ${common.length === 0 ? 'no features beyond the protocol' : common.join(', ')}`,
+    `both:  ${both.length === 0 ? 'no features beyond the protocol' : both.join(', ')}`,
     `root:  ${escapeText(canonicalOf(config))}, ${found === undefined ? 'of which that version cannot tell' : stateText[found.state]}${found?.readOnly === true ? ', read-only' : ''}`,
   ])
   return found === undefined || found.state === 'ready' ? exitCodes.inSync : exitCodes.fatal

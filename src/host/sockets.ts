@@ -1,6 +1,7 @@
 import { unreachable } from '../core/assert.js'
 import { Failure } from '../core/failure.js'
 import type { AbsPath } from '../core/path.js'
+import type { Compression } from './compression.js'
 
 /** Persistent, message-framed connections to a far end that is known: a websocket, whatever carries it. */
 export interface Sockets {
@@ -88,6 +89,11 @@ export interface Socket {
   readonly identity: string
   /** Of the far end, for messages: 'address:port', or what else tells where it is. */
   readonly remote: string
+  /**
+   * What shortens frames, where the way is long enough for that. Who connected knows the way: undefined for a far end of this machine,
+   * and where what carries it does so already. Who was connected to has it always.
+   */
+  readonly compression: Compression | undefined
   /** Bytes accepted by send and not yet handed to the kernel. */
   readonly bufferedBytes: number
   /** One binary message of at most frameBytesMax bytes. The bytes are taken over: not to be changed after. */

@@ -11,20 +11,21 @@ export interface Self {
   readonly run: string
 }
 
-/** What this program can do beyond the version it speaks; used with a far end that can do it too. */
+/** What this program can do beyond the version it speaks, on every link; used with a far end that can do it too. */
 export const features: readonly string[] = ['inquire', 'join']
 
-export function helloOf(self: Self, identity: string): Hello {
-  return { kind: 'hello', lowest: protocolVersion, highest: protocolVersion, ...speaker(self, 'lead', identity) }
+/** `more`: features of this link alone. */
+export function helloOf(self: Self, identity: string, more: readonly string[]): Hello {
+  return { kind: 'hello', lowest: protocolVersion, highest: protocolVersion, ...speaker(self, 'lead', identity, more) }
 }
 
 /** @throws LinkFailure 'version', or 'protocol' when the speaker is not who it may be */
-export function answerTo(hello: Hello, self: Self, identity: string): Welcome {
+export function answerTo(hello: Hello, self: Self, identity: string, more: readonly string[]): Welcome {
   const protocol = Math.min(hello.highest, protocolVersion)
   if (protocol < hello.lowest || protocol < protocolVersion)
     throw new LinkFailure('version', nothingInCommon(programOf(hello), [hello.lowest, hello.highest], programOf(self)))
   checkSpeaker(hello, self, 'lead', identity)
-  return { kind: 'welcome', protocol, heard: hello.run, ...speaker(self, 'peer', identity) }
+  return { kind: 'welcome', protocol, heard: hello.run, ...speaker(self, 'peer', identity, more) }
 }
 
 /** @throws LinkFailure 'version', or 'protocol' when the speaker is not who it may be */
@@ -46,8 +47,8 @@ function programOf({ agent, version }: Pick<Speaker, 'agent' | 'version'>): stri
   return `${agent} ${version}`
 }
 
-function speaker(self: Self, role: Role, identity: string): Speaker {
-  return { role, identity, agent: self.agent, version: self.version, run: self.run, features }
+function speaker({ agent, version, run }: Self, role: Role, identity: string, more: readonly string[]): Speaker {
+  return { role, identity, agent, version, run, features: [...features, ...more] }
 }
 
 function checkSpeaker(said: Speaker, self: Self, role: Role, identity: string): void {

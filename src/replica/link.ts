@@ -8,6 +8,7 @@ import type { Role, Speaker } from '../wire/hello.js'
 import { decode, encode, type Message } from '../wire/message.js'
 import { answerTo, checkWelcome, helloOf, type Self } from './greeting.js'
 import type { Rate } from './rate.js'
+import { Shortening } from './shortening.js'
 import type { Window } from './window.js'
 
 export interface LinkEnd {
@@ -25,7 +26,7 @@ export interface LinkEnd {
  * the far end does ends this link at worst.
  *
  * Small messages go out at once. Bulk waits until the socket has little to send, so that what is small never waits behind
- * much, and until the window of its stream has room.
+ * much, and until the window of its stream has room. It may travel shorter; whatever comes is delivered in order all the same.
  */
 export class Link {
   /** What the far end said of itself. Rejects with the LinkFailure that ended the link before. */
@@ -34,6 +35,13 @@ export class Link {
   private ended: LinkFailure | undefined
   private heard = false
   private isSlowed = false
+  private isFull = false
+  private isPaused = false
+  private readonly shortening: Shortening
+  /** What waits for a frame before it to be restored; the first is that frame. */
+  private readonly arrived: Arrived[] = []
+  private arrivedBytes = 0
+  private isRestoring = false
   private readonly ending = new AbortController()
   private readonly bulkQueue: Waiting[] = []
 
@@ -49,6 +57,7 @@ export class Link {
     this.greeted = new Promise((resolve, reject) => {
       this.greet = { resolve, reject }
     })
+    this.shortening = new Shortening(socket.compression)
     // Who only listens for `closed` need not look at it.
     this.greeted.catch(() => undefined)
   }
@@ -72,7 +81,7 @@ export class Link {
       drained: () => this.release(),
       closed: (failure) => this.finish(failure),
     })
-    if (this.role === 'lead') this.send(helloOf(this.self, this.socket.identity))
+    if (this.role === 'lead') this.send(helloOf(this.self, this.socket.identity, this.shortening.features))
     void this.awaitGreeting()
     void this.beat()
   }
@@ -89,8 +98,9 @@ export class Link {
    * @throws LinkFailure when the link is over
    */
   async bulk(message: Message, ...windows: readonly Window[]): Promise<void> {
-    const frame = encode(message)
-    for (const window of windows) await window.take(frame.length)
+    const whole = encode(message)
+    for (const window of windows) await window.take(whole.length)
+    const frame = this.shortening.isOn ? await this.shortening.outgoing(whole) : whole
     if (this.rate !== undefined) await this.inTime(this.rate)
     if (this.ended !== undefined) throw this.ended
     if (this.bulkQueue.length === 0 && this.socket.bufferedBytes < bufferedLowBytes) return this.put(frame)
@@ -112,13 +122,54 @@ export class Link {
     this.heard = true
     if (this.rate !== undefined) this.slowDown(this.rate, bytes.length)
     try {
-      this.take(decode(bytes), bytes.length)
+      const message = decode(bytes)
+      if (message.kind === 'shortened' || this.arrived.length > 0) this.wait(message, bytes.length)
+      else this.take(message, bytes.length)
     } catch (error) {
-      if (error instanceof Malformed || error instanceof BadPath)
-        this.fail('protocol', error.message.slice(0, detailCharsMax))
-      else if (error instanceof LinkFailure) this.refuse(error)
-      else throw error
+      this.refuseFor(error)
     }
+  }
+
+  /** What the far end did ends the link. @throws what it did not do */
+  private refuseFor(error: unknown): void {
+    if (error instanceof Malformed || error instanceof BadPath)
+      this.fail('protocol', error.message.slice(0, detailCharsMax))
+    else if (error instanceof LinkFailure) this.refuse(error)
+    else throw error
+  }
+
+  private wait(message: Message, sizeBytes: number): void {
+    if (this.greet !== undefined) throw new LinkFailure('protocol', `${message.kind} where a greeting belongs`)
+    this.arrived.push({ message, sizeBytes })
+    this.arrivedBytes += sizeBytes
+    this.isFull = this.arrivedBytes > arrivedBytesMax
+    this.steer()
+    if (!this.isRestoring) void this.restore()
+  }
+
+  /** Until nothing waits any more. */
+  private async restore(): Promise<void> {
+    this.isRestoring = true
+    for (let next = this.arrived[0]; next !== undefined && this.ended === undefined; next = this.arrived[0]) {
+      const { message, sizeBytes } = next
+      try {
+        if (message.kind === 'shortened') {
+          const whole = await this.shortening.restored(message)
+          if (this.ended !== undefined) return
+          const inner = decode(whole)
+          if (inner.kind === 'shortened') throw new LinkFailure('protocol', 'a frame shortened twice')
+          this.take(inner, whole.length)
+        } else this.take(message, sizeBytes)
+      } catch (error) {
+        this.refuseFor(error)
+        return
+      }
+      this.arrived.shift()
+      this.arrivedBytes -= sizeBytes
+      this.isFull &&= this.arrivedBytes > arrivedBytesMax
+      this.steer()
+    }
+    this.isRestoring = false
   }
 
   private take(message: Message, sizeBytes: number): void {
@@ -132,9 +183,11 @@ export class Link {
   }
 
   private hear(message: Message): void {
-    if (message.kind === 'hello' && this.role === 'peer') this.send(answerTo(message, this.self, this.socket.identity))
+    if (message.kind === 'hello' && this.role === 'peer')
+      this.send(answerTo(message, this.self, this.socket.identity, this.shortening.features))
     else if (message.kind === 'welcome' && this.role === 'lead') checkWelcome(message, this.self, this.socket.identity)
     else throw new LinkFailure('protocol', `${message.kind} where a greeting belongs`)
+    this.shortening.agree(message.features)
     this.greet?.resolve(message)
     this.greet = undefined
   }
@@ -157,11 +210,20 @@ export class Link {
     rate.note(bytes)
     if (this.isSlowed || !rate.isBehind) return
     this.isSlowed = true
-    this.socket.pause()
+    this.steer()
     void this.inTime(rate).then(() => {
       this.isSlowed = false
-      this.socket.resume()
+      this.steer()
     })
+  }
+
+  /** Reads, or does not for now. */
+  private steer(): void {
+    const pauses = this.isSlowed || this.isFull
+    if (pauses === this.isPaused) return
+    this.isPaused = pauses
+    if (pauses) this.socket.pause()
+    else this.socket.resume()
   }
 
   /** Lets bulk go while the socket has little to send. */
@@ -194,7 +256,7 @@ export class Link {
       }
       // Beats are counted, not time: after a pause of this whole process the far end gets its chance to be heard.
       // Who is not read cannot be heard.
-      silent = this.heard || this.isSlowed ? 0 : silent + 1
+      silent = this.heard || this.isPaused ? 0 : silent + 1
       if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
       if (this.greet === undefined) this.send({ kind: 'ping' })
       this.release()
@@ -238,6 +300,11 @@ export class Link {
   }
 }
 
+interface Arrived {
+  readonly message: Message
+  readonly sizeBytes: number
+}
+
 interface Waiting {
   readonly frame: Uint8Array
   resolve(): void
@@ -254,6 +321,8 @@ const silentBeatsMax = 3
 const wakeMs = 2_000
 /** What may wait in the socket before a far end that asks and does not read is cut off. */
 const outgoingBytesMax = 16 << 20
+/** What may wait for a frame to be restored before nothing more is read. */
+const arrivedBytesMax = 1 << 20
 /** Of a breach that is told. */
 const detailCharsMax = 200
 

@@ -7,7 +7,7 @@ import { LinkFailure, placeText, type Socket, type Sockets, type Target } from '
 import type { Speaker } from '../wire/hello.js'
 import type { Message, RootState } from '../wire/message.js'
 import * as wire from '../wire/split.js'
-import type { Self } from './greeting.js'
+import { features, type Self } from './greeting.js'
 import { Inbox } from './inbox.js'
 import {
   itemCostBytes,
@@ -54,15 +54,17 @@ export async function openRemote(host: Wired, root: RemoteRoot, self: Self, sign
 /** What `tandem check` tells of a root and of the agent that serves it. */
 export interface Inquiry {
   readonly far: Speaker
+  /** What both can do beyond the protocol, on this link. */
+  readonly both: readonly string[]
   /** undefined: that agent cannot tell. */
   readonly root: { readonly state: RootState; readonly readOnly: boolean } | undefined
 }
 
 /** Connects, greets and asks for a root without opening it. @throws LinkFailure */
 export async function inquire(host: Wired, root: RemoteRoot, self: Self, signal: AbortSignal): Promise<Inquiry> {
-  const { remote, far } = await reach(host, root, self, signal)
+  const { remote, far, both } = await reach(host, root, self, signal)
   try {
-    return { far, root: far.features.includes('inquire') ? await remote.inquire() : undefined }
+    return { far, both, root: far.features.includes('inquire') ? await remote.inquire() : undefined }
   } finally {
     remote.abandon()
   }
@@ -96,14 +98,16 @@ async function reach(
   root: RemoteRoot,
   self: Self,
   signal: AbortSignal,
-): Promise<{ readonly remote: RemoteReplica; readonly far: Speaker }> {
+): Promise<{ readonly remote: RemoteReplica; readonly far: Speaker; readonly both: readonly string[] }> {
   const socket = await host.sockets.connect(root, signal)
   const remote = new RemoteReplica(canonicalOf(root), root.name, socket, host.clock, self)
   const giveUp = () => remote.abandon()
   signal.addEventListener('abort', giveUp, { once: true })
   try {
     if (signal.aborted) giveUp()
-    return { remote, far: await remote.greeted() }
+    const far = await remote.greeted()
+    const own = [...features, ...(socket.compression?.formats ?? [])]
+    return { remote, far, both: own.filter((feature) => far.features.includes(feature)) }
   } finally {
     signal.removeEventListener('abort', giveUp)
   }

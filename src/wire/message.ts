@@ -2,6 +2,7 @@ import { unreachable } from '../core/assert.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
+import type { Format } from '../host/compression.js'
 import type { AuditRow, OpenRequest, PastOutcome, Supplied, Want } from '../replica/replica.js'
 import {
   type AuditedPath,
@@ -157,6 +158,13 @@ export type Message =
     }
   | { readonly kind: 'removing'; readonly id: number; readonly count: number; readonly confirmed: boolean }
   | { readonly kind: 'held'; readonly id: number; readonly detail: string }
+  /** A frame of sizeBytes, shorter for the way: a feature of the format's name. Windows, costs and credit go by what it was. */
+  | {
+      readonly kind: 'shortened'
+      readonly format: Format
+      readonly sizeBytes: number
+      readonly bytes: Uint8Array
+    }
 
 /**
  * A frame: one binary websocket message of at most frameBytesMax bytes.
@@ -291,6 +299,11 @@ function writeFields(to: BytesWriter, message: Message): void {
     case 'held':
       writeDetail(to, message.detail)
       break
+    case 'shortened':
+      to.u8(formats.indexOf(message.format))
+      to.u32(message.sizeBytes)
+      to.raw(message.bytes)
+      break
     default:
       unreachable(message)
   }
@@ -323,6 +336,12 @@ function readFields(from: BytesReader, kind: Message['kind']): Message {
       const batch = readNumber(from)
       const props = new Uint8Array(from.raw(from.u32()))
       return { kind, batch, props, bytes: readRest(from) }
+    }
+    case 'shortened': {
+      const format = formats[from.u8()]
+      if (format === undefined) throw new Malformed('unknown format')
+      const sizeBytes = from.u32()
+      return { kind, format, sizeBytes, bytes: readRest(from) }
     }
     default:
       return readNumbered(from, kind, from.u32())
@@ -485,7 +504,10 @@ const kinds: readonly Message['kind'][] = [
   'joined',
   'removing',
   'held',
+  'shortened',
 ]
+/** Likewise. */
+const formats: readonly Format[] = ['zstd', 'brotli']
 /** Likewise. */
 const rootStates = ['ready', 'missing', 'not-directory', 'unreadable'] as const
 export type RootState = (typeof rootStates)[number]

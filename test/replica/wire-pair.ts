@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/host/clock.js'
+import type { Compression } from '../../src/host/compression.js'
 import { bufferedLowBytes, LinkFailure, type Socket } from '../../src/host/sockets.js'
 
 /** Two ends of a connection in memory: frames are delivered in order, one a turn of the event loop. */
@@ -18,6 +19,8 @@ export class WirePair {
 
 class PairSocket implements Socket {
   readonly identity = 'laptop'
+  /** To be set before the link begins. */
+  compression: Compression | undefined
   /** Nothing is delivered to this end while it is set: a far end that does not read. */
   isDeaf = false
   /** The most that ever waited here to be sent. */

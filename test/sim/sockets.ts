@@ -10,6 +10,7 @@ import {
   type Sockets,
   type Target,
 } from '../../src/host/sockets.js'
+import { simCompression } from './compression.js'
 import type { Machine } from './machine.js'
 import { isLoopback, type Network } from './network.js'
 import type { Process } from './process.js'
@@ -176,6 +177,7 @@ export class Connection {
 type Listeners = Parameters<Socket['start']>[0]
 
 class SimSocket implements Socket {
+  readonly compression: Socket['compression']
   other: SimSocket | undefined
   /** The connection is over: its end needs no telling when the process ends. */
   forgetEnd: () => void = () => {}
@@ -200,7 +202,9 @@ class SimSocket implements Socket {
     readonly process: Process,
     readonly identity: string,
     readonly remote: string,
-  ) {}
+  ) {
+    this.compression = simCompression(process, connection.network)
+  }
 
   get bufferedBytes(): number {
     return this.outgoingBytes

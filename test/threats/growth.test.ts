@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brotliCompressSync, constants } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { readSecret } from '../../src/config/secret.js'
 import { absent } from '../../src/core/content.js'
@@ -37,6 +38,7 @@ const open: Message = {
   },
 }
 const long = 'x'.repeat(250)
+const quickly = (bytes: Uint8Array) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
 
 const attacks: readonly [string, Attack][] = [
   [
@@ -120,6 +122,23 @@ const attacks: readonly [string, Attack][] = [
       yield open
       for (let at = 0; at < 400; at++)
         yield { kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: new Uint8Array(packBytesMax) }
+    },
+  ],
+  [
+    'frames that become a thousand times as long as a frame may be',
+    function* () {
+      yield open
+      const bytes = quickly(new Uint8Array(128 << 20))
+      for (let at = 0; at < 400; at++) yield { kind: 'shortened', format: 'brotli', sizeBytes: 1 << 20, bytes }
+    },
+  ],
+  [
+    'more to stage than there is room for, in few bytes',
+    function* () {
+      yield open
+      const whole = encode({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: new Uint8Array(packBytesMax) })
+      const bytes = quickly(whole)
+      for (let at = 0; at < 4_000; at++) yield { kind: 'shortened', format: 'brotli', sizeBytes: whole.length, bytes }
     },
   ],
   [

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { afterEach, expect } from 'vitest'
 import type { RelPath } from '../../src/core/path.js'
+import { nodeCompression } from '../../src/host/node/compression.js'
 import { serve } from '../../src/replica/serving.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import type { Hello } from '../../src/wire/hello.js'
@@ -54,6 +55,7 @@ export class HostileLead {
     this.wire = new WirePair()
     this.seen.length = 0
     const { clock } = this.there
+    this.wire.far.compression = nodeCompression()
     this.serving = serve(this.wire.far, {
       clock,
       self: { agent: 'tandem', version: '0.1.0', run: 'peer-run' },

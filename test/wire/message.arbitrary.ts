@@ -207,5 +207,11 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: fc.constant('credit' as const), id: u32, bytes: u32 }),
   fc.record({ kind: fc.constant('removing' as const), id: u32, count: u32, confirmed: fc.boolean() }),
   fc.record({ kind: fc.constant('held' as const), id: u32, detail: text }),
+  fc.record({
+    kind: fc.constant('shortened' as const),
+    format: fc.constantFrom('zstd' as const, 'brotli' as const),
+    sizeBytes: u32,
+    bytes,
+  }),
 )
 export const anyReports = fc.array(report, { maxLength: 12 })

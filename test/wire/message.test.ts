@@ -311,6 +311,12 @@ test('what version 1 got before it was ever given away is pinned too', () => {
   expect(digest.digest('hex')).toBe('94c07c576e8fbee83701d8b361267ed2d07ad91cc1f9a23361eac5a58f7adc33')
 })
 
+test('a shortened frame: its format, its length as it was, what it became', () => {
+  const message: Message = { kind: 'shortened', format: 'brotli', sizeBytes: 0x01020304, bytes: Uint8Array.of(9, 8) }
+  expect([...encode(message)]).toEqual([kindOf(message), 1, 4, 3, 2, 1, 9, 8])
+  expect(kindOf(message)).toBe(39)
+})
+
 function kindOf(message: Message): number {
   return encode(message)[0] ?? -1
 }

@@ -47,8 +47,7 @@ export function connectSsh(
     stream.on('error', late)
     openWebsocket(
       stream,
-      sameUser,
-      host,
+      { identity: sameUser, remote: host, isShort: given.includes('-C') },
       (socket) => {
         stream.once('close', () => endLater(child))
         done(socket)

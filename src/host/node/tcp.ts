@@ -59,7 +59,8 @@ export function connectWss(
     stream.on('error', failed)
     stream.once('secureConnect', () => {
       tune(stream)
-      openWebsocket(stream, secret.identity, remoteOf(stream), done, failed)
+      const isShort = isLoopback(stream.remoteAddress)
+      openWebsocket(stream, { identity: secret.identity, remote: remoteOf(stream), isShort }, done, failed)
     })
     return () => stream.destroy()
   })
@@ -76,7 +77,7 @@ export function connectWs(endpoint: Endpoint, signal: AbortSignal, deadlineMs: n
       if (!isLoopback(stream.remoteAddress))
         return fail(new LinkFailure('denied', `${target}: ws:// is not encrypted and never leaves this machine`))
       tune(stream)
-      openWebsocket(stream, anyone, remoteOf(stream), done, failed)
+      openWebsocket(stream, { identity: anyone, remote: remoteOf(stream), isShort: true }, done, failed)
     })
     return () => stream.destroy()
   })

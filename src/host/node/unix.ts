@@ -25,7 +25,8 @@ export function connectUnix(path: AbsPath, signal: AbortSignal, deadlineMs: numb
       stream.on('error', failed)
       stream.once('connect', () => {
         const why = strangerAt(stream)
-        if (why === undefined) openWebsocket(stream, sameUser, target, done, failed)
+        if (why === undefined)
+          openWebsocket(stream, { identity: sameUser, remote: target, isShort: true }, done, failed)
         else fail(new LinkFailure('denied', `${target}: ${why}`))
       })
       return () => stream.destroy()

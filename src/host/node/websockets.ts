@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { Compression } from '../compression.js'
 import { bufferedLowBytes, frameBytesMax, LinkFailure, type Socket } from '../sockets.js'
+import { nodeCompression } from './compression.js'
 import { websocketFault } from './link-fault.js'
 import type { WaitingRoom } from './waiting-room.js'
 
@@ -11,11 +13,19 @@ const websocketPath = '/tandem'
 /** How long a closing handshake may take before the connection is cut. */
 const closeMs = 2_000
 
+/** What a carrier knows of a link. */
+export interface Way {
+  readonly identity: string
+  /** For messages. */
+  readonly remote: string
+  /** It stays within this machine, or is shortened by what carries it: there is nothing to be gained by shorter frames. */
+  readonly isShort: boolean
+}
+
 /** The near end of a link over a connected stream. `failed` gets what went wrong before it was open. */
 export function openWebsocket(
   stream: Duplex,
-  identity: string,
-  remote: string,
+  { identity, remote, isShort }: Way,
   opened: (socket: Socket) => void,
   failed: (error: Error) => void,
 ): void {
@@ -30,7 +40,7 @@ export function openWebsocket(
   web.on('error', failed)
   web.once('open', () => {
     web.off('error', failed)
-    opened(new WebsocketSocket(identity, remote, web))
+    opened(new WebsocketSocket(identity, remote, web, isShort ? undefined : nodeCompression()))
   })
 }
 
@@ -65,7 +75,7 @@ export function admit(server: Server, { waiting, guestOf, identityOf, accept, re
     if (identity === undefined || !isOurRequest(request)) return refuse(stream, 'not a request for a link')
     websockets.handleUpgrade(request, request.socket, head, (web) => {
       waiting.leave(guest)
-      accept(new WebsocketSocket(identity, guest, web))
+      accept(new WebsocketSocket(identity, guest, web, nodeCompression()))
     })
   })
 }
@@ -91,6 +101,7 @@ export class WebsocketSocket implements Socket {
     readonly identity: string,
     readonly remote: string,
     private readonly web: WebSocket,
+    readonly compression: Compression | undefined,
   ) {
     web.pause()
     web.on('message', (data, isBinary) => this.arrived(data, isBinary))
