@@ -27,7 +27,7 @@ export class Agents {
   }
 
   get url() {
-    return `wss://127.0.0.1:${this.via ?? this.port}/tree`
+    return `wss://${this.host ?? '127.0.0.1'}:${this.via ?? this.port}/tree`
   }
 
   startPeer() {

@@ -3,8 +3,8 @@ import { Failure } from '../core/failure.js'
 import { LinkFailure, placeText } from '../host/sockets.js'
 import { sleepAwake } from '../host/wake.js'
 import { adviceOn } from './advice.js'
-import { backoffMs } from './backoff.js'
 import { HeldArchive, PairBusy, StaleArchive } from './held-archive.js'
+import { Outage } from './outage.js'
 import { Pair } from './pair.js'
 import type { PairOptions, Stops } from './pair-options.js'
 import type { PassOptions, PassResult } from './pass.js'
@@ -42,7 +42,7 @@ export class PairLoop {
   async run(finish: AbortSignal, now: AbortSignal): Promise<PassResult> {
     const { host, emit, config } = this.options
     const stopping = AbortSignal.any([finish, now])
-    let attempt = 0
+    const outage = new Outage(host.clock, host.random)
     let worked = false
     /** The code of the failure that it is halted by. */
     let halted: string | undefined
@@ -59,7 +59,7 @@ export class PairLoop {
           this.last = result
           this.standing.worked()
           worked = true
-          attempt = 0
+          outage.end()
         })
         await pair.close()
         await this.standing.resumed(stopping)
@@ -69,11 +69,10 @@ export class PairLoop {
         if (!(error instanceof Failure) || error instanceof PairBusy) throw error
         if (!worked && !error.transient) throw error
         this.standing.failed(error)
-        const mostMs = error instanceof LinkFailure ? mostRetryMs : mostRootRetryMs
-        const retryInMs = Math.round(backoffMs(attempt++, firstRetryMs, mostMs, host.random))
+        const { retryInMs, isNews } = outage.failed(error)
         if (error instanceof LinkFailure) {
           const peer = peerOf(config.alpha, config.beta)
-          emit({ event: 'link-lost', peer, code: error.code, detail: error.message, retryInMs })
+          if (isNews) emit({ event: 'link-lost', peer, code: error.code, detail: error.message, retryInMs })
         } else if (halted !== error.code) {
           halted = error.code
           const detail = `${error.message}. ${adviceOn(error.code)}`
@@ -83,7 +82,7 @@ export class PairLoop {
         pair = undefined
         // A machine that wakes has its network back: no need to wait on.
         const slept = await sleepAwake(host.clock, retryInMs, stopping).catch(() => false)
-        if (slept) attempt = 0
+        if (slept) outage.end()
       } finally {
         await pair?.close()
       }
@@ -119,12 +118,6 @@ export class PairLoop {
 }
 
 const nothing: PassResult = { applied: 0, skipped: 0, failed: 0, bytes: 0, items: [], halted: undefined }
-
-/** A cut link is tried again at once, a dead one every half minute, for ever. */
-const firstRetryMs = 200
-const mostRetryMs = 30_000
-/** A root that is away is looked for more often: somebody may have just mounted it. */
-const mostRootRetryMs = 5_000
 
 function peerOf(...roots: readonly RootConfig[]): string {
   for (const root of roots) if (root.kind !== 'local') return placeText(root)

@@ -1,21 +1,37 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
-/** Stands between two agents: passes on what they say, counts it, and can be cut. */
+/** How a line is: what a message takes one way, and what goes through in a second, each way. */
+export interface Line {
+  readonly delayMs: number
+  readonly bytesPerSecond: number
+}
+
+const perfect: Line = { delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY }
+
+/**
+ * Stands between two agents: passes on what they say, counts it, and can be a slow line, be cut, or fall silent.
+ *
+ * What is on the line is at most its bandwidth times its delay, and a router's queue before it: who sends more is not read, so that
+ * it waits in the kernel of the sender as it would with a real line.
+ */
 export class Relay {
   /** Passed on so far, of both directions. */
   bytes = 0
+  line = perfect
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
   private isCut = false
+  private isSilent = false
 
   private constructor(private target: number) {
     this.server = createServer((near) => this.take(near))
   }
 
-  /** In front of a port of this machine. */
-  static async to(target: number): Promise<Relay> {
+  /** In front of a port of this machine; it is reached at `host`. */
+  static async to(target: number, line: Line = perfect, host = '127.0.0.1'): Promise<Relay> {
     const relay = new Relay(target)
-    await new Promise<void>((resolve) => relay.server.listen(0, '127.0.0.1', resolve))
+    relay.line = line
+    await new Promise<void>((resolve) => relay.server.listen(0, host, resolve))
     return relay
   }
 
@@ -24,16 +40,23 @@ export class Relay {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
-  /** Nothing gets through any more, and nothing new is taken. */
+  /** Nothing gets through any more, and nothing new is taken: everybody is told at once. */
   cut(): void {
     this.isCut = true
-    for (const socket of this.sockets) socket.destroy()
+    for (const socket of this.sockets) socket.resetAndDestroy()
   }
 
-  /** From now on to that port. */
+  /** Nothing gets through any more, and nobody is told: not on the connections that are there, nor on new ones. */
+  fallSilent(): void {
+    this.isSilent = true
+  }
+
+  /** From now on to that port. What fell silent stays so: its ends find out by themselves. */
   mend(target: number = this.target): void {
     this.target = target
     this.isCut = false
+    if (this.isSilent) for (const socket of this.sockets) lost.add(socket)
+    this.isSilent = false
   }
 
   close(): void {
@@ -43,24 +66,64 @@ export class Relay {
 
   private take(near: Socket): void {
     if (this.isCut) {
-      near.destroy()
+      near.resetAndDestroy()
+      return
+    }
+    this.sockets.add(near)
+    near.on('close', () => this.sockets.delete(near))
+    if (this.isSilent) {
+      near.on('error', () => {})
       return
     }
     const far = connect(this.target, '127.0.0.1')
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      this.sockets.add(one)
-      one.on('data', (data: Buffer) => {
-        this.bytes += data.length
-        other.write(data)
-      })
-      one.on('error', () => other.destroy())
-      one.on('close', () => {
-        this.sockets.delete(one)
-        other.destroy()
-      })
+    this.sockets.add(far)
+    far.on('close', () => this.sockets.delete(far))
+    this.carry(near, far)
+    this.carry(far, near)
+  }
+
+  private carry(from: Socket, to: Socket): void {
+    from.setNoDelay(true)
+    const underWay: { readonly data: Buffer; readonly dueMs: number }[] = []
+    /** When the line has room for the next byte. */
+    let freeMs = 0
+    let bytes = 0
+    let hasEnded = false
+    const isDead = () => this.isSilent || lost.has(from)
+    const holds = () => (this.line.bytesPerSecond * (this.line.delayMs + queueMs)) / 1_000
+    const arrive = () => {
+      for (let next = underWay[0]; next !== undefined; next = underWay[0]) {
+        const leftMs = next.dueMs - performance.now()
+        if (leftMs > 0) {
+          setTimeout(arrive, Math.ceil(leftMs))
+          break
+        }
+        underWay.shift()
+        bytes -= next.data.length
+        if (!isDead()) to.write(next.data)
+      }
+      if (bytes <= holds()) from.resume()
+      if (hasEnded && underWay.length === 0 && !isDead()) to.destroy()
     }
+    from.on('data', (data: Buffer) => {
+      if (isDead()) return
+      this.bytes += data.length
+      const nowMs = performance.now()
+      freeMs = Math.max(nowMs, freeMs) + (data.length / this.line.bytesPerSecond) * 1_000
+      underWay.push({ data, dueMs: freeMs + this.line.delayMs })
+      bytes += data.length
+      if (bytes > holds()) from.pause()
+      if (underWay.length === 1) arrive()
+    })
+    from.on('error', () => {})
+    from.on('close', () => {
+      hasEnded = true
+      if (underWay.length === 0) arrive()
+    })
   }
 }
+
+/** Connections that fell silent, for good. */
+const lost = new WeakSet<Socket>()
+/** What a router keeps of a line that is full. */
+const queueMs = 100
