@@ -44,6 +44,8 @@ export class Link {
   private isRestoring = false
   private readonly ending = new AbortController()
   private readonly bulkQueue: Waiting[] = []
+  /** Of what waits, bytes of files: whatever else is long goes before them, for somebody waits for it. */
+  private readonly packQueue: Waiting[] = []
 
   constructor(
     private readonly socket: Socket,
@@ -103,8 +105,11 @@ export class Link {
     const frame = this.shortening.isOn ? await this.shortening.outgoing(whole) : whole
     if (this.rate !== undefined) await this.inTime(this.rate)
     if (this.ended !== undefined) throw this.ended
-    if (this.bulkQueue.length === 0 && this.socket.bufferedBytes < bufferedLowBytes) return this.put(frame)
-    await new Promise<void>((resolve, reject) => this.bulkQueue.push({ frame, resolve, reject }))
+    const isPack = message.kind === 'pack' || message.kind === 'stage'
+    const isNext = this.bulkQueue.length === 0 && (!isPack || this.packQueue.length === 0)
+    if (isNext && this.socket.bufferedBytes < bufferedLowBytes) return this.put(frame)
+    const queue = isPack ? this.packQueue : this.bulkQueue
+    await new Promise<void>((resolve, reject) => queue.push({ frame, resolve, reject }))
   }
 
   /** Ends the link from here; the far end is told the code and the detail. */
@@ -229,7 +234,7 @@ export class Link {
   /** Lets bulk go while the socket has little to send. */
   private release(): void {
     while (this.ended === undefined && this.socket.bufferedBytes < bufferedLowBytes) {
-      const next = this.bulkQueue.shift()
+      const next = this.bulkQueue.shift() ?? this.packQueue.shift()
       if (next === undefined) return
       this.put(next.frame)
       next.resolve()
@@ -258,7 +263,9 @@ export class Link {
       // Who is not read cannot be heard.
       silent = this.heard || this.isPaused ? 0 : silent + 1
       if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
-      if (this.greet === undefined) this.send({ kind: 'ping' })
+      // Who is heard need not be asked, but has to hear something from who does not read. The lead asks first: one is enough.
+      const asksAfter = this.role === 'lead' ? 1 : 2
+      if ((silent >= asksAfter || this.isPaused) && this.greet === undefined) this.send({ kind: 'ping' })
       this.release()
     }
   }
@@ -293,7 +300,7 @@ export class Link {
     this.ended = failure
     this.ending.abort()
     this.socket.close(reason)
-    for (const { reject } of this.bulkQueue.splice(0)) reject(failure)
+    for (const { reject } of [...this.bulkQueue.splice(0), ...this.packQueue.splice(0)]) reject(failure)
     this.greet?.reject(failure)
     this.greet = undefined
     this.end.closed(failure)

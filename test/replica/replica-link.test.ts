@@ -8,6 +8,7 @@ import { LinkFailure, type Socket } from '../../src/host/sockets.js'
 import type { Self } from '../../src/replica/greeting.js'
 import { itemsMax, linkWindowBytes, requestsMax, streamWindowBytes } from '../../src/replica/link.js'
 import { peerPair } from '../../src/replica/peer-pair.js'
+import { Rate } from '../../src/replica/rate.js'
 import { inquire, openRemote } from '../../src/replica/remote.js'
 import {
   type Changes,
@@ -53,13 +54,14 @@ class Fixture {
   readonly rootFor = async (_identity: string, name: string): Promise<Replica | LinkFailure> =>
     name === 'docs' ? this.local : new LinkFailure('unknown-root', `${name} is not served`)
 
-  serve(socket: Socket = this.wire.far, self = peer): void {
+  serve(socket: Socket = this.wire.far, self = peer, rate?: Rate): void {
     const { clock, rootFor, events, stop } = this
     this.serving = serve(socket, {
       clock,
       self,
       rootFor,
       ...nothingElse,
+      rate,
       emit: (event) => events.push(event),
       stop: stop.signal,
     })
@@ -450,6 +452,23 @@ describe('nothing grows', () => {
     await staging
   })
 
+  test('an answer goes before the packs that wait', async () => {
+    const remote = await here.opened()
+    here.local.packs = Array.from({ length: 30 }, (_, at) => pack(at, packBytesMax))
+    here.wire.near.isDeaf = true
+    const wants = here.local.packs.map((_, at) => wantOf(at, packBytesMax))
+    void collect(remote.supply(wants, never)).catch(() => undefined)
+    await turns(50)
+    const kinds = () => here.wire.far.sent.map((frame) => decode(frame).kind)
+    const before = kinds().length
+    void remote.list([p('a')]).catch(() => undefined)
+    await turns(50)
+    expect(kinds().slice(before)).toEqual([])
+    here.wire.near.listen()
+    await until(() => kinds().length > before + 1, 'more is sent')
+    expect(kinds().slice(before, before + 2)).toEqual(['reports', 'pack'])
+  })
+
   test('more calls than may be under way wait here', async () => {
     const remote = await here.opened()
     const letGo = here.hold()
@@ -495,6 +514,41 @@ describe('time', () => {
     here.clock.sleptMs += 3_600_000
     await seconds(here.clock, 4)
     expect(await waiting).toMatchObject({ code: 'timed-out', message: expect.stringMatching(/slept/) })
+  })
+
+  test('a link at rest says no more than it takes to know that it is there', async () => {
+    const remote = await here.opened()
+    await seconds(here.clock, 10)
+    const sent = () => here.wire.near.sent.length + here.wire.far.sent.length
+    const before = sent()
+    await seconds(here.clock, 70)
+    expect(sent() - before).toBeGreaterThan(10)
+    expect(sent() - before).toBeLessThanOrEqual(30)
+    await remote.setGeneration('pair', 1)
+  })
+
+  test('an end that may not read yet is still heard by the other one', async () => {
+    const { far } = here.wire
+    here.serve(far, peer, new Rate(here.clock, 10_000))
+    far.pause = () => {
+      far.isDeaf = true
+    }
+    far.resume = () => far.listen()
+    const connecting = here.connect()
+    await seconds(here.clock, 2)
+    const remote = await connecting
+    const opening = remote.open(request)
+    await seconds(here.clock, 2)
+    await opening
+    let stillReads = 0
+    // Each pack is more than 25 s worth of what may pass.
+    void stageMany(remote, 3).catch(() => undefined)
+    for (let at = 0; at < 60; at++) {
+      await seconds(here.clock, 1)
+      if (!far.isDeaf) stillReads++
+    }
+    expect(stillReads).toBeLessThan(10)
+    expect(here.codes()).toEqual(['peer-accepted'])
   })
 
   test('a far end that says nothing is dead after 15 s', async () => {
