@@ -12,10 +12,12 @@ import { listVersionsJob } from '../replica/jobs/list-versions.js'
 import { setGenerationJob } from '../replica/jobs/marker.js'
 import { closeIndexJob, noteScannedJob, noteSyncedJob, openIndexJob } from '../replica/jobs/open-index.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
+import { prunePartsJob } from '../replica/jobs/part.js'
 import { unacknowledgedJob } from '../replica/jobs/past.js'
 import { pruneVersionsJob } from '../replica/jobs/prune-versions.js'
 import { recoverJob } from '../replica/jobs/recover.js'
 import { copyOutJob, restoreJob } from '../replica/jobs/restore.js'
+import { measurePartsJob, resumeJob } from '../replica/jobs/resume.js'
 import { rootIdentityJob } from '../replica/jobs/root-identity.js'
 import { scanJob } from '../replica/jobs/scan.js'
 import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
@@ -45,16 +47,19 @@ export const jobs = [
   letGoJob,
   listJob,
   listVersionsJob,
+  measurePartsJob,
   noteScannedJob,
   noteSyncedJob,
   openArchiveJob,
   openIndexJob,
   openRootJob,
+  prunePartsJob,
   pruneVersionsJob,
   recoverJob,
   removingJob,
   restoreJob,
   resolveJob,
+  resumeJob,
   rootIdentityJob,
   rootStateJob,
   scanJob,

@@ -1,7 +1,7 @@
 import type { Fingerprint } from '../core/content.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
-import type { Replica, Supplied, Want } from '../replica/replica.js'
+import { largeBytesMin, type Replica, resumableMax, type Supplied, type Want } from '../replica/replica.js'
 import { BytesWriter } from '../wire/bytes.js'
 import { wantPropsBytes, writeWantProps } from '../wire/pack.js'
 
@@ -112,7 +112,8 @@ async function transfer(
   if (wants.length > 0) {
     const giveUp = new AbortController()
     try {
-      for await (const pack of flow.source.supply(wants, giveUp.signal)) {
+      const resumed = await resume(flow.target, batch, wants)
+      for await (const pack of flow.source.supply(resumed, giveUp.signal)) {
         const props = new BytesWriter(pack.finished.length * wantPropsBytes)
         for (const supplied of pack.finished) {
           const operation = numbered[supplied.want]
@@ -149,6 +150,20 @@ async function transfer(
       return { operations: numbered, outcomes: merged, fingerprints }
     },
   }
+}
+
+/** The wants with what the target has of them from a transfer that was cut. */
+async function resume(target: Replica, batch: number, wants: readonly Want[]): Promise<readonly Want[]> {
+  const large = wants.filter(({ sizeBytes }) => sizeBytes >= largeBytesMin).slice(0, resumableMax)
+  if (large.length === 0) return wants
+  const files = large.map(({ want, path, sizeBytes }) => ({ want, path, sizeBytes }))
+  const { parts } = await target.resume(batch, files)
+  if (parts.length === 0) return wants
+  const prefixes = new Map(parts.map((part) => [part.want, part.prefixes]))
+  return wants.map((want) => {
+    const known = prefixes.get(want.want)
+    return known === undefined ? want : { ...want, prefixes: known }
+  })
 }
 
 function refusal(path: RelPath, supplied: Exclude<Supplied, { kind: 'whole' }>): Outcome {

@@ -1,10 +1,11 @@
 import { Failure } from '../core/failure.js'
 import type { Keep } from '../core/keep.js'
 import type { Host } from '../host/host.js'
+import { prunePartsJob } from './jobs/part.js'
 import type { RootPlace } from './jobs/place.js'
 import { type Pruned, pruneVersionsJob } from './jobs/prune-versions.js'
 
-/** Keeps what a root keeps of old versions within its bounds, one job at a time. */
+/** Keeps what a root keeps of old versions, and of transfers that were cut, within its bounds, one job at a time. */
 export class Keeping {
   private pruning: Promise<unknown> = Promise.resolve()
   private readonly ending = new AbortController()
@@ -17,8 +18,7 @@ export class Keeping {
 
   /** The root is open; so much was kept by then. */
   begin(addedBytes: number): void {
-    if (this.keep === undefined) return
-    this.add(addedBytes)
+    if (this.keep !== undefined) this.add(addedBytes)
     void this.pruneInTime()
   }
 
@@ -38,25 +38,30 @@ export class Keeping {
     await this.pruning
   }
 
-  private prune(addedBytes: number, needBytes: number): Promise<Pruned | undefined> {
+  private async prune(addedBytes: number, needBytes: number): Promise<Pruned | undefined> {
     const { host, place, keep } = this
-    if (keep === undefined) return Promise.resolve(undefined)
-    const work = this.pruning
-      .then(() => host.workers.run(pruneVersionsJob, { place, keep, addedBytes, needBytes }, 'bulk'))
-      .catch((error: unknown) => {
-        // A root that is away, or a disk that fails: the next time is as good.
-        if (!(error instanceof Failure)) throw error
-        return undefined
-      })
+    if (keep === undefined) return undefined
+    return await this.inTurn(() => host.workers.run(pruneVersionsJob, { place, keep, addedBytes, needBytes }, 'bulk'))
+  }
+
+  private inTurn<T>(prune: () => Promise<T>): Promise<T | undefined> {
+    const work = this.pruning.then(prune).catch((error: unknown) => {
+      // A root that is away, or a disk that fails: the next time is as good.
+      if (!(error instanceof Failure)) throw error
+      return undefined
+    })
     this.pruning = work
     return work
   }
 
   private async pruneInTime(): Promise<void> {
+    const { host, place } = this
     const { signal } = this.ending
-    while (!signal.aborted) {
-      await this.host.clock.sleep(everyMs, signal).catch(() => undefined)
-      if (!signal.aborted) await this.prune(0, 0)
+    for (;;) {
+      await host.clock.sleep(everyMs, signal).catch(() => undefined)
+      if (signal.aborted) return
+      await this.inTurn(() => host.workers.run(prunePartsJob, { place }, 'bulk'))
+      await this.prune(0, 0)
     }
   }
 }

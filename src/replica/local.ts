@@ -14,6 +14,7 @@ import { identifyJob } from './jobs/identify.js'
 import { type ListStep, listJob } from './jobs/list.js'
 import { setGenerationJob } from './jobs/marker.js'
 import { noteSyncedJob } from './jobs/open-index.js'
+import { measurePartsJob, resumeJob, type TakenUp } from './jobs/resume.js'
 import { dropBatchJob, stageJob } from './jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from './jobs/supply.js'
 import { syncJob } from './jobs/sync.js'
@@ -28,6 +29,8 @@ import {
   type RemovalsHeld,
   type Replica,
   ReplicaFailure,
+  type Resumable,
+  type Resumption,
   type View,
   type Want,
 } from './replica.js'
@@ -177,6 +180,25 @@ export class LocalReplica implements Replica {
       }
     } finally {
       await workers.run(supplyCloseJob, { stream }, order, lane)
+    }
+  }
+
+  resume(batch: number, files: readonly Resumable[]): Promise<Resumption> {
+    const { host, place } = this.opened()
+    this.stagingOf(batch)
+    const lane = this.lanes.of(batch, host.workers.count)
+    // Asked for before anything is awaited: packs that come now are staged after it.
+    const taken = host.workers.run(resumeJob, { place, pair: this.pair, batch, files }, 'bulk', lane)
+    return this.hold(this.measured(batch, lane, taken))
+  }
+
+  private async measured(batch: number, lane: number, taking: Promise<TakenUp>): Promise<Resumption> {
+    const { taken, others } = await taking
+    if (taken === 0) return { parts: [], others }
+    for (;;) {
+      const { host, place } = this.opened()
+      const parts = await host.workers.run(measurePartsJob, { place, pair: this.pair, batch }, 'bulk', lane)
+      if (parts !== undefined) return { parts, others }
     }
   }
 
@@ -330,7 +352,8 @@ export class LocalReplica implements Replica {
   private drop(batch: number): void {
     const { host, place } = this.opened()
     this.staging.delete(batch)
-    void this.ahead(this.hold(host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', batch)))
+    const lane = this.lanes.of(batch, host.workers.count)
+    void this.ahead(this.hold(host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', lane)))
   }
 
   /** Work that is awaited later, or never: what goes wrong with it meanwhile is told then. */

@@ -11,6 +11,7 @@ import type {
   PastOutcome,
   RemovalsHeld,
   Replica,
+  Resumption,
   Want,
 } from './replica.js'
 
@@ -66,6 +67,10 @@ export class ReadOnlyReplica implements Replica {
 
   removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined> {
     return this.root.removing(count, confirmed)
+  }
+
+  async resume(): Promise<Resumption> {
+    return { parts: [], others: false }
   }
 
   async stage(): Promise<void> {}

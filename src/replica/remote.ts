@@ -33,6 +33,8 @@ import {
   type Replica,
   type ReplicaCode,
   ReplicaFailure,
+  type Resumable,
+  type Resumption,
   type Want,
 } from './replica.js'
 import { Window } from './window.js'
@@ -147,6 +149,8 @@ class RemoteReplica implements Replica, LinkEnd {
   private readonly staged = new Window(linkWindowBytes)
   private readonly staging = new Map<number, Promise<void>>()
   private readonly followed = { taken: 0, waiting: () => 0 }
+  /** The far end may have parts of files of this pair: none come while it is connected. */
+  private hasParts = true
   private lastId = 0
   private isOpen = false
   private closing: Promise<void> | undefined
@@ -160,6 +164,10 @@ class RemoteReplica implements Replica, LinkEnd {
   ) {
     this.link = new Link(socket, clock, self, 'lead', this)
     this.link.start()
+  }
+
+  private async farCan(feature: string): Promise<boolean> {
+    return (await this.link.greeted).features.includes(feature)
   }
 
   greeted(): Promise<Speaker> {
@@ -320,6 +328,31 @@ class RemoteReplica implements Replica, LinkEnd {
     )
   }
 
+  async resume(batch: number, files: readonly Resumable[]): Promise<Resumption> {
+    if (!(await this.farCan('resume'))) return { parts: [], others: false }
+    const { hasParts } = this
+    const asked = this.ask(
+      single((id) => ({ kind: 'resume', id, batch, files })),
+      (message) => {
+        if (message.kind !== 'resumed') throw misplaced(message)
+        const { parts, others } = message
+        const open = new Map(files.map(({ want, sizeBytes }) => [want, sizeBytes]))
+        for (const { want, prefixes } of parts) {
+          const sizeBytes = open.get(want)
+          if (sizeBytes === undefined || prefixes.some((prefix) => prefix.sizeBytes >= sizeBytes))
+            throw new LinkFailure('protocol', 'a part of what was not asked')
+          open.delete(want)
+        }
+        this.hasParts = others
+        return { value: { parts, others } }
+      },
+    )
+    if (hasParts) return await asked
+    // Nothing is there that an answer could tell of: it is not waited for. What goes wrong with it the packs will meet.
+    asked.catch(() => undefined)
+    return { parts: [], others: false }
+  }
+
   async stage(batch: number, { bytes, props }: Delivery): Promise<void> {
     const sent = this.link.bulk({ kind: 'stage', batch, props, bytes }, this.staged)
     const before = this.staging.get(batch)
@@ -356,7 +389,8 @@ class RemoteReplica implements Replica, LinkEnd {
   }
 
   async *supply(wants: readonly Want[], signal: AbortSignal): AsyncGenerator<Pack> {
-    for (const some of chunks(wants)) {
+    const isResumed = wants.some(({ prefixes }) => prefixes !== undefined) && (await this.farCan('resume'))
+    for (const some of chunks(isResumed ? wants : wants.map(withoutPrefixes))) {
       const open = new Set(some.map(({ want }) => want))
       // Data, the frames and headers of many small items, and packs that ended early.
       let budget = some.reduce((bytes, { sizeBytes }) => bytes + sizeBytes * 2 + 4_096, 1 << 20)
@@ -589,6 +623,10 @@ class RemoteReplica implements Replica, LinkEnd {
     while (this.lastId === 0 || this.calls.has(this.lastId))
     return this.lastId
   }
+}
+
+function withoutPrefixes({ prefixes: _, ...want }: Want): Want {
+  return want
 }
 
 const done: Answer<undefined> = (message) => {

@@ -11,7 +11,7 @@ import type { Found, ProblemCode, Report } from '../core/report.js'
  * Every method may throw a LinkFailure (remote) or a ReplicaFailure; after a LinkFailure the replica is closed, and the
  * engine opens another.
  *
- * The order of a pair's life: open once, changes once; then any number of list, identify, supply, stage, apply, sync,
+ * The order of a pair's life: open once, changes once; then any number of list, identify, supply, resume, stage, apply, sync,
  * acknowledge; close.
  */
 export interface Replica {
@@ -66,6 +66,13 @@ export interface Replica {
    * that they may come; it counts only for a root of the lead's own user, here or over ssh.
    */
   removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined>
+
+  /**
+   * Large files of a batch that will be staged: what of them is here from a transfer that was cut. What is staged of them from
+   * now on outlives the batch, and this process, until it is asked for again or too old. Before the first `stage` of the batch;
+   * at most resumableMax.
+   */
+  resume(batch: number, files: readonly Resumable[]): Promise<Resumption>
 
   /**
    * Takes a pack of the batch into staging; resolves when there is room for the next one. The bytes are taken over.
@@ -210,6 +217,37 @@ export interface Want {
   readonly sizeBytes: number
   readonly mtimeNs: bigint
   readonly fingerprint: Fingerprint | undefined
+  /**
+   * Beginnings that the target says it has, ascending, at most prefixesMax, none of them the whole file: sent is what comes after the longest one
+   * that this file begins with.
+   */
+  readonly prefixes?: readonly Prefix[]
+}
+
+/** The first bytes of a file, and their fingerprint. */
+export interface Prefix {
+  readonly sizeBytes: number
+  readonly fingerprint: Fingerprint
+}
+
+/** A file of at least largeBytesMin that is about to be staged. */
+export type Resumable = Pick<Want, 'want' | 'path' | 'sizeBytes'>
+
+/** From here on it pays to go on where a transfer was cut: two packs and more. */
+export const largeBytesMin = 512 * 1024
+/** Files of one `resume`. */
+export const resumableMax = 64
+
+export interface Resumption {
+  readonly parts: readonly Part[]
+  /** There are parts of other files of the pair. */
+  readonly others: boolean
+}
+
+/** What is here of a file, from its beginning: for its Want. */
+export interface Part {
+  readonly want: number
+  readonly prefixes: readonly Prefix[]
 }
 
 /**

@@ -22,7 +22,7 @@ import {
 import { peerPair } from './peer-pair.js'
 import { withoutRights } from './peer-rights.js'
 import type { Rate } from './rate.js'
-import { type OpenRequest, type Replica, ReplicaFailure, type View, type Want } from './replica.js'
+import { type OpenRequest, type Replica, ReplicaFailure, resumableMax, type View, type Want } from './replica.js'
 import { Window } from './window.js'
 
 export interface ServingOptions {
@@ -196,6 +196,11 @@ class Serving implements LinkEnd {
         break
       case 'credit':
         this.credit(message.id, message.bytes)
+        break
+      case 'resume':
+        if (message.files.length > resumableMax)
+          throw new LinkFailure('protocol', `more than ${resumableMax} files to go on with`)
+        this.task(message.id, () => this.resume(replica, message))
         break
       case 'stage':
         this.stage(replica, message, sizeBytes)
@@ -371,6 +376,12 @@ class Serving implements LinkEnd {
       this.pump.isFollowed = false
     }
     this.link.send({ kind: 'done', id })
+  }
+
+  /** Handed on at once: before the packs of the batch, which come after it. */
+  private async resume(replica: Replica, { id, batch, files }: Message & { readonly kind: 'resume' }): Promise<void> {
+    const { parts, others } = await replica.resume(batch, files)
+    this.link.send({ kind: 'resumed', id, others, parts })
   }
 
   /** Packs of a batch are handed on one after the other; credit is given as the replica has room for the next. */

@@ -3,7 +3,7 @@ import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Format } from '../host/compression.js'
-import type { AuditRow, OpenRequest, PastOutcome, Supplied, Want } from '../replica/replica.js'
+import type { AuditRow, OpenRequest, Part, PastOutcome, Resumable, Supplied, Want } from '../replica/replica.js'
 import {
   type AuditedPath,
   auditRowBytesMin,
@@ -49,7 +49,8 @@ export const protocolVersion = 1
  *     list, identify  reports+           changes   changed*, done when cancelled
  *     apply           outcomes+          supply    pack*, done
  *     flush           flushed+
- *     removing        done or held         any                  failed
+ *     removing        done or held       resume    resumed
+ *     any             failed
  *
  * `stage` has no answer but credit under the id 0; what went wrong with it is the answer to the apply of its batch.
  * `credit` gives back room for as many bytes of frames as the receiver has done with: of the id's stream, 0 for stage.
@@ -156,6 +157,9 @@ export type Message =
       readonly root: string
       readonly readOnly: boolean
     }
+  /** See Replica.resume; before the first `stage` of the batch. Feature 'resume'. */
+  | { readonly kind: 'resume'; readonly id: number; readonly batch: number; readonly files: readonly Resumable[] }
+  | { readonly kind: 'resumed'; readonly id: number; readonly others: boolean; readonly parts: readonly Part[] }
   | { readonly kind: 'removing'; readonly id: number; readonly count: number; readonly confirmed: boolean }
   | { readonly kind: 'held'; readonly id: number; readonly detail: string }
   /** A frame of sizeBytes, shorter for the way: a feature of the format's name. Windows, costs and credit go by what it was. */
@@ -303,6 +307,14 @@ function writeFields(to: BytesWriter, message: Message): void {
       to.u8(formats.indexOf(message.format))
       to.u32(message.sizeBytes)
       to.raw(message.bytes)
+      break
+    case 'resume':
+      writeNumber(to, message.batch)
+      writeAll(to, message.files, codec.writeResumable)
+      break
+    case 'resumed':
+      writeFlag(to, message.others)
+      writeAll(to, message.parts, codec.writePart)
       break
     default:
       unreachable(message)
@@ -458,6 +470,14 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
       return { kind, id, count: from.u32(), confirmed: readFlag(from) }
     case 'held':
       return { kind, id, detail: readDetail(from) }
+    case 'resume': {
+      const batch = readNumber(from)
+      return { kind, id, batch, files: readAll(from, codec.resumableBytesMin, codec.readResumable) }
+    }
+    case 'resumed': {
+      const others = readFlag(from)
+      return { kind, id, others, parts: readAll(from, codec.partBytesMin, codec.readPart) }
+    }
     default:
       return unreachable(kind)
   }
@@ -505,6 +525,8 @@ const kinds: readonly Message['kind'][] = [
   'removing',
   'held',
   'shortened',
+  'resume',
+  'resumed',
 ]
 /** Likewise. */
 const formats: readonly Format[] = ['zstd', 'brotli']

@@ -1,6 +1,6 @@
 import { unreachable } from '../core/assert.js'
 import type { Operation, Outcome } from '../core/operation.js'
-import type { PastOutcome, Supplied, Want } from '../replica/replica.js'
+import type { Part, PastOutcome, Prefix, Resumable, Supplied, Want } from '../replica/replica.js'
 import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
 import {
   readContent,
@@ -158,15 +158,25 @@ export function readPastOutcome(from: BytesReader): PastOutcome {
 
 export const pastOutcomeBytesMin = 8 + 4 + outcomeBytesMin
 
-/**     want: | want u32 | path text | size u48 | mtime i64 ns | known u8 | fingerprint 33 bytes if known | */
+/**
+ *     want:   | want u32 | path text | size u48 | mtime i64 ns | flags u8 | fingerprint 33 bytes if 1 | prefixes if 2 |
+ *     prefix: | size u48 | fingerprint 33 bytes |
+ *
+ * Prefixes, ascending, only to who has the feature 'resume'.
+ */
 export function writeWant(to: BytesWriter, want: Want): void {
+  const { fingerprint, prefixes } = want
   to.u32(want.want)
   to.text(want.path)
   to.u48(want.sizeBytes)
   to.i64(want.mtimeNs)
-  writeFlag(to, want.fingerprint !== undefined)
-  if (want.fingerprint !== undefined) to.fingerprint(want.fingerprint)
+  to.u8((fingerprint === undefined ? 0 : knownFlag) | (prefixes === undefined ? 0 : prefixesFlag))
+  if (fingerprint !== undefined) to.fingerprint(fingerprint)
+  if (prefixes !== undefined) writePrefixes(to, prefixes)
 }
+
+const knownFlag = 1
+const prefixesFlag = 2
 
 /** As readOperation. @throws Malformed, BadPath */
 export function readWant(from: BytesReader, pathIn = readOpenPath): Want {
@@ -174,11 +184,67 @@ export function readWant(from: BytesReader, pathIn = readOpenPath): Want {
   const path = pathIn(from)
   const sizeBytes = from.u48()
   const mtimeNs = from.i64()
-  const fingerprint = readFlag(from) ? from.fingerprint() : undefined
-  return { want, path, sizeBytes, mtimeNs, fingerprint }
+  const flags = from.u8()
+  if (flags > (knownFlag | prefixesFlag)) throw new Malformed(`flags ${flags} of a want`)
+  const fingerprint = (flags & knownFlag) === 0 ? undefined : from.fingerprint()
+  const wanted = { want, path, sizeBytes, mtimeNs, fingerprint }
+  return (flags & prefixesFlag) === 0 ? wanted : { ...wanted, prefixes: readPrefixes(from) }
 }
 
 export const wantBytesMin = 4 + 4 + 6 + 8 + 1
+
+/**     resumable: | want u32 | path text | size u48 | */
+export function writeResumable(to: BytesWriter, { want, path, sizeBytes }: Resumable): void {
+  to.u32(want)
+  to.text(path)
+  to.u48(sizeBytes)
+}
+
+/** @throws Malformed, BadPath */
+export function readResumable(from: BytesReader): Resumable {
+  const want = from.u32()
+  const path = readOpenPath(from)
+  return { want, path, sizeBytes: from.u48() }
+}
+
+export const resumableBytesMin = 4 + 4 + 6
+
+/**     part: | want u32 | prefixes | */
+export function writePart(to: BytesWriter, { want, prefixes }: Part): void {
+  to.u32(want)
+  writePrefixes(to, prefixes)
+}
+
+/** @throws Malformed */
+export function readPart(from: BytesReader): Part {
+  return { want: from.u32(), prefixes: readPrefixes(from) }
+}
+
+export const partBytesMin = 4 + 1
+
+/** Beginnings of one file. */
+export const prefixesMax = 16
+
+function writePrefixes(to: BytesWriter, prefixes: readonly Prefix[]): void {
+  to.u8(prefixes.length)
+  for (const { sizeBytes, fingerprint } of prefixes) {
+    to.u48(sizeBytes)
+    to.fingerprint(fingerprint)
+  }
+}
+
+function readPrefixes(from: BytesReader): Prefix[] {
+  const count = from.u8()
+  if (count > prefixesMax) throw new Malformed(`${count} beginnings of one file`)
+  const prefixes: Prefix[] = []
+  for (let lastBytes = 0; prefixes.length < count; ) {
+    const sizeBytes = from.u48()
+    if (sizeBytes <= lastBytes) throw new Malformed('beginnings that do not grow')
+    prefixes.push({ sizeBytes, fingerprint: from.fingerprint() })
+    lastBytes = sizeBytes
+  }
+  return prefixes
+}
 
 /**
  *     supplied: | kind u8 | want u32 | fields |

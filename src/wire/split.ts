@@ -122,7 +122,7 @@ export function auditRowBytes({ directory, name, found, digest }: AuditRow): num
 }
 
 export function wantBytes(want: Want): number {
-  return 52 + textBytes(want.path)
+  return 53 + textBytes(want.path) + (want.prefixes?.length ?? 0) * 39
 }
 
 function suppliedBytes(supplied: Supplied): number {

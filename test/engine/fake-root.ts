@@ -14,6 +14,7 @@ import type {
   Pack,
   PastOutcome,
   Replica,
+  Resumption,
   Supplied,
   Want,
 } from '../../src/replica/replica.js'
@@ -313,6 +314,10 @@ export class FakeReplica implements Replica {
   }
 
   async removing(): Promise<undefined> {}
+
+  async resume(): Promise<Resumption> {
+    return { parts: [], others: false }
+  }
 
   async stage(batch: number, pack: Delivery): Promise<void> {
     await this.call('stage')

@@ -11,6 +11,8 @@ import type {
   Pack,
   RemovalsHeld,
   Replica,
+  Resumable,
+  Resumption,
   Want,
 } from '../../src/replica/replica.js'
 
@@ -112,6 +114,13 @@ export class FakeReplica implements Replica {
     } finally {
       this.supplyEnded += 1
     }
+  }
+
+  resumption: Resumption = { parts: [], others: false }
+
+  async resume(batch: number, files: readonly Resumable[]): Promise<Resumption> {
+    this.note('resume', batch, files)
+    return this.resumption
   }
 
   held: RemovalsHeld | undefined

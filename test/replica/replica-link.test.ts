@@ -662,7 +662,7 @@ describe('greetings', () => {
       one.wire.near.send(encode({ ...hello, features }))
       one.wire.near.send(encode({ kind: 'open', id: 1, more: false, root: 'docs', request }))
       await until(() => seen.some(({ kind }) => kind === 'opened'), 'opened')
-      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join'] })
+      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join', 'resume'] })
     }
   })
 

@@ -3,7 +3,7 @@ import type { Content, Fingerprint, Props } from '../../src/core/content.js'
 import type { Operation, Outcome } from '../../src/core/operation.js'
 import { decodeName, isReserved, isReservedName, nameFault, type RelPath, relPath } from '../../src/core/path.js'
 import type { Found, Problem, ProblemCode, Report } from '../../src/core/report.js'
-import type { PastOutcome, Supplied, View, Want } from '../../src/replica/replica.js'
+import type { PastOutcome, Prefix, Supplied, View, Want } from '../../src/replica/replica.js'
 import type { Message } from '../../src/wire/message.js'
 
 /** Names as the kernel gives them: any bytes but '/' and NUL, so that some are not UTF-8. */
@@ -70,13 +70,20 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.record({ kind: fc.constant('failed' as const), path, code, detail: text, transient: fc.boolean() }),
 )
 const past: fc.Arbitrary<PastOutcome> = fc.record({ batch: whole, supplier: id, outcome })
-const want: fc.Arbitrary<Want> = fc.record({
+const prefixes: fc.Arbitrary<Prefix[]> = fc
+  .uniqueArray(fc.integer({ min: 1, max: 2 ** 48 - 1 }), { maxLength: 16 })
+  .chain((sizes) => {
+    const ascending = sizes.sort((one, other) => one - other)
+    return fc.tuple(...ascending.map((sizeBytes) => fc.record({ sizeBytes: fc.constant(sizeBytes), fingerprint })))
+  })
+const wanted = {
   want: u32,
   path,
   sizeBytes: size,
   mtimeNs: ns,
   fingerprint: fc.option(fingerprint, { nil: undefined }),
-})
+}
+const want: fc.Arbitrary<Want> = fc.oneof(fc.record(wanted), fc.record({ ...wanted, prefixes }))
 const supplied: fc.Arbitrary<Supplied> = fc.oneof(
   fc.record({ want: u32, kind: fc.constant('whole' as const), fingerprint }),
   fc.record({ want: u32, kind: fc.constant('superseded' as const) }),
@@ -212,6 +219,18 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     format: fc.constantFrom('zstd' as const, 'brotli' as const),
     sizeBytes: u32,
     bytes,
+  }),
+  fc.record({
+    kind: fc.constant('resume' as const),
+    id: u32,
+    batch: whole,
+    files: fc.array(fc.record({ want: u32, path, sizeBytes: size }), few),
+  }),
+  fc.record({
+    kind: fc.constant('resumed' as const),
+    id: u32,
+    others: fc.boolean(),
+    parts: fc.array(fc.record({ want: u32, prefixes }), few),
   }),
 )
 export const anyReports = fc.array(report, { maxLength: 12 })

@@ -100,6 +100,7 @@ describe('a path that a peer may not name', () => {
   const places: [string, (path: RelPath) => Message][] = [
     ['an operation', (path) => apply({ op: 'remove', path, expect: absent })],
     ['a want', (path) => ({ kind: 'supply', id: 1, more: false, wants: [wantOf(path)] })],
+    ['a file to go on with', (path) => ({ kind: 'resume', id: 1, batch: 1, files: [{ want: 1, path, sizeBytes: 9 }] })],
     ['a list', (path) => ({ kind: 'list', id: 1, more: false, paths: [path] })],
     ['an identify', (path) => ({ kind: 'identify', id: 1, more: false, paths: [path] })],
     ['a sync', (path) => ({ kind: 'sync', id: 1, more: false, paths: [path] })],
@@ -135,6 +136,12 @@ describe('a path that a peer may not name', () => {
   })
 })
 
+function resumed(sizes: readonly number[]): Message {
+  const fingerprint = `sha256:${'ab'.repeat(32)}` as Fingerprint
+  const prefixes = sizes.map((sizeBytes) => ({ sizeBytes, fingerprint }))
+  return { kind: 'resumed', id: 1, others: false, parts: [{ want: 1, prefixes }] }
+}
+
 describe('a field beyond its limit is refused', () => {
   test.each<[string, Message]>([
     ['a link target', apply({ op: 'write-symlink', path: relPath('l'), expect: absent, target: 'x'.repeat(4_097) })],
@@ -144,6 +151,9 @@ describe('a field beyond its limit is refused', () => {
     ['a code', { kind: 'refuse', code: 'x'.repeat(65), detail: '' }],
     ['the name of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: 'x'.repeat(256) }],
     ['the path of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: `/${'x'.repeat(4_097)}` }],
+    ['the beginnings of a file', resumed(Array.from({ length: 17 }, (_, at) => at + 1))],
+    ['beginnings that do not grow', resumed([5, 5])],
+    ['a beginning of nothing', resumed([0])],
     ['a supplier', { kind: 'apply', id: 1, more: false, batch: 1, supplier: 'x'.repeat(129), operations: [] }],
   ])('%s', (_, message) => {
     expect(attempt(encode(message))).toBeUndefined()
@@ -280,6 +290,26 @@ test('version 1 of the protocol is pinned: a change of these needs a new version
     protocolVersion: 1,
     digest: '38f145e59fe230d16d97493cd9e957a58fffb6b1fae7f5c6a68290f0b3083f1f',
   })
+})
+
+test('the feature resume is pinned', () => {
+  const fingerprint = `sha256:${'ab'.repeat(32)}` as Fingerprint
+  const path = relPath('a/ä')
+  const prefixes = [
+    { sizeBytes: 131_072, fingerprint },
+    { sizeBytes: 262_144, fingerprint },
+  ]
+  const samples: Message[] = [
+    { kind: 'resume', id: 1, batch: 2, files: [{ want: 3, path, sizeBytes: 600_000 }] },
+    { kind: 'resumed', id: 1, others: true, parts: [{ want: 3, prefixes }] },
+    { kind: 'supply', id: 4, more: false, wants: [{ ...wantOf(path), prefixes }] },
+  ]
+  const digest = createHash('sha256')
+  for (const message of samples) {
+    expect(decode(encode(message))).toEqual(message)
+    digest.update(encode(message))
+  }
+  expect(digest.digest('hex')).toBe('8c70148de1d60fec392c1f1b41c2e10dfcccd86f871136cf5e9ef623abfa4f11')
 })
 
 test('what version 1 got before it was ever given away is pinned too', () => {

@@ -5,6 +5,7 @@ import type { World } from '../../host/workers.js'
 import { ReplicaFailure } from '../replica.js'
 import { dropLockFile, lockFileName } from './lock-file.js'
 import { ownerHere, ownerName, readOwner, writeOwner } from './owner.js'
+import { keepParts } from './part.js'
 import { dropEmptyDirectory, dropFile, type StageFolder, stagePath } from './place.js'
 
 /**
@@ -113,8 +114,9 @@ export function releaseFolder(world: World, root: AbsPath, folder: string, remov
   }
 }
 
-/** Removes a folder that nobody else uses; `in` with all it has, the rest only as far as it is empty. Answers whether it is gone. */
+/** Removes a folder that nobody else uses; `in` with all it has but parts, the rest only as far as it is empty. Answers whether it is gone. */
 export function removeFolder(root: Directory, stage: StageFolder): boolean {
+  keepParts(root, stage.in, stage.in.names())
   for (const name of stage.in.names()) dropFile(stage.in, name)
   for (const name of ['in', 'out', 'intents']) dropEmptyDirectory(stage.own, name)
   if (stage.own.names().some((name) => name !== innerLockName && name !== ownerName)) return false

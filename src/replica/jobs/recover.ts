@@ -9,6 +9,7 @@ import { noteBatch, recoveredLine } from './journal.js'
 import { leftFolders, removeLeft, type UnclearFolder } from './left-folders.js'
 import { checkRoot } from './marker.js'
 import { restoreMode } from './parents.js'
+import { pruneParts } from './part.js'
 import { type PastOutcomes, pastOutcomes } from './past.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder, versionsPath } from './place.js'
 import { isUnrenamed } from './rename.js'
@@ -37,8 +38,8 @@ export interface Recovered {
 
 /**
  * Finishes what processes that are gone have left: each of their folders of staging. Every intent is brought
- * to its end, moves to this process's folder and stays there until it is acknowledged; received bytes are removed; what was
- * at a path and belongs to no intent is kept in `versions/`. Batches of this process are left alone. It may be cut off
+ * to its end, moves to this process's folder and stays there until it is acknowledged; received bytes are removed, but for parts
+ * of large files; what was at a path and belongs to no intent is kept in `versions/`. Batches of this process are left alone. It may be cut off
  * anywhere and run again. At the start, before anything is applied to the root.
  * @throws ReplicaFailure when the root is not there
  */
@@ -58,6 +59,7 @@ export const recoverJob: Job<Recover, Recovered> = {
         for (const recovery of recoveries) recovery.finishIntents()
         for (const recovery of recoveries) recovery.keepStrays()
         for (const { stage } of left) removeLeft(world, root, stage, locks)
+        pruneParts(root, world.clock.wallNs())
         const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
         for (const path of swept.dirty) dirty.add(path)
         const { pending, keptBytes } = swept

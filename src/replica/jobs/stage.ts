@@ -7,7 +7,9 @@ import type { Job, World } from '../../host/workers.js'
 import { fingerprintOf, Malformed } from '../../wire/bytes.js'
 import { type Item, readItems, readWantProps } from '../../wire/pack.js'
 import { digestOf } from './digest.js'
+import { dropParts, keepParts, partSlotName, pruneParts } from './part.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import type { PrefixDigest } from './prefix.js'
 import { problemOf } from './problem.js'
 import { writeSparsely } from './sparse.js'
 import { umaskOf } from './umask.js'
@@ -39,7 +41,10 @@ export const stageJob: Job<StagePack, void> = {
       const stage = openStage(root, place)
       const wanted = readWantProps(props)
       try {
-        for (const item of readItems(pack)) take(world, stage, received, item, wanted.get(item.want))
+        for (const item of readItems(pack)) {
+          const isFull = take(world, stage, received, item, wanted.get(item.want))
+          if (isFull) dropParts(root)
+        }
       } finally {
         stage.close()
       }
@@ -50,7 +55,7 @@ export const stageJob: Job<StagePack, void> = {
   transferInput: ({ pack }) => whole(pack),
 }
 
-/** Forgets a batch that will not be applied, with all that was received of it. */
+/** Forgets a batch that will not be applied, with all that was received of it but the beginnings of large files. */
 export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, void> = {
   name: 'drop-batch',
   run(world, { place, pair, batch }) {
@@ -61,7 +66,10 @@ export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, void> = {
     try {
       const stage = openStage(root, place)
       try {
-        for (const slot of received.slots.values()) dropFile(stage.in, slot.name)
+        const slots = [...received.slots.values()]
+        const sound = slots.flatMap(({ name, failure }) => (failure === undefined ? [name] : []))
+        if (keepParts(root, stage.in, sound)) pruneParts(root, world.clock.wallNs())
+        for (const slot of slots) dropFile(stage.in, slot.name)
       } finally {
         stage.close()
       }
@@ -84,6 +92,8 @@ export interface Received {
    */
   readonly mark: string
   readonly slots: Map<number, Slot>
+  /** By want: files of which a part is kept when the batch is cut off, and its name. */
+  readonly parts: Map<number, string>
 }
 
 /** One file on its way into `in/`. */
@@ -97,6 +107,19 @@ export interface Slot {
   /** What it was given when it was whole, and what its handle told after that. */
   given: { readonly props: Props; readonly stat: Stat } | undefined
   failure: SlotFailure | undefined
+  /** What was there before the batch, until it is known how much of it counts. */
+  offer: PartOffer | undefined
+  /** So far the file holds bytes that do not count: what is written over them is written out. */
+  foreignBytes: number
+}
+
+/** What is here of a file from an earlier transfer, hashed as it is now. */
+export interface PartOffer {
+  readonly presentBytes: number
+  readonly reading: PrefixDigest
+  /** The state of the hash at each place from which the source may go on. */
+  readonly digests: Map<number, Hash>
+  isRead: boolean
 }
 
 export interface SlotFailure {
@@ -121,39 +144,53 @@ const batches = new WeakMap<World, Map<string, Received>>()
 
 const batchKey = (place: RootPlace, pair: string, batch: number) => `${pair} ${batch} ${place.root}`
 
-function batchOf(world: World, place: RootPlace, pair: string, batch: number, root: Directory): Received {
+export function batchOf(world: World, place: RootPlace, pair: string, batch: number, root: Directory): Received {
   const known = batches.get(world) ?? new Map<string, Received>()
   batches.set(world, known)
   const key = batchKey(place, pair, batch)
   let received = known.get(key)
   if (received === undefined) {
     const mark = Buffer.from(world.random.bytes(8)).toString('hex')
-    received = { filesystem: root.openDirectory(rootPath), mark, slots: new Map() }
+    received = { filesystem: root.openDirectory(rootPath), mark, slots: new Map(), parts: new Map() }
     known.set(key, received)
   }
   return received
 }
 
-function take(world: World, stage: StageFolder, received: Received, item: Item, props: Props | undefined): void {
+/** The name of the slot of a want. */
+export function slotNameOf({ mark, parts }: Received, want: number): string {
+  const part = parts.get(want)
+  return part === undefined ? `${mark}-${want}` : partSlotName(part, `${mark}-${want}`)
+}
+
+export function emptySlot(name: string): Slot {
+  return {
+    name,
+    sizeBytes: 0,
+    digest: undefined,
+    fingerprint: undefined,
+    given: undefined,
+    failure: undefined,
+    offer: undefined,
+    foreignBytes: 0,
+  }
+}
+
+/** Answers whether the disk is full. */
+function take(world: World, stage: StageFolder, received: Received, item: Item, props: Props | undefined): boolean {
   let slot = received.slots.get(item.want)
   if (slot === undefined && received.slots.size >= slotsMax)
     throw new Malformed(`more than ${slotsMax} files in a batch`)
   if (slot === undefined || item.position === 0) {
     // The beginning of a file, perhaps once more after the link was cut: what was there is worth nothing.
-    slot = {
-      name: `${received.mark}-${item.want}`,
-      sizeBytes: 0,
-      digest: undefined,
-      fingerprint: undefined,
-      given: undefined,
-      failure: undefined,
-    }
+    slot = emptySlot(slotNameOf(received, item.want))
     received.slots.set(item.want, slot)
   }
-  if (slot.failure !== undefined) return
+  if (slot.failure !== undefined) return false
+  if (slot.offer !== undefined) takeUp(slot, slot.offer, item.position)
   try {
     const why = write(world, stage, slot, item, props)
-    if (why === undefined) return
+    if (why === undefined) return false
     slot.failure = { code: 'changing', detail: why, transient: true }
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
@@ -161,6 +198,17 @@ function take(world: World, stage: StageFolder, received: Received, item: Item, 
     slot.failure = { code, detail, transient: error.transient }
   }
   discard(stage, slot)
+  return slot.failure.code === 'disk-full'
+}
+
+/** The source goes on from one of the places that it was offered. */
+function takeUp(slot: Slot, { presentBytes, digests }: PartOffer, position: number): void {
+  slot.offer = undefined
+  const digest = digests.get(position)
+  if (digest === undefined) return
+  slot.digest = digest
+  slot.sizeBytes = position
+  slot.foreignBytes = presentBytes
 }
 
 /** Why the slot is worth nothing, or undefined. */
@@ -173,7 +221,9 @@ function write(world: World, stage: StageFolder, slot: Slot, item: Item, props: 
   // A file that comes in pieces is opened once more for each: until it is whole it is ours to write.
   const file = first ? createAfresh(stage.in, slot.name, mode ?? 0o600) : stage.in.reopenFile(slot.name)
   try {
-    writeSparsely(file, item.data, item.position, last)
+    // What does not count must not show through where zeros are left out.
+    if (item.position < slot.foreignBytes) file.write(item.data, item.position)
+    else writeSparsely(file, item.data, item.position, last)
     if (mode !== undefined && props !== undefined) slot.given = { props, stat: finish(file, mode, props.mtimeNs) }
   } finally {
     file.close()
@@ -187,6 +237,7 @@ function write(world: World, stage: StageFolder, slot: Slot, item: Item, props: 
   const found = slot.digest === undefined ? digestOf(item.data) : fingerprintOf(slot.digest.update(item.data).digest())
   slot.digest = undefined
   if (found !== item.fingerprint) return 'the bytes received are not those of the fingerprint'
+  if (slot.foreignBytes > slot.sizeBytes) return 'what was here of it is longer than the whole'
   slot.fingerprint = found
   return undefined
 }

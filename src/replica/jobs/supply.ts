@@ -10,6 +10,7 @@ import { itemOverheadBytes, packBytesMax, writeItem } from '../../wire/pack.js'
 import type { Supplied, Want } from '../replica.js'
 import { digestOf } from './digest.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
+import { PrefixCheck } from './prefix.js'
 import { problemOf } from './problem.js'
 import { recordsMax } from './record.js'
 import { isRacy, isStampOf, sameRecord, sameStamp } from './stamp.js'
@@ -111,7 +112,9 @@ interface Large {
   /** As it was opened. */
   readonly stat: Stat
   readonly known: Located | undefined
-  readonly digest: Hash
+  /** Where the target has a beginning of it: until it is known how much of that is this file's. */
+  check: PrefixCheck | undefined
+  digest: Hash
   position: number
 }
 
@@ -152,7 +155,8 @@ class Step {
     const { stream } = this
     for (;;) {
       if (stream.large !== undefined) {
-        if (!this.continueLarge(stream.large)) break
+        const { check } = stream.large
+        if (check === undefined ? !this.continueLarge(stream.large) : !this.checkPrefix(stream.large, check)) break
         continue
       }
       const want = stream.wants[stream.next]
@@ -233,11 +237,25 @@ class Step {
     const stat = closedOnFailure(file, () => file.stat())
     const known = this.known(parent.id, name)
     if (isWanted(want, stat, known)) {
-      this.stream.large = { want, file, stat, known, digest: createHash('sha256'), position: 0 }
+      const check = want.prefixes === undefined ? undefined : new PrefixCheck(want.prefixes)
+      this.stream.large = { want, file, stat, known, check, digest: createHash('sha256'), position: 0 }
       return
     }
     file.close()
     this.supersede(want)
+  }
+
+  /** The beginning is read and not sent. Answers false when the step has read enough. */
+  private checkPrefix(large: Large, check: PrefixCheck): boolean {
+    let isOver = true
+    this.attempt(large.want, () => {
+      isOver = check.read(large.file, this.stream.slice, checkedBytesMax)
+      if (!isOver) return
+      large.check = undefined
+      large.digest = check.agreed.digest
+      large.position = check.agreed.sizeBytes
+    })
+    return isOver
   }
 
   /** One slice. Answers false when the pack is full. */
@@ -359,6 +377,9 @@ function isWanted(want: Want, stat: Stat, known: Located | undefined): boolean {
 
 /** Readings that are written before the end of their stream. */
 const readingsMax = 2_000
+
+/** Bytes of a beginning that one step reads. */
+const checkedBytesMax = 32 * 1024 * 1024
 
 /** Most wants that one step ends. */
 const finishedMax = 4_096
