@@ -316,6 +316,38 @@ export function describeReplica<Root extends RootFixture>(name: string, { fresh,
       expect(await replica.identify([relPath('f')])).toEqual([before])
     })
 
+    test('what was staged of a large file is gone on with by who comes back, whatever the batch is called', async () => {
+      const text = Array.from({ length: 90_000 }, (_, at) => String(at).padStart(8, '.')).join('')
+      root.write('from', text)
+      const first = await Reader.open(await connect(root))
+      const want = { ...wantOf(first, 'from', 3), fingerprint: undefined }
+      const to = { want: 3, path: relPath('to'), sizeBytes: want.sizeBytes }
+      expect(await first.replica.resume(1, [to])).toEqual({ parts: [], others: false })
+      const enough = new AbortController()
+      let packs = 0
+      for await (const { bytes } of first.replica.supply([want], enough.signal)) {
+        await first.replica.stage(1, { bytes, props: new Uint8Array(0) })
+        if (++packs === 2) enough.abort()
+      }
+      await until(() => root.jobs.filter((job) => job === 'stage').length === packs, 'staged')
+      await first.replica.close()
+
+      const { replica } = await Reader.open(await connect(root))
+      const { parts } = await replica.resume(1, [to])
+      const prefixes = parts[0]?.prefixes ?? []
+      expect(prefixes.at(-1)?.sizeBytes).toBeGreaterThan(500_000)
+      let sentBytes = 0
+      for await (const { bytes } of replica.supply([{ ...want, prefixes }], new AbortController().signal)) {
+        sentBytes += bytes.length
+        await replica.stage(1, { bytes, props: new Uint8Array(0) })
+      }
+      expect(sentBytes).toBeLessThan(text.length - 500_000)
+      const props = { mode: 0o640, mtimeNs: 5n }
+      const operation: Operation = { op: 'write-file', ...to, expect: { kind: 'absent' }, props }
+      expect(await replica.apply(1, [operation], supplier)).toMatchObject([{ kind: 'done' }])
+      expect(root.read('to') === text).toBe(true)
+    })
+
     test('what is supplied here, staged and applied there, is there; its own reader is not told', async () => {
       root.write('from', 'the bytes')
       const reader = await openRoot()

@@ -24,6 +24,8 @@ export class Trap {
   probes: 'unknown' | undefined
   /** The type of every file system instead of its own. */
   filesystem: string | undefined
+  /** What the disk says is free instead of the kernel. */
+  freeBytes: number | undefined
 
   /** Runs `step` before the `n`-th call of that name from now on. */
   before(call: Call, n: number, step: Step): void {
@@ -186,7 +188,8 @@ class SteppingDirectory implements Directory {
   }
   space() {
     const space = this.inner.space()
-    return { ...space, filesystem: this.trap.filesystem ?? space.filesystem }
+    const { filesystem = space.filesystem, freeBytes = space.freeBytes } = this.trap
+    return { ...space, filesystem, freeBytes }
   }
   close(): void {
     this.inner.close()
