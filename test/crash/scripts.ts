@@ -108,7 +108,7 @@ export function usualTree(alpha: Hands): void {
   alpha.link('l', 'to f')
 }
 
-const large = (token: string): string => `${token} `.padEnd(600_000, token)
+const large = (token: string, sizeBytes = 600_000): string => `${token} `.padEnd(sizeBytes, token)
 
 /** The first of them are searched by every npm test. */
 export const scripts: readonly Script[] = [
@@ -350,6 +350,16 @@ export const scripts: readonly Script[] = [
         handle.close()
       }),
     ],
+  },
+  {
+    name: 'a large file is cut off twice, and goes on where it was',
+    steps: [
+      after(0, (alpha) => alpha.create('n', large('large of alpha', 1_200_000))),
+      meet({ call: 'write', job: 'stage' }, () => {}),
+      meet({ call: 'write', job: 'stage' }, (_, __, world) => world.network.cutAll()),
+      meet({ call: 'write', job: 'stage' }, (_, __, world) => world.network.cutAll()),
+    ],
+    lastMs: 800,
   },
   {
     // Of the receiver: one of the user's own file is the first of the known limits.

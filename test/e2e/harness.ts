@@ -210,6 +210,10 @@ export class Running {
     if (!condition()) throw new Error(`it ended without ${what}: ${this.describe()}`)
   }
 
+  get hasEnded(): boolean {
+    return this.finished !== undefined
+  }
+
   async kill(): Promise<void> {
     if (this.finished === undefined) this.child.kill('SIGKILL')
     await this.ended.catch(() => {})

@@ -102,7 +102,7 @@ export class User {
     this.tokens += 1
     const token = `${this.name}#${this.tokens} `
     // Mostly small; now and then larger than one read, so that a torn copy can be told.
-    const size = this.dice.chance(0.01) ? 300_000 : this.dice.skewed(0, 400)
+    const size = this.dice.chance(0.01) ? 600_000 : this.dice.skewed(0, 400)
     return `${token}${path} `.padEnd(size, `${this.tokens}.`)
   }
 

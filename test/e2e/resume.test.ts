@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import {
+  eventually,
+  eventuallyEqual,
+  portOf,
+  type Running,
+  type Sandbox,
+  type Serving,
+  sandbox,
+  serve,
+} from './harness.js'
+import { Relay } from './relay.js'
+
+const relays: Relay[] = []
+afterEach(() => {
+  for (const relay of relays.splice(0)) relay.close()
+})
+
+const sizeBytes = 200_000_000
+
+interface Setting {
+  readonly box: Sandbox
+  readonly relay: Relay
+  serving: Serving
+  lead: Running
+}
+
+function lead(box: Sandbox, { port }: Relay): Running {
+  return box.start(['watch', 'a', `wss://127.0.0.1:${port}/r`, '--secret-file', 'lead.key'])
+}
+
+/** What of the file is on disk at the target, visible or not. */
+function presentBytes(root: string): number {
+  let most = 0
+  for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+    const stat = statSync(`${root}/${name}`, { throwIfNoEntry: false })
+    if (stat?.isFile()) most = Math.max(most, stat.size)
+  }
+  return most
+}
+
+const breaks: readonly [what: string, from: 'a' | 'b', broken: (setting: Setting) => Promise<void>][] = [
+  ['a link that is cut', 'a', async ({ relay }) => relay.cut()],
+  [
+    'a kill of the peer that receives',
+    'a',
+    async ({ serving, relay }) => {
+      await serving.process.kill()
+      relay.cut()
+    },
+  ],
+  [
+    'a kill of the lead that sends',
+    'a',
+    async ({ lead, relay }) => {
+      await lead.kill()
+      relay.cut()
+    },
+  ],
+  [
+    'a kill of the lead that receives',
+    'b',
+    async ({ lead, relay }) => {
+      await lead.kill()
+      relay.cut()
+    },
+  ],
+]
+test.each(breaks)(
+  'after %s in the middle of a file, what crosses the wire is the rest of it',
+  { timeout: 120_000 },
+  async (_, from, broken) => {
+    const box = sandbox()
+    const to = from === 'a' ? 'b' : 'a'
+    for (const root of ['a', 'b']) mkdirSync(box.at(root))
+    box.write(`${from}/large`, randomBytes(sizeBytes))
+    const serving = await serve(box, { r: 'b' })
+    const relay = await Relay.to(portOf(serving.address))
+    relays.push(relay)
+    const setting: Setting = { box, relay, serving, lead: lead(box, relay) }
+    await eventually(
+      () => relay.bytes > sizeBytes / 2,
+      () => setting.lead.stderr,
+    )
+    await broken(setting)
+    await eventually(
+      () => setting.lead.events().some(({ event }) => event === 'link-lost') || setting.lead.hasEnded,
+      () => setting.lead.stderr,
+    )
+    const present = presentBytes(box.at(to))
+    expect(present).toBeGreaterThan(sizeBytes / 4)
+    expect(present).toBeLessThan(sizeBytes)
+    if (setting.serving.process.hasEnded) setting.serving = await serve(box, { r: 'b' })
+    relay.bytes = 0
+    relay.mend(portOf(setting.serving.address))
+    if (setting.lead.hasEnded) setting.lead = lead(box, relay)
+    await eventuallyEqual(box.at('a'), box.at('b'), () => box.exists(`${to}/large`))
+    expect(relay.bytes).toBeLessThan((sizeBytes - present) * 1.1)
+    // Nothing of it is left in staging.
+    expect(presentBytes(box.at(`${to}/.tandem`))).toBeLessThan(100_000)
+  },
+)
