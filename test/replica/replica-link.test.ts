@@ -137,6 +137,37 @@ describe('every method', () => {
     expect(here.local.asked).toEqual([['open', { ...big, pair: peerPair('laptop', 'pair') }]])
   })
 
+  test('what is there of large files is told, and what is wanted goes on from it', async () => {
+    const remote = await here.opened()
+    here.local.asked.length = 0
+    const files = [{ want: 3, path: p('large'), sizeBytes: 900_000 }]
+    const prefixes = [{ sizeBytes: 500_000, fingerprint }]
+    here.local.resumption = { parts: [{ want: 3, prefixes }], others: true }
+    expect(await remote.resume(7, files)).toEqual(here.local.resumption)
+    const want = { ...wantOf(3, 900_000), prefixes }
+    await collect(remote.supply([want], never))
+    expect(here.local.asked).toEqual([
+      ['resume', 7, files],
+      ['supply', [want]],
+    ])
+  })
+
+  test('once nothing more is there, nobody waits for the answer, and the packs still come after it', async () => {
+    const remote = await here.opened()
+    here.local.asked.length = 0
+    const files = [{ want: 3, path: p('large'), sizeBytes: 900_000 }]
+    expect(await remote.resume(7, files)).toEqual({ parts: [], others: false })
+    here.wire.near.isDeaf = true
+    expect(await remote.resume(8, files)).toEqual({ parts: [], others: false })
+    here.wire.near.listen()
+    await remote.stage(8, delivery(3, 10))
+    await until(() => here.local.stagedPacks.length === 1, 'staged')
+    expect(here.local.asked.slice(0, 2)).toEqual([
+      ['resume', 7, files],
+      ['resume', 8, files],
+    ])
+  })
+
   test('S2-20: what is held is told, and no word of a peer lets it go', async () => {
     const remote = await here.opened()
     here.local.asked.length = 0
@@ -686,6 +717,29 @@ describe('greetings', () => {
     expect(asked).toEqual(['hello'])
   })
 
+  test('an agent that cannot go on where a transfer was cut is asked for the whole', async () => {
+    const { far } = here.wire
+    const asked: Message[] = []
+    far.start({
+      frame(frame) {
+        const message = decode(frame)
+        asked.push(message)
+        if (message.kind === 'hello')
+          far.send(encode({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: message.run }))
+        if (message.kind === 'supply') far.send(encode({ kind: 'done', id: message.id }))
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    expect(await remote.resume(1, [{ want: 3, path: p('large'), sizeBytes: 900_000 }])).toEqual({
+      parts: [],
+      others: false,
+    })
+    await collect(remote.supply([{ ...wantOf(3, 900_000), prefixes: [{ sizeBytes: 5, fingerprint }] }], never))
+    expect(asked.slice(1)).toEqual([{ kind: 'supply', id: 1, more: false, wants: [wantOf(3, 900_000)] }])
+  })
+
   test('an agent that reaches itself finds out', async () => {
     here.serve(here.wire.far, lead)
     expect(await caught(here.connect())).toMatchObject({ code: 'protocol' })
@@ -731,6 +785,18 @@ describe('a hostile lead ends its own link, and nothing else', () => {
         ...Array.from({ length: 20 }, () =>
           encode({ kind: 'acknowledge', id: 3, more: true, batches: Array(9_000).fill(1) }),
         ),
+      ],
+    ],
+    [
+      'too many files to go on with',
+      [
+        encode(open),
+        encode({
+          kind: 'resume',
+          id: 3,
+          batch: 1,
+          files: Array.from({ length: 65 }, (_, want) => ({ want, path: p('f'), sizeBytes: 9 })),
+        }),
       ],
     ],
     [
@@ -837,6 +903,38 @@ describe('a hostile peer ends its own link', () => {
     expect(await supplying).toBeInstanceOf(LinkFailure)
   })
 })
+
+describe('a hostile peer that tells of parts', () => {
+  test.each<[string, Message & { readonly kind: 'resumed' }]>([
+    ['of a file that was not asked for', parts([8, 5])],
+    ['twice of one file', parts([3, 5], [3, 5])],
+    ['as long as the file', parts([3, 100])],
+  ])('%s: its link ends', async (_, answer) => {
+    const { far } = here.wire
+    far.start({
+      frame(frame) {
+        const asked = decode(frame)
+        if (asked.kind === 'hello')
+          far.send(
+            encode({ ...asked, kind: 'welcome', role: 'peer', run: 'x', protocol: protocolVersion, heard: asked.run }),
+          )
+        else if (asked.kind === 'resume') far.send(encode({ ...answer, id: asked.id }))
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    const resuming = caught(remote.resume(1, [{ want: 3, path: p('large'), sizeBytes: 100 }]))
+    expect(await resuming).toMatchObject({ name: 'LinkFailure', code: 'protocol' })
+  })
+})
+
+function parts(
+  ...told: readonly (readonly [want: number, sizeBytes: number])[]
+): Message & { readonly kind: 'resumed' } {
+  const all = told.map(([want, sizeBytes]) => ({ want, prefixes: [{ sizeBytes, fingerprint }] }))
+  return { kind: 'resumed', id: 1, others: false, parts: all }
+}
 
 const noProps = { mode: undefined, mtimeNs: undefined }
 

@@ -323,13 +323,17 @@ export function describeReplica<Root extends RootFixture>(name: string, { fresh,
       const want = { ...wantOf(first, 'from', 3), fingerprint: undefined }
       const to = { want: 3, path: relPath('to'), sizeBytes: want.sizeBytes }
       expect(await first.replica.resume(1, [to])).toEqual({ parts: [], others: false })
+      const before = root.trap.calls.length
       const enough = new AbortController()
       let packs = 0
       for await (const { bytes } of first.replica.supply([want], enough.signal)) {
         await first.replica.stage(1, { bytes, props: new Uint8Array(0) })
         if (++packs === 2) enough.abort()
       }
-      await until(() => root.jobs.filter((job) => job === 'stage').length === packs, 'staged')
+      await root.until(
+        () => root.trap.calls.slice(before).filter(({ call }) => call === 'write').length >= packs,
+        'staged',
+      )
       await first.replica.close()
 
       const { replica } = await Reader.open(await connect(root))
