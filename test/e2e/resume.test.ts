@@ -18,8 +18,6 @@ afterEach(() => {
   for (const relay of relays.splice(0)) relay.close()
 })
 
-const sizeBytes = 200_000_000
-
 interface Setting {
   readonly box: Sandbox
   readonly relay: Relay
@@ -41,10 +39,16 @@ function presentBytes(root: string): number {
   return most
 }
 
-const breaks: readonly [what: string, from: 'a' | 'b', broken: (setting: Setting) => Promise<void>][] = [
-  ['a link that is cut', 'a', async ({ relay }) => relay.cut()],
+const breaks: readonly [
+  what: string,
+  sizeBytes: number,
+  from: 'a' | 'b',
+  broken: (setting: Setting) => Promise<void>,
+][] = [
+  ['a link that is cut', 80_000_000, 'a', async ({ relay }) => relay.cut()],
   [
     'a kill of the peer that receives',
+    200_000_000,
     'a',
     async ({ serving, relay }) => {
       await serving.process.kill()
@@ -53,6 +57,7 @@ const breaks: readonly [what: string, from: 'a' | 'b', broken: (setting: Setting
   ],
   [
     'a kill of the lead that sends',
+    80_000_000,
     'a',
     async ({ lead, relay }) => {
       await lead.kill()
@@ -61,6 +66,7 @@ const breaks: readonly [what: string, from: 'a' | 'b', broken: (setting: Setting
   ],
   [
     'a kill of the lead that receives',
+    80_000_000,
     'b',
     async ({ lead, relay }) => {
       await lead.kill()
@@ -71,7 +77,7 @@ const breaks: readonly [what: string, from: 'a' | 'b', broken: (setting: Setting
 test.each(breaks)(
   'after %s in the middle of a file, what crosses the wire is the rest of it',
   { timeout: 120_000 },
-  async (_, from, broken) => {
+  async (_, sizeBytes, from, broken) => {
     const box = sandbox()
     const to = from === 'a' ? 'b' : 'a'
     for (const root of ['a', 'b']) mkdirSync(box.at(root))
