@@ -237,7 +237,9 @@ class Step {
     const stat = closedOnFailure(file, () => file.stat())
     const known = this.known(parent.id, name)
     if (isWanted(want, stat, known)) {
-      const check = want.prefixes === undefined ? undefined : new PrefixCheck(want.prefixes)
+      // Something is left to send, whatever the other side says that it has.
+      const prefixes = want.prefixes?.filter((prefix) => prefix.sizeBytes < want.sizeBytes)
+      const check = prefixes === undefined ? undefined : new PrefixCheck(prefixes)
       this.stream.large = { want, file, stat, known, check, digest: createHash('sha256'), position: 0 }
       return
     }

@@ -37,13 +37,12 @@ function wanted(): Want {
   return { want: 0, path, sizeBytes: stat.sizeBytes, mtimeNs: stat.mtimeNs, fingerprint: undefined }
 }
 
-/** What the target has, told for a new batch. */
-function offered(batch: number, of: Fixture = target): readonly Prefix[] {
-  const at = { place: of.place, pair, batch }
-  const files = [{ want: 0, path, sizeBytes: source.stat(path).sizeBytes }]
-  resumeJob.run(of.world, { ...at, files })
+/** What the target has of a file that is said to be so long, told for a new batch. */
+function offered(batch: number, said = source.stat(path).sizeBytes): readonly Prefix[] {
+  const at = { place: target.place, pair, batch }
+  resumeJob.run(target.world, { ...at, files: [{ want: 0, path, sizeBytes: said }] })
   let parts: readonly Part[] | undefined
-  for (let steps = 0; parts === undefined && steps < 100; steps++) parts = measurePartsJob.run(of.world, at)
+  for (let steps = 0; parts === undefined && steps < 100; steps++) parts = measurePartsJob.run(target.world, at)
   return parts?.find(({ want }) => want === 0)?.prefixes ?? []
 }
 
@@ -277,6 +276,26 @@ test('a rest that is not the one of the fingerprint takes the part with it: the 
   expect(partsThere()).toEqual([])
   expect(send(3, offered(3)).from).toBe(0)
   apply(3)
+})
+
+test.each([
+  ['is the whole file', sizeBytes],
+  ['is longer than the file', sizeBytes + 1],
+])('a beginning that %s is none: there is always something left to send', (_, told) => {
+  const prefixes = [{ sizeBytes: told, fingerprint: source.fingerprint(path) }]
+  expect(send(1, prefixes)).toEqual({ bytes: sizeBytes, from: 0, ends: ['whole'] })
+})
+
+test('what was there never makes the file longer than it is said to be', () => {
+  source.write(path, text.slice(0, 600_000))
+  fs.mkdirSync(target.abs('.tandem/parts'))
+  fs.writeFileSync(target.abs(partFile()), text.slice(0, 700_000))
+  expect(send(1, offered(1, sizeBytes))).toMatchObject({ from: 512 * 1024, ends: ['whole'] })
+  const operation = writeFile(path, absent, 0, text.slice(0, 600_000))
+  expect(target.apply([operation], [], 1).outcomes).toMatchObject([
+    { kind: 'failed', code: 'changing', transient: true },
+  ])
+  expect(target.tree()).toEqual({ d: '/' })
 })
 
 test('parts belong to a pair: another one is told of none', () => {
