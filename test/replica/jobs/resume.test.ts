@@ -88,14 +88,14 @@ const cuts: readonly [string, (batch: number) => void][] = [
     'a kill of the target',
     () => {
       target.restart()
-      recoverJob.run(target.world, { place: target.place })
+      recoverJob.run(target.world, { place: target.place, locks: target.locks })
     },
   ],
   [
     'a power loss of the target',
     () => {
       target.restart('another boot')
-      recoverJob.run(target.world, { place: target.place })
+      recoverJob.run(target.world, { place: target.place, locks: target.locks })
     },
   ],
 ]
