@@ -75,7 +75,10 @@ export class Settling {
       if (outcome === undefined || pending === undefined) return
       pending.left--
       // Somebody else removed it first: what was to come in its place has come.
-      if (operation.op === 'remove' && outcome.kind === 'superseded' && made.has(operation.path)) return
+      if (operation.op === 'remove' && outcome.kind === 'superseded' && made.has(operation.path)) {
+        edits.push({ path: operation.path, agreement: undefined })
+        return
+      }
       if (outcome.kind !== 'done') {
         this.fail(side, pending, operation, outcome)
         return

@@ -127,8 +127,14 @@ export function pass(pair: Pair, rules: Rules, touched: Touched = wholeTouched):
   const [alphaBefore, betaBefore] = [pair.alpha.copy(), pair.beta.copy()]
   for (const operation of plan.alpha) pair.alpha.apply(operation, betaBefore)
   for (const operation of plan.beta) pair.beta.apply(operation, alphaBefore)
+  // Where something made way, nothing below it is agreed any more: what comes in its place may wait.
+  for (const { op, path } of [...plan.alpha, ...plan.beta]) if (op === 'remove') forget(pair, path)
   for (const decision of decisions) if (decision.kind === 'settle') pair.archive.record(decision, decision.goal)
   return decisions
+}
+
+function forget(pair: Pair, path: RelPath): void {
+  for (const at of [...pair.archive.agreements.keys()]) if (isWithin(at, path)) pair.archive.agreements.delete(at)
 }
 
 /**

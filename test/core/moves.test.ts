@@ -317,9 +317,10 @@ describe('laws', () => {
         expect(diskNode(pair.alpha)).toEqual(diskNode(plain.alpha))
         expect(diskNode(pair.beta)).toEqual(diskNode(plain.beta))
       }),
-      runs,
+      { numRuns: 2_500 },
     )
-    expect(moved).toBeGreaterThan(runs.numRuns / 10)
+    // Enough of them to have tried the law; some 250 are usual.
+    expect(moved).toBeGreaterThan(150)
   })
 
   test('no content is lost that was not agreed', () => {
