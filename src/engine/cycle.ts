@@ -1,7 +1,7 @@
 import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
 import type { ArchiveEdit } from '../archive/commit.js'
 import type { Preferences } from '../config/preferences.js'
-import type { Conflict, Decision, Settle } from '../core/decision.js'
+import type { Conflict, Decision } from '../core/decision.js'
 import { emptiedScopes } from '../core/emptied.js'
 import { holdApart } from '../core/folding.js'
 import type { AbsPath } from '../core/path.js'
@@ -16,6 +16,7 @@ import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { versionOf } from '../status/version.js'
 import { agreedTree, heldAnew, oriented } from './agreed.js'
+import { type Changes, changesOf } from './changes.js'
 import { identify } from './identify.js'
 import { changeOf, itemsOf } from './items.js'
 import { copiesOf, type KeptAside, keepAside, withoutFailed } from './keep-aside.js'
@@ -121,19 +122,22 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     if (allowed !== decisions) plan = planOf(allowed, context.rules)
     decisions = allowed
   }
-  const items = input.resident ? [] : itemsOf(decisions, plan)
+  let changes = changesOf(plan)
+  const items = input.resident ? [] : itemsOf(decisions, changes)
   if (input.options.dryRun) return resultOf(items, decisions, undefined)
   if (input.options.decide !== undefined) {
     const choices = items.length === 0 ? [] : await input.options.decide(items)
     if (choices === 'quit') return { ...resultOf(items, [], undefined), skipped: items.length }
     decisions = chosen(decisions, items, choices, trees(), context.rules, held)
     plan = planOf(decisions, context.rules)
+    changes = changesOf(plan)
   }
 
   const aside = await asideOf(context, decisions, trees())
   if (aside.failed.length > 0) {
     decisions = withoutFailed(decisions, aside.failed)
     plan = planOf(decisions, context.rules)
+    changes = changesOf(plan)
   }
   const settles = decisions.filter((decision) => decision.kind === 'settle')
   const torn = tornOf(decisions)
@@ -148,7 +152,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     },
     settles,
     torn,
-    plan,
+    changes,
     notesOf(context, input.overlay, agreed(), decisions),
   )
   for (const { open } of waiting) settling.opened.push({ open, retries: true })
@@ -165,7 +169,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const operations = plan.alpha.length + plan.beta.length
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
   try {
-    await carryOut(context, plan, settles, torn, settling)
+    await carryOut(context, plan, changes, torn, settling)
   } finally {
     for (const side of ['alpha', 'beta'] as const) input.changed(side, settling.changed[side])
   }
@@ -255,15 +259,10 @@ async function decide(
 async function carryOut(
   context: CycleContext,
   plan: Plan,
-  settles: readonly Settle[],
+  changes: Changes,
   torn: ReadonlySet<RelPath>,
   settling: Settling,
 ): Promise<void> {
-  const contents = new Map(settles.map((settle) => [settle.path, settle]))
-  const changing: Record<Side, ReadonlySet<RelPath>> = {
-    alpha: new Set(plan.alpha.map(({ path }) => path)),
-    beta: new Set(plan.beta.map(({ path }) => path)),
-  }
   const flow = (target: Side): Flow => {
     const source = otherSide(target)
     return {
@@ -271,9 +270,9 @@ async function carryOut(
       source: context.replicas[source],
       sourceBoot: context.boots[source],
       operations: plan[target],
-      isWhole: (path) => !changing[source].has(path) && !torn.has(path),
+      isWhole: (path) => changes.get(path)?.[source] === undefined && !torn.has(path),
       wantOf: ({ path, sizeBytes }) => {
-        const content = contents.get(path)?.[source]
+        const content = settling.decidedAt(path)?.[source]
         const known = content?.kind === 'file' ? content : undefined
         return { path, sizeBytes, mtimeNs: known?.props.mtimeNs ?? 0n, fingerprint: known?.fingerprint }
       },
@@ -380,7 +379,7 @@ function haltedAt(
   const halted =
     `${where} is empty on one side (${first?.side ?? 'alpha'}): all that is on the other would be removed. Nothing was done. ` +
     'If it is meant to be empty, run again with -confirmbigdel=false; if not, bring its content (or its mount) back.'
-  return { ...resultOf(itemsOf(decisions, planOf(decisions, rules)), [], undefined), halted }
+  return { ...resultOf(itemsOf(decisions, changesOf(planOf(decisions, rules))), [], undefined), halted }
 }
 
 /**

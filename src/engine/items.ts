@@ -1,19 +1,17 @@
 import { absent, type Content } from '../core/content.js'
 import type { Conflict, Decision, Settle } from '../core/decision.js'
 import { compareContents } from '../core/judge.js'
-import type { Operation } from '../core/operation.js'
 import { parentOf, type RelPath, rootPath } from '../core/path.js'
-import type { Plan } from '../core/plan.js'
+import type { Change, Changes } from './changes.js'
 import type { Item } from './pass.js'
 
 /**
  * The decisions as a person reads them, by path. A directory that comes or goes is one line: what is in it is not listed.
  */
-export function itemsOf(decisions: readonly Decision[], plan: Plan): Item[] {
-  const toAlpha = bytesByPath(plan.alpha)
-  const toBeta = bytesByPath(plan.beta)
-  const items: Item[] = []
-  const covered = new Set<RelPath>()
+export function itemsOf(decisions: readonly Decision[], changes: Changes): Item[] {
+  const items: Line[] = []
+  // The line of each directory that comes or goes, and of those in it.
+  const lines = new Map<RelPath, Line>()
   for (const decision of [...decisions].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))) {
     if (decision.kind === 'conflict') items.push(conflictItem(decision))
     else if (decision.kind === 'problem') {
@@ -30,31 +28,40 @@ export function itemsOf(decisions: readonly Decision[], plan: Plan): Item[] {
         betaContent: side === 'beta' ? problem : absent,
       })
     } else if (decision.kind === 'settle') {
-      const changesAlpha = toAlpha.get(decision.path)
-      const changesBeta = toBeta.get(decision.path)
-      if ((changesAlpha === undefined && changesBeta === undefined) || isFirstMeeting(decision)) continue
-      if (comesOrGoesWhole(decision)) covered.add(decision.path)
-      if (covered.has(parentOf(decision.path)) && decision.path !== rootPath) {
-        covered.add(decision.path)
-        addBytes(items, decision.path, (changesAlpha ?? 0) + (changesBeta ?? 0))
-        continue
-      }
-      items.push(changeItem(decision, changesAlpha, changesBeta))
+      const { path } = decision
+      const change = changes.get(path)
+      if (change === undefined || isFirstMeeting(decision)) continue
+      const above = path === rootPath ? undefined : lines.get(parentOf(path))
+      const line = above ?? changeItem(decision, change)
+      if (above === undefined) items.push(line)
+      else above.bytes += bytesOf(change)
+      if (above !== undefined ? isDirectory(decision) : comesOrGoesWhole(decision)) lines.set(path, line)
     }
   }
   return items
 }
 
-function changeItem(settle: Settle, toAlpha: number | undefined, toBeta: number | undefined): Item {
+/** Bytes inside a directory count for its line. */
+type Line = Omit<Item, 'bytes'> & { bytes: number }
+
+function bytesOf({ alpha, beta }: Change): number {
+  return (alpha ?? 0) + (beta ?? 0)
+}
+
+function isDirectory({ alpha, beta }: Settle): boolean {
+  return alpha.kind === 'directory' || beta.kind === 'directory'
+}
+
+function changeItem(settle: Settle, change: Change): Line {
   const { path, alpha, beta, agreement } = settle
   return {
     path,
     kind: 'change',
     alpha: changeOf(agreement, alpha),
     beta: changeOf(agreement, beta),
-    direction: toAlpha === undefined ? 'to-beta' : toBeta === undefined ? 'to-alpha' : 'both',
+    direction: change.alpha === undefined ? 'to-beta' : change.beta === undefined ? 'to-alpha' : 'both',
     detail: '',
-    bytes: (toAlpha ?? 0) + (toBeta ?? 0),
+    bytes: bytesOf(change),
     alphaContent: alpha,
     betaContent: beta,
   }
@@ -111,24 +118,4 @@ function comesOrGoesWhole({ alpha, beta }: Settle): boolean {
   return (
     (alpha.kind === 'directory' && beta.kind === 'absent') || (alpha.kind === 'absent' && beta.kind === 'directory')
   )
-}
-
-function bytesByPath(operations: readonly Operation[]): Map<RelPath, number> {
-  const bytes = new Map<RelPath, number>()
-  for (const operation of operations)
-    bytes.set(
-      operation.path,
-      (bytes.get(operation.path) ?? 0) + (operation.op === 'write-file' ? operation.sizeBytes : 0),
-    )
-  return bytes
-}
-
-/** Bytes inside a directory count for its line, which is the last one that was made. */
-function addBytes(items: Item[], path: RelPath, bytes: number): void {
-  for (let at = items.length - 1; at >= 0; at--) {
-    const item = items[at]
-    if (item === undefined || !path.startsWith(`${item.path}/`)) continue
-    items[at] = { ...item, bytes: item.bytes + bytes }
-    return
-  }
 }

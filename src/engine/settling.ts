@@ -3,13 +3,13 @@ import type { Content } from '../core/content.js'
 import type { Settle } from '../core/decision.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import { type AbsPath, isWithin, parentOf, type RelPath } from '../core/path.js'
-import type { Plan } from '../core/plan.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Workers } from '../host/workers.js'
 import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { BytesWriter } from '../wire/bytes.js'
 import { agreementOf, oriented } from './agreed.js'
+import type { Changes } from './changes.js'
 import { isFirstMeeting } from './items.js'
 import type { LeftOpen } from './opens.js'
 import type { Settled } from './propagate.js'
@@ -37,30 +37,32 @@ export class Settling {
     decisions: readonly Settle[],
     /** Paths whose modes are in conflict. */
     private readonly torn: ReadonlySet<RelPath>,
-    plan: Plan,
+    changes: Changes,
     /** What is to be written down though nothing is decided there. */
     notes: readonly ArchiveEdit[],
   ) {
     if (notes.length > 0) this.queue.push({ edits: notes, sync: { alpha: [], beta: [] }, acknowledge: undefined })
-    const counts = new Map<RelPath, number>()
-    for (const { path } of [...plan.alpha, ...plan.beta]) counts.set(path, (counts.get(path) ?? 0) + 1)
     const agreed: Settle[] = []
     const early: ArchiveEdit[] = []
-    const onAlpha = new Set(plan.alpha.map(({ path }) => path))
     for (const settle of decisions) {
-      const left = counts.get(settle.path)
-      if (left === undefined) agreed.push(settle)
+      const { path, alpha, beta } = settle
+      const change = changes.get(path)
+      if (change === undefined) agreed.push(settle)
       else {
-        this.pending.set(settle.path, { settle, left, alpha: settle.alpha, beta: settle.beta, broken: false })
-        const { path, alpha, beta } = settle
+        this.pending.set(path, { settle, left: change.operations, alpha, beta, broken: false })
         if (alpha.kind === 'directory' && beta.kind === 'directory')
-          early.push(passing(path, onAlpha.has(path) ? alpha : beta))
+          early.push(passing(path, change.alpha !== undefined ? alpha : beta))
       }
     }
     if (agreed.length === 0 && early.length === 0) return
     const edits = [...early, ...agreed.map((settle) => this.editOf(settle, settle.alpha, settle.beta))]
     const paths = agreed.map(({ path }) => path)
     this.queue.push({ edits, sync: { alpha: paths, beta: paths }, acknowledge: undefined })
+  }
+
+  /** What was decided for a path that is changed. */
+  decidedAt(path: RelPath): Settle | undefined {
+    return this.pending.get(path)?.settle
   }
 
   /** A batch of one side is visible. */

@@ -201,6 +201,13 @@ export class Oracle {
     const from = this.leaving.get(inode)
     this.leaving.delete(inode)
     if (from?.side !== to.side) return
+    // So was what it held before: a lead that has not heard yet of what is gone from there looks for it at the new place.
+    const past = this.past.get(to.side)
+    for (const [path, held] of [...(past ?? [])]) {
+      if (!isWithin(path, from.path)) continue
+      const at = movedPath(path, { from: from.path, path: to.path })
+      past?.set(at, new Set([...(past.get(at) ?? []), ...held]))
+    }
     const touched = this.touched.get(to.side)
     for (const [path, at] of [...(touched ?? [])]) {
       if (isWithin(path, from.path)) touched?.set(movedPath(path, { from: from.path, path: to.path }), at)
