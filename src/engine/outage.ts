@@ -30,7 +30,8 @@ export class Outage {
     const nowMs = this.clock.now()
     this.sinceMs ??= nowMs
     const isLink = failure instanceof LinkFailure
-    const isSoon = isLink && nowMs - this.sinceMs < soonForMs
+    // Who is refused is not let in by asking more often.
+    const isSoon = isLink && failure.transient && nowMs - this.sinceMs < soonForMs
     const mostMs = isSoon ? soonRetryMs : isLink ? mostRetryMs : mostRootRetryMs
     const retryInMs = Math.round(backoffMs(this.attempt, firstRetryMs, mostMs, this.random))
     // The long waits begin where the short ones end.

@@ -36,6 +36,12 @@ describe('how long is waited', () => {
     expect([first, ...later.slice(0, 6)]).toEqual([400, 800, 1_600, 3_200, 6_400, 12_800, 25_600])
   })
 
+  test('a far end that lets nobody in: ever more seldom from the first, and each time is told', async () => {
+    const { waited, told } = await waits(new LinkFailure('unknown-peer', 'not known'), 30_000)
+    expect(waited.slice(0, 7)).toEqual([200, 400, 800, 1_600, 3_200, 6_400, 12_800])
+    expect(told).toBe(waited.length)
+  })
+
   test('a root that is away: doubling, up to five seconds', async () => {
     const { waited } = await waits(new ReplicaFailure('missing', '/root', 'it is not there'), 20_000)
     expect(waited).toEqual([200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000])
