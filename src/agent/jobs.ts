@@ -12,7 +12,7 @@ import { listVersionsJob } from '../replica/jobs/list-versions.js'
 import { setGenerationJob } from '../replica/jobs/marker.js'
 import { closeIndexJob, noteScannedJob, noteSyncedJob, openIndexJob } from '../replica/jobs/open-index.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
-import { prunePartsJob } from '../replica/jobs/part.js'
+import { dropPartsJob, prunePartsJob } from '../replica/jobs/part.js'
 import { unacknowledgedJob } from '../replica/jobs/past.js'
 import { pruneVersionsJob } from '../replica/jobs/prune-versions.js'
 import { recoverJob } from '../replica/jobs/recover.js'
@@ -39,6 +39,7 @@ export const jobs = [
   doubtJob,
   copyOutJob,
   dropBatchJob,
+  dropPartsJob,
   filesystemJob,
   foldArchiveJob,
   foldJob,

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config, PeerConfig, ServeConfig } from '../config/config.js'
 import { keepOf } from '../config/keep.js'
 import { maxDeleteDefault, maxDeleteOf } from '../config/max-delete.js'
+import { minFreeOf } from '../config/min-free.js'
 import { Failure } from '../core/failure.js'
 import { type AbsPath, absPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
@@ -215,7 +216,8 @@ export class Serving {
     // As it is resolved a root has no slash at its end, and no two in a row.
     const path = await this.resolved(absPath(given.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')))
     refuseState(path, stateDir)
-    return { name, path, keep: keepOf(undefined, undefined), maxDelete: maxDeleteOf(maxDeleteDefault) }
+    const keep = keepOf(undefined, undefined)
+    return { name, path, keep, minFree: minFreeOf(undefined), maxDelete: maxDeleteOf(maxDeleteDefault) }
   }
 
   private mayUse(identity: string, { name }: ServeConfig): boolean {

@@ -127,7 +127,9 @@ async function listeningOf(agent: Agent): Promise<Endpoint> {
 function servingConfig(place: DemoPlace, port: number, secret: Secret): Config {
   return {
     pairs: [],
-    serves: [{ name: 'beta', path: place.beta, keep: keepOf(undefined, undefined), maxDelete: undefined }],
+    serves: [
+      { name: 'beta', path: place.beta, keep: keepOf(undefined, undefined), minFree: undefined, maxDelete: undefined },
+    ],
     listen: [{ kind: 'wss', endpoint: { host: '127.0.0.1', port } }],
     peers: [{ name: secret.identity, key: secret.key, roots: ['beta'] }],
     stateDir: madeIn(place.state, 'peer'),

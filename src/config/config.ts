@@ -2,6 +2,7 @@ import type { MaxDelete } from '../core/budget.js'
 import type { Durability } from '../core/durability.js'
 import { Failure } from '../core/failure.js'
 import type { Keep } from '../core/keep.js'
+import type { MinFree } from '../core/min-free.js'
 import type { AbsPath } from '../core/path.js'
 import type { Place, Target } from '../host/sockets.js'
 import type { WatcherChoice } from '../host/watcher.js'
@@ -41,6 +42,8 @@ export interface ServeConfig {
   readonly durability?: Durability | undefined
   /** What is kept of what peers replace or remove; undefined: nothing. */
   readonly keep: Keep | undefined
+  /** What its disk is to keep free; undefined: nothing. */
+  readonly minFree: MinFree | undefined
   /** What peers may remove from it in a day; undefined: anything. */
   readonly maxDelete: MaxDelete | undefined
 }

@@ -5,6 +5,7 @@ import { bytesOf, durationOf } from './amounts.js'
 import { closest } from './closest.js'
 import { keepRule, keepSizeRule } from './keep.js'
 import { maxDeleteOf, maxDeleteRule } from './max-delete.js'
+import { minFreeIn, minFreeRule } from './min-free.js'
 import { builtPreferences, findPreference, type PreferenceKind } from './preferences-table.js'
 import type { TomlPath } from './toml-lines.js'
 
@@ -24,6 +25,7 @@ export interface FileTables {
     readonly durability?: Durability | undefined
     readonly keep?: string | undefined
     readonly keepsize?: string | undefined
+    readonly minfree?: string | undefined
     readonly maxdelete?: string | undefined
     readonly confirmbigdel?: boolean | undefined
   }[]
@@ -60,7 +62,7 @@ export interface ShapeFault {
 /** Keys of each table, preferences left out. */
 const ownKeys = {
   listen: ['address', 'socket', 'insecure'],
-  serve: ['name', 'path', 'watcher', 'durability', 'keep', 'keepsize', 'maxdelete', 'confirmbigdel'],
+  serve: ['name', 'path', 'watcher', 'durability', 'keep', 'keepsize', 'minfree', 'maxdelete', 'confirmbigdel'],
   peers: ['name', 'key_file', 'roots', 'read_only', 'bwlimit'],
   pair: ['name', 'alpha', 'beta', 'secret_file', 'insecure'],
   preferences: [],
@@ -102,6 +104,7 @@ export async function readShape(document: unknown): Promise<FileTables | ShapeFa
           durability: z.enum(durabilities).optional(),
           keep: text.refine((value) => durationOf(value) !== undefined, keepRule).optional(),
           keepsize: text.refine((value) => bytesOf(value) !== undefined, keepSizeRule).optional(),
+          minfree: text.refine((value) => minFreeIn(value) !== undefined, minFreeRule).optional(),
           maxdelete: text.refine((value) => maxDeleteOf(value) !== undefined, maxDeleteRule).optional(),
           confirmbigdel: z.boolean().optional(),
         }),

@@ -8,6 +8,7 @@ import { ConfigFailure, type PairConfig, type PeerConfig, type ServeConfig } fro
 import { type FileTables, readShape } from './file-shape.js'
 import { keepOf } from './keep.js'
 import { maxDeleteDefault, maxDeleteOf } from './max-delete.js'
+import { minFreeOf } from './min-free.js'
 import { agentAssignments, type InFile, pairsOf } from './pair-tables.js'
 import { readPrivateFile } from './private-file.js'
 import { isLoopback } from './remote-root.js'
@@ -72,12 +73,13 @@ function servingOf(tables: FileTables, file: InFile): Pick<FileConfig, 'listen' 
   }
   return {
     listen: placesOf(tables, file),
-    serves: serve.map(({ name, path, watcher, durability, keep, keepsize, maxdelete, confirmbigdel }) => ({
+    serves: serve.map(({ name, path, watcher, durability, keep, keepsize, minfree, maxdelete, confirmbigdel }) => ({
       name,
       path: absPath(file.place(path)),
       watcher,
       durability,
       keep: keepOf(keep, keepsize),
+      minFree: minFreeOf(minfree),
       maxDelete: confirmbigdel === false ? undefined : maxDeleteOf(maxdelete ?? maxDeleteDefault),
     })),
     peers: peersOf(tables, names, file),

@@ -134,6 +134,7 @@ const alsoTaken: Readonly<Record<string, 'boolean' | 'number'>> = {
   links: 'boolean',
   keep: 'number',
   keepsize: 'number',
+  minfree: 'number',
   maxdelete: 'number',
 }
 

@@ -11,6 +11,7 @@ import type { Assignment } from './assignment.js'
 import { ConfigFailure } from './config.js'
 import { keepOf, keepRule, keepSizeRule } from './keep.js'
 import { maxDeleteDefault, maxDeleteOf, maxDeleteRule } from './max-delete.js'
+import { minFreeIn, minFreeOf, minFreeRule } from './min-free.js'
 import type { ForPaths, Preferences, Repeat } from './preferences.js'
 import { realPlace } from './real-place.js'
 import { type RootSpec, specText } from './root.js'
@@ -64,6 +65,7 @@ export function parsePreferences(given: readonly Assignment[], alpha: NamedRoot,
       checkedAmount(last.get('keep'), durationOf, keepRule),
       checkedAmount(last.get('keepsize'), bytesOf, keepSizeRule),
     ),
+    minFree: minFreeOf(checkedAmount(last.get('minfree'), minFreeIn, minFreeRule)),
     confirmbigdel: flagOf(last.get('confirmbigdel'), true),
     maxDelete: maxDeleteIn(last.get('maxdelete'), flagOf(last.get('confirmbigdel'), true)),
     maxthreads: integerOf(last.get('maxthreads'), 0, 0),
@@ -95,11 +97,7 @@ function integerOf(one: Assignment | undefined, least: number, otherwise: number
   return value
 }
 
-function checkedAmount(
-  one: Assignment | undefined,
-  read: (text: string) => number | undefined,
-  rule: string,
-): string | undefined {
+function checkedAmount(one: Assignment | undefined, read: (text: string) => unknown, rule: string): string | undefined {
   if (one !== undefined && read(one.value) === undefined) throw bad(one, rule)
   return one?.value
 }

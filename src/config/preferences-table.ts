@@ -47,6 +47,11 @@ const built: readonly [name: string, kind: PreferenceKind['kind'], help: string]
     'how long what is replaced or removed is kept in .tandem/versions (default 30d); 0 for not at all',
   ],
   ['keepsize', 'string', 'how much of it at most, the oldest goes first (default 10GiB)'],
+  [
+    'minfree',
+    'string',
+    'what stays free on the disk of a root: a size, a share as 5%, or 0 (default 1%, 256MiB at most); versions go for it',
+  ],
   ['confirmbigdel', 'flag', 'hold the removal of a whole root or path (default true)'],
   ['maxthreads', 'integer', 'operations under way at once; 0 lets tandem choose'],
   ['ignorelocks', 'flag', 'go on although another process holds the pair'],

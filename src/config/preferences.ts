@@ -1,6 +1,7 @@
 import type { MaxDelete } from '../core/budget.js'
 import type { Durability } from '../core/durability.js'
 import type { Keep } from '../core/keep.js'
+import type { MinFree } from '../core/min-free.js'
 import type { RelPath } from '../core/path.js'
 import type { Prefer } from '../core/rules.js'
 import type { Side } from '../core/side.js'
@@ -46,6 +47,8 @@ export interface Preferences {
   readonly durability: Durability
   /** What the local roots keep of what is replaced or removed in them; undefined: nothing. The first who uses a root decides for all. */
   readonly keep: Keep | undefined
+  /** What the disks of the local roots are to keep free; undefined: nothing. The first who uses a root decides for all. */
+  readonly minFree: MinFree | undefined
   readonly confirmbigdel: boolean
   /** What may be removed from the local roots in a day; undefined, with confirmbigdel off: anything. */
   readonly maxDelete: MaxDelete | undefined

@@ -63,9 +63,18 @@ export interface Directory {
   syncFilesystem(): void
   /** Creates or opens `name` and takes an exclusive flock, or returns undefined when another process holds it. */
   lock(name: string): Lock | undefined
-  /** Free bytes for this process, type of file system as statfs names it ('ext', 'tmpfs', 'nfs', 'fuse', ... or a hex number). */
-  space(): { readonly freeBytes: number; readonly filesystem: string }
+  space(): Space
   close(): void
+}
+
+/** Of a file system. */
+export interface Space {
+  /** For this process: without what is set aside for root. */
+  readonly freeBytes: number
+  /** All of it, free or not. */
+  readonly totalBytes: number
+  /** Its type as statfs names it: 'ext', 'tmpfs', 'nfs', 'fuse', ... or a hex number. */
+  readonly filesystem: string
 }
 
 /** Held until released or until the process dies. */

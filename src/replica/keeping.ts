@@ -1,9 +1,9 @@
 import { Failure } from '../core/failure.js'
 import type { Keep } from '../core/keep.js'
 import type { Host } from '../host/host.js'
-import { prunePartsJob } from './jobs/part.js'
+import { dropPartsJob, prunePartsJob } from './jobs/part.js'
 import type { RootPlace } from './jobs/place.js'
-import { type Pruned, pruneVersionsJob } from './jobs/prune-versions.js'
+import { type Need, type Pruned, pruneVersionsJob } from './jobs/prune-versions.js'
 
 /** Keeps what a root keeps of old versions, and of transfers that were cut, within its bounds, one job at a time. */
 export class Keeping {
@@ -12,7 +12,7 @@ export class Keeping {
 
   constructor(
     private readonly host: Host,
-    private readonly place: RootPlace,
+    private readonly place: Pick<RootPlace, 'root'>,
     private readonly keep: Keep | undefined,
   ) {}
 
@@ -24,12 +24,17 @@ export class Keeping {
 
   /** So much more is kept. */
   add(addedBytes: number): void {
-    void this.prune(addedBytes, 0)
+    void this.prune(addedBytes, undefined)
   }
 
-  /** There should be so much room: what was kept longest goes for it. Answers what became free. */
-  async makeRoom(needBytes: number): Promise<number> {
-    return (await this.prune(0, needBytes))?.bytes ?? 0
+  /**
+   * There should be so much room: parts of what was cut go for it first, since they can be received again, then what was kept
+   * longest. Answers what became free.
+   */
+  async makeRoom(need: Need): Promise<number> {
+    const { host, place } = this
+    const parts = (await this.inTurn(() => host.workers.run(dropPartsJob, { place }, 'bulk'))) ?? 0
+    return parts + ((await this.prune(0, need))?.bytes ?? 0)
   }
 
   async close(addedBytes: number): Promise<void> {
@@ -38,10 +43,10 @@ export class Keeping {
     await this.pruning
   }
 
-  private async prune(addedBytes: number, needBytes: number): Promise<Pruned | undefined> {
+  private async prune(addedBytes: number, need: Need | undefined): Promise<Pruned | undefined> {
     const { host, place, keep } = this
     if (keep === undefined) return undefined
-    return await this.inTurn(() => host.workers.run(pruneVersionsJob, { place, keep, addedBytes, needBytes }, 'bulk'))
+    return await this.inTurn(() => host.workers.run(pruneVersionsJob, { place, keep, addedBytes, need }, 'bulk'))
   }
 
   private inTurn<T>(prune: () => Promise<T>): Promise<T | undefined> {
@@ -61,7 +66,7 @@ export class Keeping {
       await host.clock.sleep(everyMs, signal).catch(() => undefined)
       if (signal.aborted) return
       await this.inTurn(() => host.workers.run(prunePartsJob, { place }, 'bulk'))
-      await this.prune(0, 0)
+      await this.prune(0, undefined)
     }
   }
 }

@@ -82,6 +82,8 @@ export class LocalReplica implements Replica {
     this.session = new Session(root, request)
     await root.enter(request.pair, this)
     const generation = await root.generationOf(request.pair)
+    // Before a scan is paid for: a pair that waits for room comes here again and again.
+    await root.room.check()
     await root.ready(request.watch)
     this.watchLater = this.resident && !request.watch
     const { facts, index, place } = root
@@ -203,6 +205,7 @@ export class LocalReplica implements Replica {
   }
 
   async stage(batch: number, { bytes, props }: Delivery): Promise<void> {
+    await this.opened().room.check()
     const { host, place } = this.opened()
     const staging = this.stagingOf(batch)
     const lane = this.lanes.of(batch, host.workers.count)
@@ -224,7 +227,11 @@ export class LocalReplica implements Replica {
 
   /** Batches are applied one after the other, in the order of the calls. */
   apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
-    const applied = this.applying.then(() => this.applyNow(batch, operations, supplier))
+    const applied = this.applying.then(async () => {
+      const outcomes = await this.applyNow(batch, operations, supplier)
+      await this.root?.room.makeFor(operations, outcomes)
+      return outcomes
+    })
     this.applying = applied.catch(() => undefined)
     return this.hold(applied)
   }

@@ -691,6 +691,7 @@ const replicaCodes: readonly string[] = [
   'unreadable',
   'unwritable',
   'in-doubt',
+  'low-space',
   'not-answering',
   'unsupported',
 ] satisfies readonly ReplicaCode[]

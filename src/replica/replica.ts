@@ -21,7 +21,7 @@ export interface Replica {
   /**
    * Makes the root ready: its marker read (made, when the root is new), interrupted work of an earlier run finished, watched,
    * and its index brought up to date by a full scan if it is not known to be.
-   * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'in-doubt', 'unwritable', 'unknown-root'
+   * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'in-doubt', 'low-space', 'unwritable', 'unknown-root'
    */
   open(request: OpenRequest): Promise<Opened>
 
@@ -281,8 +281,11 @@ export type ReplicaCode =
   | 'unreadable' // no permission, or an i/o error, at the root itself
   | 'unwritable' // the private folder cannot be made or written
   | 'in-doubt' // the marker is not the one this agent knows: unmounted, exchanged
+  | 'low-space' // its disk has less room than minfree asks for, or none at all
   | 'not-answering' // a job on this root did not end in time
   | 'unsupported' // no koffi, or a file system on which a root cannot be kept
+
+const transientCodes: readonly ReplicaCode[] = ['missing', 'in-doubt', 'low-space', 'not-answering']
 
 export class ReplicaFailure extends Failure {
   override readonly name = 'ReplicaFailure'
@@ -296,6 +299,6 @@ export class ReplicaFailure extends Failure {
     super(`${root}: ${detail}`, cause === undefined ? undefined : { cause })
   }
   override get transient(): boolean {
-    return this.code === 'not-answering' || this.code === 'missing' || this.code === 'in-doubt'
+    return transientCodes.includes(this.code)
   }
 }

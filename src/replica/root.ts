@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { MaxDelete } from '../core/budget.js'
 import type { Durability } from '../core/durability.js'
+import { Failure } from '../core/failure.js'
 import type { Keep } from '../core/keep.js'
+import type { MinFree } from '../core/min-free.js'
 import { type AbsPath, absPath, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Host } from '../host/host.js'
@@ -22,6 +24,7 @@ import { sweepJob } from './jobs/sweep.js'
 import { Keeping } from './keeping.js'
 import { PatientWorkers } from './patient-workers.js'
 import type { PastOutcome } from './replica.js'
+import { Room } from './room.js'
 import { Scanning } from './scanning.js'
 import { Watching } from './watching.js'
 import { Watermark } from './watermark.js'
@@ -42,6 +45,8 @@ export interface RootCare {
   readonly watcher?: WatcherChoice | undefined
   /** undefined: nothing is kept. */
   readonly keep?: Keep | undefined
+  /** What its disk is to keep free; undefined: nothing. */
+  readonly minFree?: MinFree | undefined
   /** What may be removed in a day; undefined: anything. */
   readonly maxDelete?: MaxDelete | undefined
   /** power-loss if not given. */
@@ -75,6 +80,7 @@ export class LocalRoot {
   private readonly scanning: Scanning
   private readonly watching: Watching
   private readonly keeping: Keeping
+  readonly room: Room
   /** The last full scan; and the first that began after the root was watched. */
   private scanned: Promise<void> | undefined
   private covered: Promise<void> | undefined
@@ -107,6 +113,7 @@ export class LocalRoot {
       () => [...this.listeners].some((listener) => listener.isListening),
     )
     this.keeping = new Keeping(host, place, options.care.keep)
+    this.room = new Room(host, place, options.care.minFree, this.keeping)
     this.watching = new Watching(host, options.emit, place, facts.filesystem, options.care.watcher ?? 'auto', {
       mark: (paths) => this.scanning.mark(paths),
       scan: (scopes) => this.scanning.scan(scopes),
@@ -115,8 +122,20 @@ export class LocalRoot {
     })
   }
 
-  /** @throws ReplicaFailure, StoreFailure */
+  /** @throws ReplicaFailure, StoreFailure, FileFailure */
   static async open(options: LocalRootOptions): Promise<LocalRoot> {
+    try {
+      return await LocalRoot.openOnce(options)
+    } catch (error) {
+      if (!(error instanceof Failure) || !['low-space', 'disk-full'].includes(error.code)) throw error
+      // What is kept of old versions may be what has filled the disk: it goes before anybody has to wait.
+      const { host, path, care } = options
+      if ((await new Keeping(host, { root: path }, care.keep).makeRoom(openingNeed)) === 0) throw error
+      return await LocalRoot.openOnce(options)
+    }
+  }
+
+  private static async openOnce(options: LocalRootOptions): Promise<LocalRoot> {
     const { host, path, create } = options
     const folder = `${host.machine.pid}-${Buffer.from(host.random.bytes(8)).toString('hex')}`
     const { workers } = host
@@ -393,6 +412,8 @@ export class LocalRoot {
   }
 }
 
+/** For what is written while a root is opened. */
+const openingNeed = { bytes: 1024 * 1024, refused: false }
 /** Locks of the root and of its index are kept by the worker that took them; changes of the marker go through it too. */
 export const rootLane = 0
 /** The second look at what came out of an exchange comes at least a second after the first. */

@@ -32,6 +32,7 @@ function parse(text: string): Promise<FileConfig> {
 }
 
 const wss = (host: string, port: number) => ({ kind: 'wss', endpoint: { host, port } })
+const minFree = { kind: 'share', share: 0.01, bytesMax: 256 * 1024 ** 2 }
 const maxDelete = { kind: 'share', share: 0.9 }
 const keep = { ageMs: 30 * 86_400_000, sizeBytes: 10 * 1024 ** 3 }
 
@@ -41,11 +42,17 @@ test('a serving file is read', async () => {
     log: [],
     listen: [wss('127.0.0.1', 4300)],
     serves: [
-      { name: 'photos', path: '/srv/photos', keep, maxDelete },
-      { name: 'notes', path: '/home/u/notes', keep, maxDelete },
+      { name: 'photos', path: '/srv/photos', keep, minFree, maxDelete },
+      { name: 'notes', path: '/home/u/notes', keep, minFree, maxDelete },
     ],
     peers: [{ name: 'laptop', key: new Uint8Array(32).fill(0x5a), roots: ['photos', 'notes'] }],
   })
+})
+
+test('a served root has room of its own to keep', async () => {
+  const text = whole.replace('path = "/srv/photos"', '$&\nminfree = "5%"')
+  const [photos, notes] = (await parse(text)).serves
+  expect([photos?.minFree, notes?.minFree]).toEqual([{ kind: 'share', share: 0.05, bytesMax: undefined }, minFree])
 })
 
 test('loopback and port 4242 unless it says otherwise', async () => {
@@ -122,6 +129,11 @@ const bad: [string, (text: string) => string, RegExp][] = [
     'two peers with one key',
     (t) => `${t}\n[[peers]]\nname = "same"\nkey_file = "same.key"\nroots = []\n`,
     /^:20: the peers 'laptop' and 'same' have one key/,
+  ],
+  [
+    'room that is neither size nor share',
+    (t) => t.replace('path = "/srv/photos"', '$&\nminfree = "some"'),
+    /^:8: serve.minfree: is a size, as 1GiB, or a share/,
   ],
   ['a watcher that nobody has', (t) => t.replace('path = "/srv/photos"', '$&\nwatcher = "eye"'), /^:8: serve.watcher/],
 ]

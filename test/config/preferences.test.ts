@@ -22,7 +22,7 @@ describe('the table', () => {
   const unison =
     'doc version group ignore ignorenot nocreation nodeletion noupdate owner path perms root times batch auto silent terse i acl atomic follow force forcepartial ignorecase immutable immutablenot links merge nocreationpartial nodeletionpartial noupdatepartial prefer preferpartial rsrc xattrignore xattrignorenot xattrs backup backupcurr backupcurrnot backupdir backuploc backupnot backupprefix backups backupsuffix confirmbigdel confirmmerge copyonconflict dontchmod fastcheck fat ignoreinodenumbers maxbackups numericids sortbysize sortfirst sortlast sortnewfirst repeat retry color dumbtty height addversionno clientHostName halfduplex killserver listen rsync servercmd socket sshargs sshcmd stream testserver xferbycopying ignorearchives addprefsto contactquietly copymax copyprog copyprogrest copythreshold diff ignorelocks include key label log logfile maxerrors maxsizethreshold maxthreads mountpoint rootalias showarchive source ui unicode watch debug dumparchives fastercheckUNSAFE selftest'
   const others =
-    'help backuplocation backupcurrent backupcurrentnot mergebatch numerids moves-experimental watcher durability keep keepsize maxdelete'
+    'help backuplocation backupcurrent backupcurrentnot mergebatch numerids moves-experimental watcher durability keep keepsize minfree maxdelete'
 
   test('knows every name of the manual', () => {
     const names = `${unison} ${others}`.split(' ')
@@ -33,7 +33,7 @@ describe('the table', () => {
 
   test('has built what this version promises', () => {
     const promised =
-      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher durability keep keepsize maxdelete batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives sshcmd sshargs servercmd testserver root log logfile version help'
+      'ignore ignorenot path prefer preferpartial force forcepartial nocreation nocreationpartial noupdate noupdatepartial nodeletion nodeletionpartial copyonconflict links maxsizethreshold mountpoint retry watcher durability keep keepsize minfree maxdelete batch times perms confirmbigdel maxthreads ignorelocks repeat ignorearchives sshcmd sshargs servercmd testserver root log logfile version help'
     expect(
       builtPreferences()
         .map((one) => one.name)
@@ -76,6 +76,7 @@ test('what nobody asked for', () => {
     durability: 'power-loss',
     keep: { ageMs: 30 * 86_400_000, sizeBytes: 10 * 1024 ** 3 },
     confirmbigdel: true,
+    minFree: { kind: 'share', share: 0.01, bytesMax: 256 * 1024 ** 2 },
     maxDelete: { kind: 'share', share: 0.9 },
     maxthreads: 0,
     ignorelocks: false,
@@ -232,6 +233,10 @@ const good: [string, [string, string][], Partial<Preferences>][] = [
   ['a share that may go', [['maxdelete', '50%']], { maxDelete: { kind: 'share', share: 0.5 } }],
   ['a number that may go', [['maxdelete', '5000']], { maxDelete: { kind: 'count', count: 5_000 } }],
   ['everything may go', [['confirmbigdel', 'false']], { maxDelete: undefined }],
+  ['a size that stays free', [['minfree', '1GiB']], { minFree: { kind: 'size', bytes: 1024 ** 3 } }],
+  ['a share that stays free', [['minfree', '2.5%']], { minFree: { kind: 'share', share: 0.025, bytesMax: undefined } }],
+  ['the disk may be filled', [['minfree', '0']], { minFree: undefined }],
+  ['no share of it stays free', [['minfree', '0 %']], { minFree: undefined }],
   ['nothing is synced', [['durability', 'process']], { durability: 'process' }],
   ['nothing is kept for no time', [['keep', '0']], { keep: undefined }],
   ['nothing is kept in no room', [['keepsize', '0']], { keep: undefined }],
@@ -251,6 +256,8 @@ const bad: [string, [string, string], RegExp][] = [
   ['a negative number', ['maxthreads', '-1'], /at least 0/],
   ['a time without its unit', ['keep', '30'], /30d/],
   ['a size that is none', ['keepsize', 'much'], /10GiB/],
+  ['room that is neither size nor share', ['minfree', 'some'], /1GiB, or a share of the disk, as 5%/],
+  ['more room than there is', ['minfree', '101%'], /minfree is a size/],
   ['a share of more than all', ['maxdelete', '120%'], /90%/],
   ['a durability that is none', ['durability', 'forever'], /power-loss, process/],
   ['half a number', ['maxthreads', '1.5'], /whole number/],

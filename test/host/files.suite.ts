@@ -664,8 +664,9 @@ export function describeFiles(title: string, make: () => FilesFixture): void {
 
     describe('places', () => {
       test('space is told with the type of the file system', () => {
-        const { freeBytes, filesystem } = top.space()
+        const { freeBytes, totalBytes, filesystem } = top.space()
         expect(freeBytes).toBeGreaterThan(0)
+        expect(totalBytes).toBeGreaterThanOrEqual(freeBytes)
         expect(filesystem).toMatch(/^[a-z0-9]+$/)
       })
 

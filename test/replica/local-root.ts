@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import * as nodePath from 'node:path'
 import { Roots } from '../../src/agent/roots.js'
+import type { MinFree } from '../../src/core/min-free.js'
 import { type AbsPath, absPath, relPath } from '../../src/core/path.js'
 import type { Host } from '../../src/host/host.js'
 import { nodeClock } from '../../src/host/node/clock.js'
@@ -12,6 +13,7 @@ import { nodeStores } from '../../src/host/node/store.js'
 import type { DirtyPath, WatchBatch } from '../../src/host/watcher.js'
 import type { Workers, World } from '../../src/host/workers.js'
 import type { LocalReplica } from '../../src/replica/local.js'
+import type { RootCare } from '../../src/replica/root.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import { stepping, type Trap } from './jobs/stepping.js'
 import type { RootFixture } from './root-fixture.js'
@@ -34,6 +36,7 @@ export class LocalRootFixture implements RootFixture {
   readonly trap: Trap
   /** What the watcher has in its queue: it is told when it is drained. */
   readonly queued: (() => void)[] = []
+  care: RootCare = {}
   private fullScanSeconds: number | undefined
   private hears: (batch: WatchBatch) => void = () => {}
 
@@ -96,7 +99,15 @@ export class LocalRootFixture implements RootFixture {
   }
 
   replica(): LocalReplica {
-    return this.roots.replica(this.root, {}, true)
+    return this.roots.replica(this.root, this.care, true)
+  }
+
+  keepFree(minFree: MinFree): void {
+    this.care = { ...this.care, minFree }
+  }
+
+  pass(durationMs: number): Promise<void> {
+    return this.clock.pass(durationMs)
   }
 
   abs(path: string): string {
@@ -106,6 +117,12 @@ export class LocalRootFixture implements RootFixture {
   write(path: string, text: string): void {
     fs.mkdirSync(nodePath.dirname(this.abs(path)), { recursive: true })
     fs.writeFileSync(this.abs(path), text)
+  }
+
+  /** What is there, at and below a directory. */
+  all(path: string): string[] {
+    if (!fs.existsSync(this.abs(path))) return []
+    return fs.readdirSync(this.abs(path), { recursive: true, encoding: 'utf8' }).map((below) => `${path}/${below}`)
   }
 
   link(path: string, target: string): void {

@@ -383,6 +383,54 @@ export function describeReplica<Root extends RootFixture>(name: string, { fresh,
       expect(reader.tree()).toEqual({ from: 'file of 9' })
     })
 
+    test('a root whose disk has less room than it is to keep is opened when there is room, and not before', async () => {
+      root.write('f', 'f')
+      root.keepFree({ kind: 'share', share: 0.05, bytesMax: undefined })
+      root.trap.room = () => ({ freeBytes: 49 * 1024, totalBytes: 1000 * 1024 })
+      const low = await connect(root)
+      await expect(open(low)).rejects.toMatchObject({
+        code: 'low-space',
+        transient: true,
+        message: expect.stringContaining('49.0 KiB free of 1000.0 KiB, and minfree = 5% asks for 50.0 KiB'),
+      })
+      await low.close()
+      root.trap.room = () => ({ freeBytes: 50 * 1024, totalBytes: 1000 * 1024 })
+      expect((await openRoot()).tree()).toEqual({ f: 'file of 1' })
+    })
+
+    test('a root whose disk has less room than it is to keep takes nothing in', async () => {
+      root.write('from', 'the bytes')
+      root.keepFree({ kind: 'size', bytes: 50 * 1024 })
+      const reader = await openRoot()
+      const { replica } = reader
+      const bring = async (batch: number) => {
+        for await (const pack of replica.supply([wantOf(reader, 'from')], new AbortController().signal))
+          if (pack.bytes.length > 0) await replica.stage(batch, { bytes: pack.bytes, props: new Uint8Array(0) })
+        const file = content(reader, 'from')
+        if (file.kind !== 'file') throw new Error('no file')
+        const { props, sizeBytes } = file
+        const expectNothing = { kind: 'absent' } as const
+        const write: Operation = {
+          op: 'write-file',
+          path: relPath('to'),
+          expect: expectNothing,
+          want: 0,
+          sizeBytes,
+          props,
+        }
+        return replica.apply(batch, [write], supplier)
+      }
+      await root.pass(1_000)
+      root.trap.room = () => ({ freeBytes: 49 * 1024, totalBytes: 1000 * 1024 })
+      await expect(bring(5)).rejects.toMatchObject({
+        code: 'low-space',
+        message: expect.stringContaining('49.0 KiB free of 1000.0 KiB, and minfree asks for 50.0 KiB'),
+      })
+      root.trap.room = undefined
+      expect(await bring(6)).toMatchObject([{ kind: 'done', path: 'to' }])
+      expect(root.read('to')).toBe('the bytes')
+    })
+
     test('S2-18 outcomes are told again until they are acknowledged', async () => {
       root.write('f', 'f')
       const first = await openRoot()

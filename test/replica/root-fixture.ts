@@ -1,3 +1,4 @@
+import type { MinFree } from '../../src/core/min-free.js'
 import type { DirtyPath } from '../../src/host/watcher.js'
 import type { Trap } from './jobs/stepping.js'
 
@@ -5,6 +6,10 @@ import type { Trap } from './jobs/stepping.js'
 export interface RootFixture {
   /** Calls of the file system that jobs make: each may be made to fail. */
   readonly trap: Trap
+  /** What its disk is to keep free; nothing if nobody says so. Before the root is opened. */
+  keepFree(minFree: MinFree): void
+  /** So much time passes. */
+  pass(durationMs: number): Promise<void>
 
   // ---- its user
 

@@ -1,5 +1,5 @@
 import { componentsOf, type RelPath } from '../../src/core/path.js'
-import type { Directory, FileHandle, Lock, Stat } from '../../src/host/files.js'
+import type { Directory, FileHandle, Lock, Space, Stat } from '../../src/host/files.js'
 import { type Survey, surveyOf } from '../../src/host/survey.js'
 import type { Disk } from './disk.js'
 import { SimFileHandle } from './file-handle.js'
@@ -172,10 +172,11 @@ export class SimDirectory implements Directory {
     }
   }
 
-  space(): { readonly freeBytes: number; readonly filesystem: string } {
+  space(): Space {
     this.enter('space', '', false)
     return {
       freeBytes: Math.max(0, this.disk.capacityBytes - this.disk.usedBytes),
+      totalBytes: this.disk.capacityBytes,
       filesystem: this.disk.filesystem,
     }
   }

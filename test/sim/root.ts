@@ -1,4 +1,5 @@
 import { Roots } from '../../src/agent/roots.js'
+import type { MinFree } from '../../src/core/min-free.js'
 import { absPath, join, parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Host } from '../../src/host/host.js'
 import type { Watcher } from '../../src/host/watcher.js'
@@ -69,6 +70,14 @@ export class SimRootFixture implements RootFixture {
 
   replica(): LocalReplica {
     return this.roots.replica(root, this.care, true)
+  }
+
+  keepFree(minFree: MinFree): void {
+    this.care.minFree = minFree
+  }
+
+  pass(durationMs: number): Promise<void> {
+    return this.host.clock.sleep(durationMs)
   }
 
   write(path: string, text: string): void {

@@ -1,5 +1,5 @@
 import { type AbsPath, absoluteOf, BadPath, type RelPath } from '../../core/path.js'
-import type { Directory, FileHandle, Lock, Stat } from '../files.js'
+import type { Directory, FileHandle, Lock, Space, Stat } from '../files.js'
 import { type Survey, surveyOf } from '../survey.js'
 import { openBeneath } from './beneath.js'
 import { cMember, Descriptor, descriptorOf, memberPath, register } from './descriptor.js'
@@ -140,7 +140,7 @@ class NodeDirectory implements Directory {
     return takeLock(this.opened.fd, cMember(name), memberPath(this.path, name))
   }
 
-  space(): { readonly freeBytes: number; readonly filesystem: string } {
+  space(): Space {
     return spaceOf(this.opened.fd, this.path)
   }
 

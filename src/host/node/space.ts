@@ -1,8 +1,9 @@
+import type { Space } from '../files.js'
 import { checked } from './file-failure.js'
 import { fstatfs, macosFstatfs, onLinux } from './libc.js'
 
 /** Of the file system that holds `fd`. @throws FileFailure */
-export function spaceOf(fd: number, label: string): { readonly freeBytes: number; readonly filesystem: string } {
+export function spaceOf(fd: number, label: string): Space {
   const bytes = Buffer.alloc(4096)
   if (onLinux) {
     checked('fstatfs', label, () => fstatfs(fd, bytes))
@@ -13,23 +14,27 @@ export function spaceOf(fd: number, label: string): { readonly freeBytes: number
 }
 
 /** struct statfs of Linux: | type u64 | blockBytes u64 | blocks | free | free for all users | files | free files | ... | 72 fragmentBytes u64 | */
-function decodeLinux(bytes: Buffer): { freeBytes: number; filesystem: string } {
+function decodeLinux(bytes: Buffer): Space {
   const magic = bytes.readUInt32LE(0)
   const available = Number(bytes.readBigUInt64LE(32))
   const fragmentBytes = Number(bytes.readBigUInt64LE(72))
+  const unitBytes = fragmentBytes > 0 ? fragmentBytes : Number(bytes.readBigUInt64LE(8))
   return {
-    freeBytes: available * (fragmentBytes > 0 ? fragmentBytes : Number(bytes.readBigUInt64LE(8))),
+    freeBytes: available * unitBytes,
+    totalBytes: Number(bytes.readBigUInt64LE(16)) * unitBytes,
     filesystem: filesystems.get(magic) ?? `0x${magic.toString(16)}`,
   }
 }
 
 /** struct statfs of macOS: | blockBytes u32 | ioBytes i32 | blocks u64 | free u64 | 24 free for all users u64 | ... | 72 name char[16] | */
-export function decodeMacos(bytes: Buffer): { freeBytes: number; filesystem: string } {
+export function decodeMacos(bytes: Buffer): Space {
   const name = bytes.toString('latin1', 72, 88)
   const end = name.indexOf('\0')
   const filesystem = end < 0 ? name : name.slice(0, end)
+  const blockBytes = bytes.readUInt32LE(0)
   return {
-    freeBytes: Number(bytes.readBigUInt64LE(24)) * bytes.readUInt32LE(0),
+    freeBytes: Number(bytes.readBigUInt64LE(24)) * blockBytes,
+    totalBytes: Number(bytes.readBigUInt64LE(8)) * blockBytes,
     filesystem: filesystem === 'smbfs' ? 'smb' : filesystem.endsWith('fuse') ? 'fuse' : filesystem,
   }
 }

@@ -1,6 +1,7 @@
 import { type AbsPath, absPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
+import { bytesText } from '../../status/amounts.js'
 import { ReplicaFailure } from '../replica.js'
 import { claimFolder, releaseFolder, removeFolder } from './claim.js'
 import { markerName, readMarker, writeMarker } from './marker.js'
@@ -55,7 +56,7 @@ export interface Abilities {
  * Makes the root ready: the root itself if asked, its private folder, its marker, and this process's own folder in staging,
  * which is claimed from now on (claim.ts). The claim is kept for this World until closeRootJob, so the two run in one lane; no
  * handle on the root stays open. Opening a root again that this process holds is harmless. One that could not be opened is closed.
- * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'unwritable', 'in-doubt'
+ * @throws ReplicaFailure 'missing', 'not-directory', 'unreadable', 'unwritable', 'low-space', 'in-doubt'
  */
 export const openRootJob: Job<OpenRoot, RootFacts> = {
   name: 'open-root',
@@ -93,7 +94,10 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
       } catch (error) {
         giveBack(world, path, folder)
         if (!(error instanceof FileFailure)) throw error
-        throw new ReplicaFailure('unwritable', path, error.message, error)
+        if (error.code !== 'disk-full') throw new ReplicaFailure('unwritable', path, error.message, error)
+        const { freeBytes, totalBytes } = root.space()
+        const detail = `${bytesText(freeBytes)} free of ${bytesText(totalBytes)}: ${error.message}`
+        throw new ReplicaFailure('low-space', path, detail, error)
       }
     } finally {
       root.close()

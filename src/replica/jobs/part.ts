@@ -112,7 +112,7 @@ function keepPart(parts: Directory, received: Directory, slot: string): void {
 }
 
 /** Lets go what is too old, too many, or more than is left free beside it. */
-export const prunePartsJob: Job<{ readonly place: RootPlace }, void> = {
+export const prunePartsJob: Job<{ readonly place: Pick<RootPlace, 'root'> }, void> = {
   name: 'prune-parts',
   run(world, { place }) {
     const root = openRoot(world.files, place.root)
@@ -137,11 +137,29 @@ export function pruneParts(root: Directory, wallNs: bigint): void {
   })
 }
 
-/** The disk is full: every part goes. */
-export function dropParts(root: Directory): void {
+/** The disk is full, or fuller than it should be: every part goes. Answers how many bytes that is. */
+export const dropPartsJob: Job<{ readonly place: Pick<RootPlace, 'root'> }, number> = {
+  name: 'drop-parts',
+  run(world, { place }) {
+    const root = openRoot(world.files, place.root)
+    try {
+      return dropParts(root)
+    } finally {
+      root.close()
+    }
+  },
+}
+
+/** As dropPartsJob. */
+export function dropParts(root: Directory): number {
+  let bytes = 0
   eachPart(root, (parts, found) => {
-    for (const { name } of found) dropFile(parts, name)
+    for (const { name, stat } of found) {
+      dropFile(parts, name)
+      bytes += stat.sizeBytes
+    }
   })
+  return bytes
 }
 
 interface Found {

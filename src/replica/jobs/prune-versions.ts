@@ -6,12 +6,22 @@ import { daysOf, type KeptFile, versionsOfDay } from './kept-files.js'
 import { dropEmptyDirectory, dropFile, goneCodes, openRoot, type RootPlace, readWhole, versionsPath } from './place.js'
 
 export interface PruneVersions {
-  readonly place: RootPlace
+  readonly place: Pick<RootPlace, 'root'>
   readonly keep: Keep
   /** Bytes of versions that were kept since the last call. */
   readonly addedBytes: number
-  /** Room that the file system should have for this process; 0: any will do. */
-  readonly needBytes: number
+  /** undefined: any room will do. */
+  readonly need: Need | undefined
+}
+
+/** Room that the file system should have for this process. */
+export interface Need {
+  readonly bytes: number
+  /**
+   * Something that needs so much found no room, whatever statfs says: there are quotas, and file systems that run out of inodes
+   * first. Versions go only if they make enough, and then some more, so that the next one finds room too.
+   */
+  readonly refused: boolean
 }
 
 export interface Pruned {
@@ -28,20 +38,20 @@ export interface Pruned {
  */
 export const pruneVersionsJob: Job<PruneVersions, Pruned> = {
   name: 'prune-versions',
-  run(world, { place, keep, addedBytes, needBytes }) {
+  run(world, { place, keep, addedBytes, need }) {
     const root = openRoot(world.files, place.root)
     try {
       const nowNs = world.clock.wallNs()
       const known = readCount(root)
       const ageNs = known === undefined ? undefined : nowNs - known.countedNs
       const isFresh = ageNs !== undefined && ageNs >= 0n && ageNs < everyNs
-      const isShort = needBytes > 0 && root.space().freeBytes < needBytes
+      const isShort = need !== undefined && (need.refused || root.space().freeBytes < need.bytes)
       if (known !== undefined && isFresh && !isShort && known.bytes + addedBytes <= keep.sizeBytes) {
         if (addedBytes > 0) writeCount(root, { ...known, bytes: known.bytes + addedBytes })
         return { files: 0, bytes: 0, leftBytes: known.bytes + addedBytes }
       }
       const pruning = new Pruning(root)
-      const leftBytes = pruning.run(nowNs - BigInt(keep.ageMs) * 1_000_000n, keep.sizeBytes, needBytes)
+      const leftBytes = pruning.run(nowNs - BigInt(keep.ageMs) * 1_000_000n, keep.sizeBytes, need)
       writeCount(root, { countedNs: nowNs, bytes: leftBytes })
       return { files: pruning.files, bytes: pruning.bytes, leftBytes }
     } finally {
@@ -50,6 +60,8 @@ export const pruneVersionsJob: Job<PruneVersions, Pruned> = {
   },
 }
 
+/** What goes at least when something was refused for want of room. */
+const refusedBytesLeast = 64 * 1024 ** 2
 /** Between two looks at everything. */
 const everyNs = 6n * 3_600_000_000_000n
 
@@ -60,14 +72,14 @@ class Pruning {
   constructor(private readonly root: Directory) {}
 
   /** Answers what is left, in bytes. */
-  run(untilNs: bigint, sizeBytesMax: number, needBytes: number): number {
+  run(untilNs: bigint, sizeBytesMax: number, need: Need | undefined): number {
     const days: { readonly day: string; readonly bytes: number }[] = []
     for (const day of daysOf(this.root)) {
       const bytes = this.removeFrom(day, (files) => files.filter((file) => file.untilNs < untilNs))
       if (bytes > 0) days.push({ day, bytes })
     }
     let left = days.reduce((sum, { bytes }) => sum + bytes, 0)
-    const shortBytes = needBytes === 0 ? 0 : Math.max(0, needBytes - this.root.space().freeBytes)
+    const shortBytes = need === undefined ? 0 : shortOf(need, this.root.space().freeBytes, left)
     const leastBytes = Math.max(0, Math.min(sizeBytesMax, left - shortBytes))
     for (const { day, bytes } of days) {
       if (left <= leastBytes) break
@@ -118,6 +130,13 @@ class Pruning {
       }
     }
   }
+}
+
+/** How much of what is kept, `keptBytes` in all, goes for want of room. */
+function shortOf({ bytes, refused }: Need, freeBytes: number, keptBytes: number): number {
+  if (!refused) return Math.max(0, bytes - freeBytes)
+  const missing = freeBytes < bytes ? bytes - freeBytes : bytes
+  return missing > keptBytes ? 0 : Math.max(missing, refusedBytesLeast)
 }
 
 /** The oldest that come to so many bytes, in the order of their directories. */

@@ -51,5 +51,9 @@ test.each([
   bytes.writeBigUInt64LE(800_000n, 24)
   bytes.write(`${name}\0rest`, 72, 'latin1')
   bytes.write('/Volumes', 88, 'latin1')
-  expect(decodeSpace(bytes)).toEqual({ freeBytes: 800_000 * 4_096, filesystem })
+  expect(decodeSpace(bytes)).toEqual({
+    freeBytes: 800_000 * 4_096,
+    totalBytes: 1_000_000 * 4_096,
+    filesystem,
+  })
 })

@@ -359,7 +359,7 @@ describe('parts do not pile up', () => {
 
   test('together they take no more than is free beside them', () => {
     const names = pile(3)
-    target.trap.freeBytes = 2
+    target.trap.room = () => ({ freeBytes: 2, totalBytes: 100 })
     prune()
     expect(partsThere().sort()).toEqual(names.slice(1).sort())
   })

@@ -24,8 +24,8 @@ export class Trap {
   probes: 'unknown' | undefined
   /** The type of every file system instead of its own. */
   filesystem: string | undefined
-  /** What the disk says is free instead of the kernel. */
-  freeBytes: number | undefined
+  /** What its disk says of its size and what is left. */
+  room: (() => { readonly freeBytes: number; readonly totalBytes: number }) | undefined
 
   /** Runs `step` before the `n`-th call of that name from now on. */
   before(call: Call, n: number, step: Step): void {
@@ -188,8 +188,7 @@ class SteppingDirectory implements Directory {
   }
   space() {
     const space = this.inner.space()
-    const { filesystem = space.filesystem, freeBytes = space.freeBytes } = this.trap
-    return { ...space, filesystem, freeBytes }
+    return { ...space, filesystem: this.trap.filesystem ?? space.filesystem, ...this.trap.room?.() }
   }
   close(): void {
     this.inner.close()

@@ -4,7 +4,7 @@ import { absent } from '../../../src/core/content.js'
 import type { Operation } from '../../../src/core/operation.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
-import { pruneVersionsJob } from '../../../src/replica/jobs/prune-versions.js'
+import { type Need, pruneVersionsJob } from '../../../src/replica/jobs/prune-versions.js'
 import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { sweepJob } from '../../../src/replica/jobs/sweep.js'
 import { dayNs, type Fixture, freshRoot, remove, writeFile } from './fixture.js'
@@ -178,12 +178,12 @@ function withVersions(sizesMib: readonly number[]): Fixture {
   return root
 }
 
-function prune(root: Fixture, keep: { days: number; mib: number }, addedMib = 0, needBytes = 0) {
+function prune(root: Fixture, keep: { days: number; mib: number }, addedMib = 0, need?: Need) {
   return pruneVersionsJob.run(root.world, {
     place: root.place,
     keep: { ageMs: keep.days * 86_400_000, sizeBytes: keep.mib * mib },
     addedBytes: addedMib * mib,
-    needBytes,
+    need,
   })
 }
 
@@ -206,25 +206,20 @@ test('versions go by size, the oldest first', () => {
   expect(prune(root, { days: 30, mib: 3 }, 0).leftBytes).toBe(3 * mib)
 })
 
-test('versions go for want of room, as many as it takes', () => {
+const wants: [what: string, freeMib: number, need: Need, left: string[]][] = [
+  ['there is room enough', 3, { bytes: 2.5 * mib, refused: false }, ['d0', 'd1', 'd2']],
+  ['as many as it takes', 1, { bytes: 2.5 * mib, refused: false }, ['d2']],
+  ['all, where that is not enough', 1, { bytes: 9 * mib, refused: false }, []],
+  ['what was refused has room made for it, and some more', 1, { bytes: 2.5 * mib, refused: true }, []],
+  ['none for what finds no room without them either', 1, { bytes: 9 * mib, refused: true }, ['d0', 'd1', 'd2']],
+  ['a quota is full where statfs tells of room', 99, { bytes: 2.5 * mib, refused: true }, []],
+]
+test.each(wants)('31: versions go for want of room: %s', (_, freeMib, need, left) => {
   const root = withVersions([1, 1, 1])
   prune(root, { days: 30, mib: 100 })
-  const opened = root.world.files.openDirectory(root.root)
-  const { freeBytes, filesystem } = opened.space()
-  opened.close()
-  const files = root.world.files
-  const short = (free: number) => ({
-    ...files,
-    openDirectory: (path: Parameters<typeof files.openDirectory>[0]) => {
-      const directory = files.openDirectory(path)
-      directory.space = () => ({ freeBytes: free, filesystem })
-      return directory
-    },
-  })
-  expect(freeBytes).toBeGreaterThan(0)
-  root.world = { ...root.world, files: short(mib) }
-  expect(prune(root, { days: 30, mib: 100 }, 0, 2.5 * mib)).toMatchObject({ files: 2 })
-  expect(names(root)).toEqual(['d2'])
+  root.trap.room = () => ({ freeBytes: freeMib * mib, totalBytes: 100 * mib })
+  expect(prune(root, { days: 30, mib: 100 }, 0, need)).toMatchObject({ files: 3 - left.length })
+  expect(names(root)).toEqual(left)
 })
 
 test('what is no version of ours stays, whatever its age', () => {
