@@ -20,6 +20,7 @@ import { copyOutJob, restoreJob } from '../replica/jobs/restore.js'
 import { measurePartsJob, resumeJob } from '../replica/jobs/resume.js'
 import { rootIdentityJob } from '../replica/jobs/root-identity.js'
 import { scanJob } from '../replica/jobs/scan.js'
+import { spaceJob } from '../replica/jobs/space.js'
 import { dropBatchJob, stageJob } from '../replica/jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from '../replica/jobs/supply.js'
 import { sweepJob } from '../replica/jobs/sweep.js'
@@ -65,6 +66,7 @@ export const jobs = [
   rootStateJob,
   scanJob,
   setGenerationJob,
+  spaceJob,
   stageJob,
   stateJob,
   supplyCloseJob,

@@ -1,5 +1,6 @@
 import type { PairConfig, RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
+import { haltText } from '../engine/advice.js'
 import { backoffMs } from '../engine/backoff.js'
 import { PairLoop } from '../engine/loop.js'
 import type { OpenItem } from '../engine/opens.js'
@@ -91,7 +92,7 @@ export class KeptPair implements SteeredPair {
     const before = loop?.standing.state() ?? nothingKnown
     return trouble === undefined
       ? { ...before, word: this.paused ? 'paused' : 'scanning' }
-      : { ...before, word: 'halted', code: trouble.code, why: trouble.message }
+      : { ...before, word: 'halted', code: trouble.code, why: whyOf(trouble) }
   }
 
   open(): readonly OpenItem[] {
@@ -126,7 +127,7 @@ export class KeptPair implements SteeredPair {
 
   private steered(): PairLoop {
     const { loop, trouble } = this
-    if (trouble !== undefined) throw new NotReady('halted', trouble.message)
+    if (trouble !== undefined) throw new NotReady('halted', whyOf(trouble))
     if (loop === undefined) throw new NotReady('stopping', 'the pair is not being kept')
     return loop
   }
@@ -155,7 +156,7 @@ export class KeptPair implements SteeredPair {
   private fail(error: Failure): void {
     const told = this.trouble?.code === error.code && this.trouble.message === error.message
     this.trouble = error
-    if (!told) this.emit({ event: 'pair-halted', pair: this.name, code: error.code, detail: error.message })
+    if (!told) this.emit({ event: 'pair-halted', pair: this.name, code: error.code, detail: whyOf(error) })
   }
 
   private heard(event: AgentEvent): void {
@@ -165,6 +166,11 @@ export class KeptPair implements SteeredPair {
     }
     this.emit(event)
   }
+}
+
+/** Roots that can never be a pair are not tried again. */
+function whyOf(trouble: Failure): string {
+  return trouble instanceof BadRoots ? trouble.message : haltText(trouble)
 }
 
 const nothingKnown: PairState = {

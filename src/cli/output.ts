@@ -1,4 +1,5 @@
 import { Failure } from '../core/failure.js'
+import { adviceOn } from '../engine/advice.js'
 import { escapeText } from '../status/escape.js'
 
 /** To standard output. Names in it must have been escaped. */
@@ -24,8 +25,16 @@ export function failureText(error: unknown): string {
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error)
     return `a bug in tandem ended it; nothing is lost, and the next run goes on where it was:\n${what}`
   }
-  const next = nextStep[`${error.name} ${error.code}`] ?? nextStep[error.name]
+  const next = nextStep[`${error.name} ${error.code}`] ?? nextStep[error.name] ?? aboutRoot(error)
   return escapeText(error.message) + (next === undefined ? '' : `\n        ${next}`)
+}
+
+/** What is the matter with a root, or with what it should hold. */
+function aboutRoot({ name, code }: Failure): string | undefined {
+  const advice = name === 'ReplicaFailure' || name === 'MountpointMissing' ? adviceOn(code) : undefined
+  if (advice === undefined) return undefined
+  const { back, on } = advice
+  return [`nothing is deleted anywhere. ${back}, and run it again.`, on].filter((part) => part).join('\n        ')
 }
 
 /** By name and code of a failure, or by its name alone. */
@@ -41,9 +50,6 @@ const nextStep: Readonly<Record<string, string>> = {
   'LinkFailure port-in-use': 'another process listens there: stop it, or choose another address under [listen]',
   'LinkFailure version': 'one of the two versions of tandem is too old for the other: update it',
   'LinkFailure timed-out': 'check that the address is that of tandem serve, and the network',
-  'ReplicaFailure missing': 'is it unmounted? nothing was changed on the other side',
-  'ReplicaFailure in-doubt':
-    'nothing was changed on either side; bring the root back, or start as if for the first time with -ignorearchives',
   'StoreFailure disk-full': 'free some space where the state directory is, or name another with --state-dir',
 }
 

@@ -1,25 +1,67 @@
-/** What a person does about a pair that halted, by the code of the failure. Nothing is deleted while it is halted. */
-export function adviceOn(code: string): string {
+import type { Failure } from '../core/failure.js'
+
+/** What a person does about a pair that cannot go on. */
+export interface Advice {
+  /** What brings back what was: the pair then goes on by itself. */
+  readonly back: string
+  /** What goes on without it, where there is such a way. */
+  readonly on?: string
+}
+
+/** By the code of the failure; undefined: waiting is all there is. */
+export function adviceOn(code: string): Advice | undefined {
   switch (code) {
     case 'missing':
+      return {
+        back: 'Move or mount it back',
+        on: `If it is gone for good, ${afresh}: it is made again, and ${filled}.`,
+      }
     case 'not-directory':
-      return 'Nothing is deleted anywhere meanwhile. Move or mount it back: the pair then goes on by itself.'
+      return {
+        back: 'Move what stands there away, and the directory back',
+        on: `If the directory is gone for good, move what stands there away and ${afresh}: it is made again, and ${filled}.`,
+      }
     case 'in-doubt':
-      return (
-        'Nothing is deleted anywhere meanwhile. Move or mount the root back: the pair then goes on by itself. ' +
-        'If what stands there is to be the root from now on, stop tandem and run it once with -ignorearchives.'
-      )
+      return {
+        back: 'Move or mount the root back',
+        on: `If what stands there is to be the root from now on, ${afresh}: what is equal agrees, what differs is a conflict.`,
+      }
     case 'unreadable':
-    case 'unwritable':
     case 'denied':
-      return 'Make the root readable and writable for this user: the pair then goes on by itself.'
+      return { back: 'Make the root readable and writable for this user (chmod, chown; tandem doctor ROOT tells more)' }
+    case 'unwritable':
+      return {
+        back: 'Make the root writable for this user (chmod, chown, mount -o remount,rw; tandem doctor ROOT tells more)',
+      }
+    case 'low-space':
+      return {
+        back: 'Free some space on its disk',
+        on: 'To go on with less, start tandem again with a lower minfree (-minfree 100MiB, or 0; a served root has its own in its [[serve]]).',
+      }
     case 'disk-full':
-      return 'Free some space: the pair then goes on by itself.'
+      return { back: 'Free some space' }
     case 'not-answering':
-      return 'Nothing is deleted anywhere meanwhile. When its server answers again the pair goes on by itself.'
+      return { back: 'Bring its server or the network back' }
     case 'mountpoint-missing':
-      return 'Mount it or plug it in: the pair then goes on by itself. If it is gone for good, leave -mountpoint out.'
+      return {
+        back: 'Mount it or plug it in',
+        on: 'If it is gone for good, start tandem again without -mountpoint.',
+      }
     default:
-      return 'It is tried again until it works.'
+      return undefined
   }
+}
+
+const afresh = 'stop tandem and run it once with -ignorearchives'
+const filled = 'filled from the other side'
+
+/** Why a pair halts, what it saw, what goes back and what goes on, as a person reads it. */
+export function haltText(error: Failure): string {
+  // Another process keeps the pair: it says itself what to do.
+  if (error.code === 'pair-busy') return error.message
+  const advice = adviceOn(error.code)
+  if (advice === undefined) return `${error.message}. It is tried again until it works.`
+  const { back, on } = advice
+  const goesOn = `${back}: the pair then goes on by itself.`
+  return [`${error.message}.`, 'Nothing is deleted anywhere meanwhile.', goesOn, on].filter((part) => part).join(' ')
 }

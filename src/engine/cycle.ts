@@ -13,6 +13,7 @@ import { otherSide, type Side } from '../core/side.js'
 import type { AgreementTree, Tree } from '../core/tree.js'
 import type { Host } from '../host/host.js'
 import type { Replica } from '../replica/replica.js'
+import { countOf } from '../status/amounts.js'
 import type { Emit } from '../status/event.js'
 import { versionOf } from '../status/version.js'
 import { agreedTree, heldAnew, oriented } from './agreed.js'
@@ -27,7 +28,7 @@ import { type Overlay, outermostOf } from './overlay.js'
 import { overrule } from './overrule.js'
 import type { Item, PassOptions, PassResult } from './pass.js'
 import { type Flow, propagate } from './propagate.js'
-import { type HeldRemoval, heldItem, withinBudget } from './removals.js'
+import { emptiedText, type HeldRemoval, heldItem, withinBudget } from './removals.js'
 import { Settling } from './settling.js'
 import { transferred } from './transferred.js'
 
@@ -110,15 +111,15 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     held.length = 0
     let decisions = await decide(context, input.overlay, agreed(), trees)
     for (const side of sides) if (context.folding[side]) decisions = holdApart(decisions, side, trees()[side])
-    return halts ? decisions : holdRemovals(decisions, holding, held)
+    return halts ? decisions : holdRemovals(decisions, holding, held, context.pair)
   }
   let decisions = await decided()
-  if (halts) return haltedAt(emptied, decisions, context.rules)
+  if (halts) return haltedAt(context, emptied, decisions)
   decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
     const mayRemove = input.letGo || !context.preferences.confirmbigdel
-    const allowed = await withinBudget(context.replicas, decisions, plan, waiting, mayRemove)
+    const allowed = await withinBudget(context.pair, context.replicas, decisions, plan, waiting, mayRemove)
     if (allowed !== decisions) plan = planOf(allowed, context.rules)
     decisions = allowed
   }
@@ -370,16 +371,20 @@ function scopesOf({ preferences }: CycleContext): readonly RelPath[] {
 }
 
 function haltedAt(
+  { replicas, rules }: CycleContext,
   emptied: readonly { readonly path: RelPath; readonly side: Side }[],
   decisions: readonly Decision[],
-  rules: Rules,
 ): PassResult {
-  const [first] = emptied
-  const where = first === undefined || first.path === '' ? 'The root' : `The path ${first.path}`
+  const plan = planOf(decisions, rules)
+  const texts = emptied.map(({ path, side }) => {
+    const gone = plan[otherSide(side)].filter((one) => one.op === 'remove' && isWithin(one.path, path)).length
+    const where = `${path === rootPath ? 'The root' : `The path ${path} of the root`} ${replicas[side].canonical}`
+    return `${where} (${side}) is empty: ${countOf(gone)} path${gone === 1 ? '' : 's'} would be removed from ${replicas[otherSide(side)].canonical}.`
+  })
   const halted =
-    `${where} is empty on one side (${first?.side ?? 'alpha'}): all that is on the other would be removed. Nothing was done. ` +
-    'If it is meant to be empty, run again with -confirmbigdel=false; if not, bring its content (or its mount) back.'
-  return { ...resultOf(itemsOf(decisions, changesOf(planOf(decisions, rules))), [], undefined), halted }
+    `${texts.join(' ')} Nothing was done. ` +
+    'If it is meant to be empty, run again with -confirmbigdel=false; if not, bring its content (or its mount) back and run again.'
+  return { ...resultOf(itemsOf(decisions, changesOf(plan)), [], undefined), halted }
 }
 
 /**
@@ -397,6 +402,7 @@ function holdRemovals(
   decisions: readonly Decision[],
   scopes: readonly { readonly path: RelPath }[],
   held: OpenPath[],
+  pair: string,
 ): Decision[] {
   if (scopes.length === 0) return [...decisions]
   const paths = outermostOf(scopes.map(({ path }) => path))
@@ -409,9 +415,7 @@ function holdRemovals(
     holding.add(scope)
     return false
   })
-  const detail =
-    'removing all of it was held: one side was emptied; tandem resume PAIR --confirm lets it go, or a pass with -confirmbigdel=false'
-  for (const path of holding) held.push({ path, why: 'held', detail })
+  for (const path of holding) held.push({ path, why: 'held', detail: emptiedText(pair) })
   return others
 }
 

@@ -88,7 +88,10 @@ export class StaleArchive extends Failure {
   override readonly name = 'StaleArchive'
   readonly code = 'stale-archive'
   constructor(archive: number, roots: number) {
-    super(`the archive is of generation ${archive}, the roots have seen ${roots}`)
+    super(
+      `the archive is of generation ${archive}, the roots have seen ${roots}: it is an older copy. What is equal agrees again, ` +
+        'what differs is a conflict, nothing is deleted',
+    )
   }
 }
 

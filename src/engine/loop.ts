@@ -2,7 +2,7 @@ import type { RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
 import { LinkFailure, placeText } from '../host/sockets.js'
 import { sleepAwake } from '../host/wake.js'
-import { adviceOn } from './advice.js'
+import { haltText } from './advice.js'
 import { HeldArchive, PairBusy, StaleArchive } from './held-archive.js'
 import { Outage } from './outage.js'
 import { Pair } from './pair.js'
@@ -75,8 +75,7 @@ export class PairLoop {
           if (isNews) emit({ event: 'link-lost', peer, code: error.code, detail: error.message, retryInMs })
         } else if (halted !== error.code) {
           halted = error.code
-          const detail = `${error.message}. ${adviceOn(error.code)}`
-          emit({ event: 'pair-halted', pair: config.name, code: error.code, detail })
+          emit({ event: 'pair-halted', pair: config.name, code: error.code, detail: haltText(error) })
         }
         await pair?.close()
         pair = undefined

@@ -6,6 +6,7 @@ import { type RelPath, rootPath } from '../core/path.js'
 import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Instant } from '../host/clock.js'
+import { anotherRoot } from '../replica/jobs/marker.js'
 import { type Cursor, fromCharsMax, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
 import { type AuditContext, type AuditDifference, audit } from './audit.js'
 import { type CycleContext, runCycle } from './cycle.js'
@@ -558,7 +559,7 @@ function checkIdentity(replica: Replica, opened: Opened, expected: string): void
     replica.canonical,
     opened.fresh
       ? 'it has lost its private folder .tandem: it is unmounted, was emptied, or another directory stands there'
-      : 'another root stands there: its marker has another id',
+      : anotherRoot(opened.rootId, expected),
   )
 }
 

@@ -19,7 +19,8 @@ const heldPathsMax = 100
  * nothing else; where nothing is held, the very decisions it was given. `confirmed`: somebody here has said that they may be made.
  */
 export async function withinBudget(
-  replicas: Readonly<Record<Side, Pick<Replica, 'removing'>>>,
+  pair: string,
+  replicas: Readonly<Record<Side, Pick<Replica, 'removing' | 'canonical'>>>,
   decisions: Decision[],
   plan: Plan,
   held: HeldRemoval[],
@@ -34,7 +35,7 @@ export async function withinBudget(
     const isHeld = (decision: Decision) =>
       decision.kind === 'settle' && decision.goal.kind === 'absent' && decision[side].kind !== 'absent'
     for (const path of fewOf(left.filter(isHeld).map((one) => one.path)))
-      held.push({ side, open: { path, why: 'held', detail: heldText(why.detail) } })
+      held.push({ side, open: { path, why: 'held', detail: heldText(why.detail, pair, replicas[side]) } })
     left = left.filter((decision) => !isHeld(decision))
   }
   return left
@@ -62,9 +63,27 @@ export function heldItem({ side, open: { path, detail } }: HeldRemoval): Item {
   }
 }
 
-/** What is held, what goes on, and what goes back. */
-export const heldText = (detail: string) =>
-  `${detail}; tandem resume NAME --confirm on the machine of that root lets it go (so does one pass with -confirmbigdel=false, unless it is served), making them again where they went takes it back`
+/** What is held, what goes on, and what goes back: a root that is served to others listens to its own machine only. */
+export function heldText(detail: string, pair: string, { canonical }: Pick<Replica, 'canonical'>): string {
+  const served = /^wss?:\/\/([^/]+)\/(.+)$/.exec(canonical)
+  const goesOn =
+    served === null
+      ? `${letGoCommand(pair)}, or one pass with -confirmbigdel=false, lets it go`
+      : `${letGoCommand(served[2] ?? '')} at ${served[1]}, on the machine of that root, lets it go`
+  return `${detail}; ${goesOn}; ${takesBack}`
+}
+
+/** For the removals of all that a root or `path` holds. */
+export const emptiedText = (pair: string) =>
+  `removing all of it was held: one side was emptied; ${letGoCommand(pair)}, or one pass with -confirmbigdel=false, lets it go; ${takesBack}`
+
+/** As it is typed to a shell. */
+function letGoCommand(name: string): string {
+  const word = /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`
+  return `tandem resume ${word} --confirm`
+}
+
+const takesBack = 'making them again where they went takes it back, and tandem restore does that'
 
 /** `each`: what is created does not make up for them. */
 function removalsOf(operations: readonly Operation[], each: boolean): number {

@@ -187,7 +187,10 @@ export class Settling {
     pending.broken = true
     const why =
       outcome.kind === 'failed' && (outcome.code === 'not-empty' || outcome.code === 'held') ? 'held' : outcome.kind
-    const detail = outcome.kind === 'failed' && outcome.code === 'held' ? heldText(outcome.detail) : outcome.detail
+    const detail =
+      outcome.kind === 'failed' && outcome.code === 'held'
+        ? heldText(outcome.detail, pair, this.context.replicas[side])
+        : outcome.detail
     this.opened.push({ open: { path, why, detail }, retries: true })
     if (told) return
     if (why === 'held') this.kept++

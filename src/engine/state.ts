@@ -1,6 +1,7 @@
 import { Failure } from '../core/failure.js'
 import type { Clock, Instant } from '../host/clock.js'
 import { LinkFailure } from '../host/sockets.js'
+import { haltText } from './advice.js'
 import type { OpenItem } from './opens.js'
 
 /**
@@ -120,7 +121,7 @@ export class Standing {
     return {
       word: this.word(open.some(({ why }) => why === 'superseded')),
       code: trouble?.code ?? '',
-      why: trouble?.message ?? '',
+      why: trouble === undefined ? '' : trouble instanceof LinkFailure ? trouble.message : haltText(trouble),
       conflicts,
       problems,
       scanAgeMs: scannedAt === undefined ? undefined : this.clock.now() - scannedAt,

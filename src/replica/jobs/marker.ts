@@ -64,6 +64,11 @@ function noted(before: Marker['generations'], pair: string, generation: number):
 /** Pairs of one peer with one root whose generations are kept. */
 const pairsAlikeMax = 64
 
+/** Ids as they are told: their beginnings. */
+export function anotherRoot(found: string, expected: string): string {
+  return `another root stands there: its marker has the id ${found.slice(0, 8)}, where ${expected.slice(0, 8)} is known`
+}
+
 /**
  * Reads the marker and compares its id: whether this directory is still the root that was opened. Asked before and after a
  * scan or a batch of removals, since a file system may be unmounted or exchanged at any time.
@@ -73,7 +78,7 @@ export function checkRoot(root: Directory, expected: Pick<RootPlace, 'root' | 'r
   const marker = readMarker(root, expected.root)
   if (marker === undefined) throw new ReplicaFailure('in-doubt', expected.root, 'its marker .tandem/marker is gone')
   if (marker.rootId !== expected.rootId)
-    throw new ReplicaFailure('in-doubt', expected.root, 'another root stands there: its marker has another id')
+    throw new ReplicaFailure('in-doubt', expected.root, anotherRoot(marker.rootId, expected.rootId))
   return marker
 }
 
