@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { OpenPath } from '../../src/archive/archive.js'
 import { relPath } from '../../src/core/path.js'
+import { haltText } from '../../src/engine/advice.js'
 import { AskedCycles, NotReady, Standing, type StateWord, type Steered } from '../../src/engine/state.js'
 import { LinkFailure } from '../../src/host/sockets.js'
 import { ReplicaFailure } from '../../src/replica/replica.js'
@@ -68,7 +69,7 @@ test('what is open is counted, and remembered while no life is there to ask', ()
   )
   expect(standing.state()).toMatchObject({ conflicts: 1, problems: 2, code: '', why: '' })
   standing.failed(gone)
-  expect(standing.state()).toMatchObject({ conflicts: 1, problems: 2, code: 'missing', why: gone.message })
+  expect(standing.state()).toMatchObject({ conflicts: 1, problems: 2, code: 'missing', why: haltText(gone) })
   expect(standing.open()).toHaveLength(4)
 })
 

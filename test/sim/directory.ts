@@ -174,11 +174,7 @@ export class SimDirectory implements Directory {
 
   space(): Space {
     this.enter('space', '', false)
-    return {
-      freeBytes: Math.max(0, this.disk.capacityBytes - this.disk.usedBytes),
-      totalBytes: this.disk.capacityBytes,
-      filesystem: this.disk.filesystem,
-    }
+    return this.disk.space()
   }
 
   close(): void {

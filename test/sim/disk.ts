@@ -1,5 +1,5 @@
 import { encodeName, nameBytesMax } from '../../src/core/path.js'
-import type { Kind } from '../../src/host/files.js'
+import type { Kind, Space } from '../../src/host/files.js'
 import { type Entry, failure, Inode } from './inode.js'
 import { Journal, type NameChange } from './journal.js'
 import type { Dice } from './random.js'
@@ -49,12 +49,16 @@ export interface DiskOptions {
 
 /** Write-back of the kernel: what is older is on the platter without a sync. */
 const writeBackNs = 30e9
+/** Less than this is little: what an agent keeps free when nothing is said. */
+const shortShare = 0.01
 
 /** One file system in memory: what is seen, and apart from it what a power loss would leave. */
 export class Disk {
   readonly root: Inode
   readonly listeners = new Set<(event: DiskEvent) => void>()
   usedBytes = 0
+  /** When it was last said that there is too little room. */
+  shortAtNs = Number.NEGATIVE_INFINITY
   /** The next sync fails, once. */
   failNextSync = false
   readOnly = false
@@ -381,7 +385,7 @@ export class Disk {
 
   private setData(inode: Inode, data: Uint8Array): void {
     const grown = data.length - inode.data.length
-    if (grown > 0 && this.usedBytes + grown > this.capacityBytes) throw failure('disk-full', '', 'write')
+    if (grown > 0 && this.usedBytes + grown > this.capacityBytes) this.refuse('', 'write')
     this.usedBytes += grown
     inode.data = data
     inode.stuck = false
@@ -455,7 +459,24 @@ export class Disk {
   private room(directory: Inode, name: string, call: string): void {
     this.writable(name, call)
     if (directory.home === undefined && directory !== this.root) throw failure('absent', name, call)
-    if (this.usedBytes >= this.capacityBytes) throw failure('disk-full', name, call)
+    if (this.usedBytes >= this.capacityBytes) this.refuse(name, call)
+  }
+
+  private refuse(name: string, call: string): never {
+    this.noteShort()
+    throw failure('disk-full', name, call)
+  }
+
+  /** Somebody was told that there is too little room. */
+  noteShort(): void {
+    this.shortAtNs = this.options.timeNs()
+  }
+
+  space(): Space {
+    const totalBytes = this.capacityBytes
+    const freeBytes = Math.max(0, totalBytes - this.usedBytes)
+    if (freeBytes < totalBytes * shortShare) this.noteShort()
+    return { freeBytes, totalBytes, filesystem: this.filesystem }
   }
 
   private writable(name: string, call: string): void {

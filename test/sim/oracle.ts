@@ -5,7 +5,7 @@ import { folded } from '../../src/core/folding.js'
 import { movedPath } from '../../src/core/moves.js'
 import { type AbsPath, isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../../src/core/path.js'
 import { Claims } from './claims.js'
-import { type DiskEvent, user } from './disk.js'
+import { type Disk, type DiskEvent, user } from './disk.js'
 import type { Inode } from './inode.js'
 import type { Machine } from './machine.js'
 import type { Scheduler } from './scheduler.js'
@@ -71,7 +71,7 @@ export class Oracle {
       this.machines.add(side.machine)
     }
     for (const machine of this.machines) {
-      for (const disk of machine.disks) disk.listeners.add((event) => this.hear(event))
+      for (const disk of machine.disks) disk.listeners.add((event) => this.hear(event, disk))
       machine.onPowerLoss(() => this.lostPower(machine))
     }
     for (const side of sides) this.refresh(side, rootPath)
@@ -174,7 +174,7 @@ export class Oracle {
 
   // ---- events
 
-  private hear(event: DiskEvent): void {
+  private hear(event: DiskEvent, disk: Disk): void {
     const { inode, what, actor } = event
     if (what === 'freed') {
       this.drop(inode)
@@ -190,7 +190,7 @@ export class Oracle {
       if (actor !== user) this.followRename(inode, what, place)
     }
     if (actor === user) this.userDid(event, place)
-    else this.agentDid(event, place)
+    else this.agentDid(event, place, disk)
     if (place !== undefined && what !== 'close-write') this.refresh(place.side, place.path)
   }
 
@@ -241,7 +241,7 @@ export class Oracle {
     else this.violate(`lost: ${spoken(version)} was written into a file that an agent had removed`)
   }
 
-  private agentDid(event: DiskEvent, place: Place | undefined): void {
+  private agentDid(event: DiskEvent, place: Place | undefined, disk: Disk): void {
     const { inode, what, actor } = event
     if (what === 'modified') {
       this.writers.set(inode, actor)
@@ -256,6 +256,7 @@ export class Oracle {
       // What a user wrote is kept when another user's change takes its place.
       if (
         this.keeps &&
+        !this.goesForRoom(event, disk) &&
         this.writers.get(inode) === user &&
         !isHeldElsewhere(this.holders.get(this.held.get(inode) ?? ''), inode)
       )
@@ -263,6 +264,14 @@ export class Oracle {
     }
     if (place !== undefined && (what === 'modified' || what === 'created' || what === 'moved-to'))
       this.checkWhole(inode, place, actor)
+  }
+
+  /** Of what is kept nothing goes but for want of room: it lies among the versions, and its disk had too little a moment ago. */
+  private goesForRoom({ directory }: DiskEvent, disk: Disk): boolean {
+    if (this.scheduler.timeNs - disk.shortAtNs > shortAgoNs) return false
+    for (let at = directory; at?.home !== undefined; at = at.home.directory)
+      if (at.home.name === 'versions' && isPrivate(at.home.directory.home?.name ?? '')) return true
+    return false
   }
 
   /** Every file that an agent makes visible is a version that somebody wrote, whole. */
@@ -439,6 +448,8 @@ interface Place {
   readonly path: RelPath
 }
 
+/** From a call that found no room to the end of what is done about it, over a slow link. */
+const shortAgoNs = 10e9
 const directoryHeld: Held = 'directory'
 
 /** What an archive may claim of a path: kind and content, no properties. */

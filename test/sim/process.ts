@@ -52,6 +52,7 @@ export class Process {
     this.machine.scheduler.advance(callNs)
     const code = this.count({ process: this, name, subject, effect })
     if (this.dead) throw new CrashSignal(name)
+    if (code === 'disk-full') for (const disk of this.machine.disks) disk.noteShort()
     if (code !== undefined) throw failure(code, subject, name)
   }
 

@@ -60,8 +60,9 @@ export const pruneVersionsJob: Job<PruneVersions, Pruned> = {
   },
 }
 
-/** What goes at least when something was refused for want of room. */
+/** What goes at least when something was refused for want of room; and where there should have been room, so a quota is full. */
 const refusedBytesLeast = 64 * 1024 ** 2
+const roomBytesLeast = 1024 ** 2
 /** Between two looks at everything. */
 const everyNs = 6n * 3_600_000_000_000n
 
@@ -135,7 +136,8 @@ class Pruning {
 /** How much of what is kept, `keptBytes` in all, goes for want of room. */
 function shortOf({ bytes, refused }: Need, freeBytes: number, keptBytes: number): number {
   if (!refused) return Math.max(0, bytes - freeBytes)
-  const missing = freeBytes < bytes ? bytes - freeBytes : bytes
+  if (freeBytes >= bytes + refusedBytesLeast) return bytes > keptBytes ? 0 : Math.max(bytes, roomBytesLeast)
+  const missing = Math.max(0, bytes - freeBytes)
   return missing > keptBytes ? 0 : Math.max(missing, refusedBytesLeast)
 }
 

@@ -212,7 +212,13 @@ const wants: [what: string, freeMib: number, need: Need, left: string[]][] = [
   ['all, where that is not enough', 1, { bytes: 9 * mib, refused: false }, []],
   ['what was refused has room made for it, and some more', 1, { bytes: 2.5 * mib, refused: true }, []],
   ['none for what finds no room without them either', 1, { bytes: 9 * mib, refused: true }, ['d0', 'd1', 'd2']],
-  ['a quota is full where statfs tells of room', 99, { bytes: 2.5 * mib, refused: true }, []],
+  [
+    'as many as it takes where a quota is full and statfs tells of room',
+    90,
+    { bytes: 1.5 * mib, refused: true },
+    ['d2'],
+  ],
+  ['one where inodes may have run out', 90, { bytes: 0, refused: true }, ['d1', 'd2']],
 ]
 test.each(wants)('31: versions go for want of room: %s', (_, freeMib, need, left) => {
   const root = withVersions([1, 1, 1])
