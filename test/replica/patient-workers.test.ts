@@ -65,7 +65,7 @@ test('what ends in time ends as it does', async () => {
   expect([good.text, bad.text, told]).toEqual(['a', 'no', []])
 })
 
-test('a job that does not return is not answering, and so is what is asked until it is back', async () => {
+test('S2-27: a job that does not return is not answering, and so is what is asked until it is back', async () => {
   const first = outcomeOf(workers.run(look, 'a', 'edit'))
   const behind = outcomeOf(workers.run(look, 'b', 'edit'))
   await pass(1_200)
@@ -101,7 +101,7 @@ test('a job is given time as long as calls return in it, or jobs before it end',
   expect([long.text, behind.text, told]).toEqual(['a', 'b', []])
 })
 
-test('a root that hangs a second time is told a second time', async () => {
+test('S2-27: a root that hangs a second time is told a second time', async () => {
   outcomeOf(workers.run(look, 'a', 'edit'))
   await pass(1_200)
   held.jobs[0]?.end()
@@ -109,4 +109,16 @@ test('a root that hangs a second time is told a second time', async () => {
   outcomeOf(workers.run(look, 'b', 'edit'))
   await pass(1_200)
   expect(told).toEqual(['not-answering', 'not-answering'])
+})
+
+test('S2-27: what hangs takes no worker of another root: that has its own', async () => {
+  const others = new Held()
+  const elsewhere = new PatientWorkers(others, clock, '/mnt/other', 1_000)
+  outcomeOf(workers.run(look, 'a', 'edit'))
+  await pass(1_200)
+  expect(told).toEqual(['not-answering'])
+  const free = outcomeOf(elsewhere.run(look, 'b', 'edit'))
+  others.jobs[0]?.end()
+  await turns(5)
+  expect(free.text).toBe('b')
 })

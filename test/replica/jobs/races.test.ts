@@ -311,6 +311,99 @@ test.each(withoutExchange)('S1-10: without exchange, %s', (_, user, outcome, tre
   expect(root.tree()).toEqual(tree)
 })
 
+/** d with d/one, d/sub/two; d goes from the leaves up. Whatever he makes there meanwhile stays at its path, and so does what holds it. */
+const whileItGoes: [
+  history: string,
+  user: (root: Fixture) => void,
+  outcomes: string[],
+  tree: Record<string, string>,
+][] = [
+  [
+    'before the first file goes',
+    (root) => root.trap.before('rename:no-replace', 1, () => root.write('d/new', 'user')),
+    ['done', 'done', 'done', 'not-empty'],
+    { d: '/', 'd/new': 'user' },
+  ],
+  [
+    'in a directory in it, when its files are gone',
+    (root) => root.trap.after('rename:no-replace', 1, () => root.write('d/sub/new', 'user')),
+    ['done', 'not-empty', 'done', 'not-empty'],
+    { d: '/', 'd/sub': '/', 'd/sub/new': 'user' },
+  ],
+  [
+    'when it is empty, just before it goes itself',
+    (root) => root.trap.before('removeDirectory', 2, () => root.write('d/new', 'user')),
+    ['done', 'done', 'done', 'not-empty'],
+    { d: '/', 'd/new': 'user' },
+  ],
+  [
+    'where it was, as it is gone: mkdir -p d, and works in it',
+    (root) => root.trap.after('removeDirectory', 2, () => root.write('d/new', 'user')),
+    ['done', 'done', 'done', 'done'],
+    { d: '/', 'd/new': 'user' },
+  ],
+  [
+    'with an edit of what is to go: it comes back beside what is new',
+    (root) =>
+      root.trap.before('rename:no-replace', 1, () => {
+        root.write('d/sub/two', 'user, edited')
+        root.write('d/new', 'user')
+      }),
+    ['superseded', 'not-empty', 'done', 'not-empty'],
+    { d: '/', 'd/sub': '/', 'd/sub/two': 'user, edited', 'd/new': 'user' },
+  ],
+]
+
+test.each(whileItGoes)(
+  'S1-11: a user makes d/new in a directory that is being removed: %s',
+  (_, user, outcomes, tree) => {
+    const root = freshRoot()
+    root.write('d/one', '1')
+    root.write('d/sub/two', '2')
+    root.scan(['d/one', 'd/sub/two'])
+    user(root)
+    const paths = ['d/sub/two', 'd/sub', 'd/one', 'd']
+    const applied = root.apply(paths.map((path) => remove(path, root.content(path))))
+    expect(applied.outcomes.map((one) => (one.kind === 'failed' ? one.code : one.kind))).toEqual(outcomes)
+    expect(root.tree()).toEqual(tree)
+    // No directory is ever put aside with what its user has in it.
+    for (const { call, path } of root.trap.calls) if (call.startsWith('rename:')) expect(path).not.toMatch(/\/(d|sub)$/)
+    root.aheadNs += second
+    expect(sweepJob.run(root.world, { place: root.place }).pending).toBe(0)
+    expect(root.tree()).toEqual(tree)
+  },
+)
+
+test('S1-11: a directory that is to become a file stays one when its user makes d/new in it', () => {
+  const root = freshRoot()
+  root.write('d/one', '1')
+  root.scan(['d/one'])
+  const [one, d] = [root.content('d/one'), root.content('d')]
+  root.trap.before('removeDirectory', 1, () => root.write('d/new', 'user'))
+  const applied = root.apply([remove('d/one', one), remove('d', d), writeFile('d', absent, 0, 'a file')], ['a file'])
+  expect(applied.outcomes).toMatchObject([{ kind: 'done' }, { kind: 'failed', code: 'not-empty' }, { path: 'd' }])
+  expect(applied.outcomes[2]?.kind).not.toBe('done')
+  expect(root.tree()).toEqual({ d: '/', 'd/new': 'user' })
+})
+
+test.runIf(process.platform === 'linux')(
+  'S1-11: a program whose working directory is being removed never writes into what is put aside',
+  () => {
+    const root = freshRoot()
+    root.write('d/one', '1')
+    root.scan(['d/one'])
+    const working = fs.openSync(root.abs('d'), fs.constants.O_RDONLY)
+    try {
+      root.trap.after('rename:no-replace', 1, () => fs.writeFileSync(`/proc/self/fd/${working}/new`, 'user'))
+      const applied = root.apply(['d/one', 'd'].map((path) => remove(path, root.content(path))))
+      expect(applied.outcomes).toMatchObject([{ kind: 'done' }, { kind: 'failed', code: 'not-empty' }])
+      expect(root.tree()).toEqual({ d: '/', 'd/new': 'user' })
+    } finally {
+      fs.closeSync(working)
+    }
+  },
+)
+
 test('conflict copies of one day are numbered, and none replaces another', () => {
   const root = freshRoot()
   for (const text of ['1', '2']) {
