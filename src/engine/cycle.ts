@@ -379,7 +379,7 @@ function haltedAt(
   const texts = emptied.map(({ path, side }) => {
     const gone = plan[otherSide(side)].filter((one) => one.op === 'remove' && isWithin(one.path, path)).length
     const where = `${path === rootPath ? 'The root' : `The path ${path} of the root`} ${replicas[side].canonical}`
-    return `${where} (${side}) is empty: ${countOf(gone)} path${gone === 1 ? '' : 's'} would be removed from ${replicas[otherSide(side)].canonical}.`
+    return `${where} is empty on one side (${side}): ${countOf(gone)} path${gone === 1 ? '' : 's'} would be removed from ${replicas[otherSide(side)].canonical}.`
   })
   const halted =
     `${texts.join(' ')} Nothing was done. ` +

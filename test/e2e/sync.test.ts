@@ -191,6 +191,21 @@ test('a known root that is gone or emptied is in doubt: nothing is done', async 
   expect((await box.tandem(['sync', 'a', 'b'])).code).toBe(0)
 })
 
+test('a known root that is gone for good is made again as the message says, and filled from the other side', async () => {
+  const box = sandbox()
+  box.write('a/d/f', 'x')
+  await box.tandem(['sync', 'a', 'b'])
+  rmSync(box.at('a'), { recursive: true })
+  const gone = await box.tandem(['sync', 'a', 'b'])
+  expect(gone.code).toBe(3)
+  expect(gone.stderr).toMatch(
+    /nothing is deleted anywhere\. Move or mount it back, and run it again\.\n.*-ignorearchives/,
+  )
+  expect((await box.tandem(['sync', 'a', 'b', '-ignorearchives'])).code).toBe(0)
+  expect(box.read('a/d/f')).toBe('x')
+  expect((await box.tandem(['sync', 'a', 'b'])).code).toBe(0)
+})
+
 test('patterns and paths leave out what they say', async () => {
   const box = sandbox()
   for (const name of ['x.o', 'x.c', 'd/y.o', 'd/keep.o', 'tmp/z', 'sub/f']) box.write(`a/${name}`, name)

@@ -234,7 +234,9 @@ test.each(emptied)('an emptied root: %s', async (_, preferences, expected) => {
   const { halted } = await pair.pass()
   if ('confirmbigdel' in preferences) expect(halted).toBeUndefined()
   else
-    expect(halted).toMatch(/\(alpha\) is empty: 2 paths would be removed .* -confirmbigdel=false; .*back and run again/)
+    expect(halted).toMatch(
+      /is empty on one side \(alpha\): 2 paths would be removed .* -confirmbigdel=false; .*back and run again/,
+    )
   expect(pair.beta.tree()).toEqual(expected)
 })
 

@@ -60,6 +60,20 @@ describe('31: what is kept of old versions goes before anybody has to wait', () 
     await replica.close()
   })
 
+  test('before them what is there of transfers that were cut: that can be received again', async () => {
+    const part = `.tandem/parts/${'a'.repeat(16)}-${'b'.repeat(32)}`
+    root.write(part, 'p'.repeat(4 * mib))
+    const partBytes = () => (root.all('.tandem/parts').length === 0 ? 0 : 4 * mib)
+    withVersions(9, [1, 2, 3])
+    const { room } = root.trap
+    root.trap.room = () => {
+      const { freeBytes = 0, totalBytes = 0 } = room?.() ?? {}
+      return { freeBytes: freeBytes + 4 * mib - partBytes(), totalBytes }
+    }
+    await Reader.open(root.replica())
+    expect([partBytes(), kept()]).toEqual([0, ['v0', 'v1', 'v2']])
+  })
+
   test('not those of a root that stands in the place of ours', async () => {
     withVersions(10, [1, 2, 3])
     const reader = await Reader.open(root.replica())
