@@ -71,6 +71,34 @@ function syncFew(root: Directory, paths: readonly RelPath[], index: Index): void
     } finally {
       parent.close()
     }
+    syncAbove(root, parentPath, synced)
+  }
+}
+
+/** Somebody may have just renamed a directory on the way: a name is on disk where all that lead to it are. Costs little if they were. */
+function syncAbove(root: Directory, path: RelPath, synced: Set<RelPath>): void {
+  for (let at = path; at !== rootPath; ) {
+    at = parentOf(at)
+    if (synced.has(at)) return
+    syncDirectory(root, at)
+    synced.add(at)
+  }
+}
+
+function syncDirectory(root: Directory, path: RelPath): void {
+  try {
+    const directory = root.openDirectory(path)
+    try {
+      directory.sync()
+    } finally {
+      directory.close()
+    }
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    // It was moved just now: what is at the path is to be read afresh.
+    if (goneCodes.has(error.code)) return
+    if (error.code !== 'denied' && error.code !== 'not-permitted') throw error
+    root.syncFilesystem()
   }
 }
 

@@ -9,16 +9,16 @@ import { type Fixture, freshRoot, writeFile } from './fixture.js'
 
 const canMount = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tandem-test', '/mnt']).status === 0
 
-test('few paths: each file and each directory that names one, once; for what is gone its nearest directory', () => {
+test('few paths: each file and all directories that lead to it, once; for what is gone its nearest directory', () => {
   const root = freshRoot()
   for (const path of ['d/a', 'd/b', 'e/f']) root.write(path, path)
   fs.symlinkSync('a', root.abs('d/l'))
   expect(syncs(root, ['d/a', 'd/b', 'd/l', 'e', 'no/such/path', ''])).toEqual([
     'syncFile d/a',
     'syncDirectory d',
+    'syncDirectory ',
     'syncFile d/b',
     'syncDirectory e',
-    'syncDirectory ',
   ])
 })
 
@@ -27,7 +27,7 @@ test('S1-1: what was renamed since it was sent is on disk wherever it is: one sy
   for (const path of ['d/a', 'd/b']) root.write(path, path)
   root.scan(['d', 'd/a', 'd/b'])
   fs.renameSync(root.abs('d/a'), root.abs('elsewhere'))
-  expect(syncs(root, ['d/a', 'd/b'])).toEqual(['syncFilesystem d', 'syncDirectory d', 'syncFile d/b'])
+  expect(syncs(root, ['d/a', 'd/b'])).toEqual(['syncFilesystem d', 'syncDirectory d', 'syncDirectory ', 'syncFile d/b'])
   fs.renameSync(root.abs('d'), root.abs('away'))
   expect(syncs(root, ['d/b'])).toEqual(['syncFilesystem ', 'syncDirectory '])
 })
