@@ -251,7 +251,7 @@ export interface Part {
 }
 
 /**
- * Bytes of one or many files, at most packBytesMax, in the layout of wire/pack.ts; only the two ends of a transfer look
+ * Bytes of one or many files, in the layout of wire/pack.ts; only the two ends of a transfer look
  * inside. `finished` tells the engine which wants ended with this pack.
  */
 export interface Pack {

@@ -99,7 +99,7 @@ test('S2-18 who opens the root for a pair waits for what the one before is still
 })
 
 test('a supply that fails while its reader is busy is told to the reader, and to nobody else', async () => {
-  for (const name of ['a', 'b', 'c']) root.write(name, name.repeat(200_000))
+  for (const name of ['a', 'b', 'c']) root.write(name, name.repeat(600_000))
   const reader = await Reader.open(root.replica())
   const wants = ['a', 'b', 'c'].map((name, want) => {
     const found = reader.known.get(relPath(name))

@@ -6,7 +6,7 @@ import type { Job, World } from '../../host/workers.js'
 import { type Index, type Located, openIndex } from '../../index/index.js'
 import { BytesWriter, fingerprintOf } from '../../wire/bytes.js'
 import { suppliedList, wantList } from '../../wire/list.js'
-import { itemOverheadBytes, packBytesMax, writeItem } from '../../wire/pack.js'
+import { itemOverheadBytes, packBytesMax, smallFilesBytesMax, writeItem } from '../../wire/pack.js'
 import type { Supplied, Want } from '../replica.js'
 import { digestOf } from './digest.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
@@ -28,7 +28,7 @@ export interface SupplyStep {
 }
 
 export interface Supply {
-  /** At most packBytesMax bytes in the layout of wire/pack.ts; may be empty when every want of the step was refused. */
+  /** In the layout of wire/pack.ts; may be empty when every want of the step was refused. */
   readonly bytes: Uint8Array<ArrayBuffer>
   /** What ended with this pack, in the layout of wire/operation.ts. */
   readonly finished: Uint8Array<ArrayBuffer>
@@ -51,7 +51,7 @@ export const supplyOpenJob: Job<OpenSupply, void> = {
       next: 0,
       large: undefined,
       slice: Buffer.allocUnsafeSlow(packBytesMax),
-      pack: new BytesWriter(packBytesMax),
+      pack: new BytesWriter(smallFilesBytesMax),
       readings: [],
     })
   },
@@ -161,8 +161,8 @@ class Step {
       }
       const want = stream.wants[stream.next]
       if (want === undefined) break
-      const fits = want.sizeBytes <= this.room()
       const small = want.sizeBytes + itemOverheadBytes <= packBytesMax
+      const fits = small && this.stream.pack.length + itemOverheadBytes + want.sizeBytes <= smallFilesBytesMax
       if (!fits && (small || this.room() < sliceBytesMin) && stream.pack.length > 0) break
       stream.next++
       this.attempt(want, () => (fits ? this.supplyWhole(want) : this.beginLarge(want)))
@@ -188,6 +188,7 @@ class Step {
     this.root.close()
   }
 
+  /** For a part of a large file. */
   private room(): number {
     return packBytesMax - this.stream.pack.length - itemOverheadBytes
   }
