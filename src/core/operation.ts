@@ -44,3 +44,8 @@ export type Outcome =
       readonly detail: string
       readonly transient: boolean
     }
+
+/** A name that comes. */
+export function isCreation({ op, expect }: Operation): boolean {
+  return op !== 'remove' && op !== 'set-props' && op !== 'rename' && expect.kind === 'absent'
+}

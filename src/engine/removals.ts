@@ -1,7 +1,7 @@
 import type { OpenPath } from '../archive/archive.js'
 import { absent } from '../core/content.js'
 import type { Decision } from '../core/decision.js'
-import type { Operation } from '../core/operation.js'
+import { isCreation, type Operation } from '../core/operation.js'
 import { parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Plan } from '../core/plan.js'
 import type { Side } from '../core/side.js'
@@ -88,9 +88,9 @@ const takesBack = 'making them again where they went takes it back, and tandem r
 /** `each`: what is created does not make up for them. */
 function removalsOf(operations: readonly Operation[], each: boolean): number {
   let count = 0
-  for (const { op, expect } of operations) {
-    if (op === 'remove') count++
-    else if (!each && op !== 'set-props' && op !== 'rename' && expect.kind === 'absent') count--
+  for (const operation of operations) {
+    if (operation.op === 'remove') count++
+    else if (!each && isCreation(operation)) count--
   }
   return count
 }

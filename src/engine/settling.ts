@@ -1,7 +1,7 @@
 import { type ArchiveEdit, commitJob, encodeEdit, type LastEdits } from '../archive/commit.js'
 import type { Content } from '../core/content.js'
 import type { Settle } from '../core/decision.js'
-import type { Operation, Outcome } from '../core/operation.js'
+import { isCreation, type Operation, type Outcome } from '../core/operation.js'
 import { type AbsPath, isWithin, parentOf, type RelPath } from '../core/path.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Workers } from '../host/workers.js'
@@ -70,14 +70,15 @@ export class Settling {
     const edits: ArchiveEdit[] = []
     const written: RelPath[] = []
     const supplied: RelPath[] = []
-    const made = madeOf(operations, outcomes)
+    const isMade = (path: RelPath) =>
+      operations.some((one, at) => one.path === path && isCreation(one) && outcomes[at]?.kind === 'done')
     operations.forEach((operation, at) => {
       const outcome = outcomes[at]
       const pending = this.pending.get(operation.path)
       if (outcome === undefined || pending === undefined) return
       pending.left--
       // Somebody else removed it first: what was to come in its place has come.
-      if (operation.op === 'remove' && outcome.kind === 'superseded' && made.has(operation.path)) {
+      if (operation.op === 'remove' && outcome.kind === 'superseded' && isMade(operation.path)) {
         edits.push({ path: operation.path, agreement: undefined })
         return
       }
@@ -228,16 +229,6 @@ interface Batch {
 
 /** So many paths are synced one by one; more, all at once, and need not be named. */
 const syncedAloneMax = 8
-
-/** Paths at which nothing was, when something was made there. */
-function madeOf(operations: readonly Operation[], outcomes: readonly Outcome[]): ReadonlySet<RelPath> {
-  const made = new Set<RelPath>()
-  operations.forEach(({ op, path, expect }, at) => {
-    if (op !== 'remove' && op !== 'set-props' && expect.kind === 'absent' && outcomes[at]?.kind === 'done')
-      made.add(path)
-  })
-  return made
-}
 
 /** undefined: nothing to sync. */
 function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 'all' {

@@ -1,5 +1,5 @@
 import { type Hour, isTooMany, type MaxDelete, noted, removedIn } from '../../core/budget.js'
-import type { Operation } from '../../core/operation.js'
+import { isCreation, type Operation } from '../../core/operation.js'
 import { join, nameOf, parentOf, type RelPath, relPath, rootPath } from '../../core/path.js'
 import { ignorePredicate } from '../../core/pattern.js'
 import { type Directory, FileFailure } from '../../host/files.js'
@@ -220,11 +220,6 @@ export class RemovalBudget {
 
 /** What stays is told exactly up to here. */
 const removalsShown = 10_000
-
-/** A name that comes. */
-export function isCreation({ op, expect }: Operation): boolean {
-  return op !== 'remove' && op !== 'set-props' && op !== 'rename' && expect.kind === 'absent'
-}
 
 const accountsPath = join(privatePath, 'budget')
 const accountVersion = 1
