@@ -14,10 +14,10 @@ import { readProps, writeProps } from './content.js'
 export const packBytesMax = 256 * 1024
 
 /**
- * A pack of nothing but whole files that would each fit into one above may be so long: a frame, less what stands around it. Four
- * times as many files a message cost an eighth less of a first sync.
+ * A pack of nothing but whole files that would each fit into one above may be so long, together with what is said of each file beside
+ * it: a frame, less what stands around both. Four times as many files a message cost an eighth less of a first sync.
  */
-export const smallFilesBytesMax = 1024 * 1024 - 4096
+export const smallFilesBytesMax = 1024 * 1024 - 8192
 
 /** The most that one item adds to its data. */
 export const itemOverheadBytes = 4 + 1 + 6 + 4 + 33

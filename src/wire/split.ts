@@ -125,8 +125,11 @@ export function wantBytes(want: Want): number {
   return 53 + textBytes(want.path) + (want.prefixes?.length ?? 0) * 39
 }
 
-function suppliedBytes(supplied: Supplied): number {
-  if (supplied.kind === 'whole') return 38
+/** A file that ends whole: its want and fingerprint here, its want and properties on the way to the target. */
+export const wholeBytes = 38
+
+export function suppliedBytes(supplied: Supplied): number {
+  if (supplied.kind === 'whole') return wholeBytes
   return supplied.kind === 'superseded' ? 5 : 10 + Buffer.byteLength(supplied.detail)
 }
 

@@ -7,6 +7,7 @@ import { type Index, type Located, openIndex } from '../../index/index.js'
 import { BytesWriter, fingerprintOf } from '../../wire/bytes.js'
 import { suppliedList, wantList } from '../../wire/list.js'
 import { itemOverheadBytes, packBytesMax, smallFilesBytesMax, writeItem } from '../../wire/pack.js'
+import { suppliedBytes, wholeBytes } from '../../wire/split.js'
 import type { Supplied, Want } from '../replica.js'
 import { digestOf } from './digest.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
@@ -140,6 +141,8 @@ class Step {
   private parent: { readonly path: RelPath; readonly directory: Directory; readonly id: number | undefined } | undefined
   /** A file was read that is not what its record says: nobody waits for the end of the stream to hear of it. */
   private contradicted = false
+  /** What `finished` takes beside the pack. */
+  private besideBytes = 0
 
   constructor(
     private readonly world: World,
@@ -162,12 +165,12 @@ class Step {
       const want = stream.wants[stream.next]
       if (want === undefined) break
       const small = want.sizeBytes + itemOverheadBytes <= packBytesMax
-      const fits = small && this.stream.pack.length + itemOverheadBytes + want.sizeBytes <= smallFilesBytesMax
+      const fits = small && this.frameBytes() + itemOverheadBytes + want.sizeBytes + wholeBytes <= smallFilesBytesMax
       if (!fits && (small || this.room() < sliceBytesMin) && stream.pack.length > 0) break
       stream.next++
       this.attempt(want, () => (fits ? this.supplyWhole(want) : this.beginLarge(want)))
-      // Wants that are refused fill no pack: a step of very many is cut here, so that it ends.
-      if (this.finished.length >= finishedMax) break
+      // Wants that are refused fill no pack: a step of very many is cut here, so that it ends and its end fits a frame.
+      if (this.finished.length >= finishedMax || this.frameBytes() > smallFilesBytesMax) break
     }
   }
 
@@ -188,6 +191,16 @@ class Step {
     this.root.close()
   }
 
+  /** Of the message that this pack becomes. */
+  private frameBytes(): number {
+    return this.stream.pack.length + this.besideBytes
+  }
+
+  private finish(supplied: Supplied): void {
+    this.finished.push(supplied)
+    this.besideBytes += suppliedBytes(supplied)
+  }
+
   /** For a part of a large file. */
   private room(): number {
     return packBytesMax - this.stream.pack.length - itemOverheadBytes
@@ -204,7 +217,7 @@ class Step {
       if (goneCodes.has(error.code) || error.code === 'is-directory') this.supersede(want)
       else {
         const { code, detail } = problemOf(error)
-        this.finished.push({ want: want.want, kind: 'problem', code, detail })
+        this.finish({ want: want.want, kind: 'problem', code, detail })
       }
     }
   }
@@ -224,7 +237,7 @@ class Step {
       const fingerprint = this.conclude({ want, file, stat, known }, () => digestOf(data))
       if (fingerprint === undefined) return
       writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
-      this.finished.push({ want: want.want, kind: 'whole', fingerprint })
+      this.finish({ want: want.want, kind: 'whole', fingerprint })
     } finally {
       file.close()
     }
@@ -286,7 +299,7 @@ class Step {
       large.file.close()
       if (fingerprint === undefined) return
       writeItem(stream.pack, { want: want.want, position, data, fingerprint })
-      this.finished.push({ want: want.want, kind: 'whole', fingerprint })
+      this.finish({ want: want.want, kind: 'whole', fingerprint })
     })
     return true
   }
@@ -336,7 +349,7 @@ class Step {
   }
 
   private supersede(want: Want): void {
-    this.finished.push({ want: want.want, kind: 'superseded' })
+    this.finish({ want: want.want, kind: 'superseded' })
     this.dirty.push(want.path)
   }
 

@@ -4,12 +4,16 @@ import { expect, test } from 'vitest'
 import type { Fingerprint } from '../../../src/core/content.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
+import { frameBytesMax } from '../../../src/host/sockets.js'
 import type { IndexRecord } from '../../../src/index/record.js'
 import { digestOf } from '../../../src/replica/jobs/digest.js'
 import { type Supply, supplyCloseJob, supplyNextJob, supplyOpenJob } from '../../../src/replica/jobs/supply.js'
 import type { Supplied, Want } from '../../../src/replica/replica.js'
+import { BytesWriter } from '../../../src/wire/bytes.js'
 import { suppliedList, wantList } from '../../../src/wire/list.js'
-import { packBytesMax, readItems } from '../../../src/wire/pack.js'
+import { encode } from '../../../src/wire/message.js'
+import { packBytesMax, readItems, writeWantProps } from '../../../src/wire/pack.js'
+import { splitPack } from '../../../src/wire/split.js'
 import { type Fixture, freshRoot } from './fixture.js'
 
 test('small files travel together, in the order wanted, and the index learns their fingerprints', () => {
@@ -64,6 +68,40 @@ test('a large file travels in slices between small ones, each pack within its bo
   expect(supplied.texts.get(1)).toBe(large)
   expect(supplied.texts.get(2)).toBe('small too')
   expect(supplied.finished).toContainEqual({ want: 1, kind: 'whole', fingerprint: digestOf(Buffer.from(large)) })
+})
+
+test('very many small files: each pack fits a frame, with what is said of its files beside it', () => {
+  const root = freshRoot()
+  const paths = Array.from({ length: 6_000 }, (_, at) => `d/${at}`)
+  for (const path of paths) root.write(path, 'x'.repeat(path.length * 30))
+  const wants = paths.map((path, at) => wantOf(root, path, at))
+  const { packs, finished } = supplyAll(root, wants)
+  expect(finished).toHaveLength(6_000)
+  expect(packs.length).toBe(2)
+  for (const { bytes, finished } of packs) {
+    const ended = suppliedList.fromBytes(finished)
+    const props = new BytesWriter(1024)
+    for (const { want } of ended) writeWantProps(props, want, { mode: 0o644, mtimeNs: 1n << 60n })
+    const frames = [...splitPack({ bytes, finished: ended })].map((pack) => encode({ kind: 'pack', id: 1, ...pack }))
+    frames.push(encode({ kind: 'stage', batch: 1, bytes, props: props.finish() }))
+    for (const frame of frames) expect(frame.length).toBeLessThanOrEqual(frameBytesMax)
+  }
+})
+
+test('very many files that are not as wanted: what is said of them fits frames', () => {
+  const root = freshRoot()
+  fs.mkdirSync(root.abs('d'))
+  const wants = Array.from({ length: 9_000 }, (_, want) => ({
+    want,
+    path: relPath(`d/${want}`),
+    sizeBytes: 1,
+    mtimeNs: 1n,
+    fingerprint: undefined,
+  }))
+  const { packs, finished } = supplyAll(root, wants)
+  expect(finished).toHaveLength(9_000)
+  expect(finished.every(({ kind }) => kind === 'superseded')).toBe(true)
+  expect(packs.length).toBe(3)
 })
 
 const second = 1_100_000_000n
