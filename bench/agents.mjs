@@ -63,7 +63,12 @@ export class Agents {
 
   /** The lead has said so often that the pair is current (once each time it was opened for good). */
   async current(times = 1) {
-    await until(() => this.log('lead').split('"pair-current"').length > times, 600_000, 'the pair to be current')
+    const isCurrent = () => {
+      const { exitCode } = this.lead
+      if (exitCode !== null) throw new Error(`the lead ended (${exitCode}): ${this.log('lead').slice(-1000)}`)
+      return this.log('lead').split('"pair-current"').length > times
+    }
+    await until(isCurrent, 600_000, 'the pair to be current')
   }
 
   async stop() {

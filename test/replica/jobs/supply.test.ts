@@ -72,11 +72,11 @@ test('a large file travels in slices between small ones, each pack within its bo
 
 test('very many small files: each pack fits a frame, with what is said of its files beside it', () => {
   const root = freshRoot()
-  const paths = Array.from({ length: 6_000 }, (_, at) => `d/${at}`)
-  for (const path of paths) root.write(path, 'x'.repeat(path.length * 30))
+  const paths = Array.from({ length: 1_500 }, (_, at) => `d/${at}`)
+  for (const path of paths) root.write(path, 'x'.repeat(path.length * 150))
   const wants = paths.map((path, at) => wantOf(root, path, at))
   const { packs, finished } = supplyAll(root, wants)
-  expect(finished).toHaveLength(6_000)
+  expect(finished).toHaveLength(1_500)
   expect(packs.length).toBe(2)
   for (const { bytes, finished } of packs) {
     const ended = suppliedList.fromBytes(finished)
