@@ -4,6 +4,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from
 import { join } from 'node:path'
 import { tsImport } from 'tsx/esm/api'
 import { Agents, percentile, until } from './agents.mjs'
+import { freshPlace } from './place.mjs'
 
 const [secondsEach = '5', place = '/dev/shm/tandem-link'] = process.argv.slice(2)
 const load = (path) => tsImport(`../src/${path}.ts`, import.meta.url)
@@ -11,7 +12,7 @@ const [{ openRemote }, { nodeSockets }, { nodeClock }, { readSecret }, { BytesWr
   ['replica/remote', 'host/node/sockets', 'host/node/clock', 'config/secret', 'wire/bytes', 'wire/pack'].map(load),
 )
 
-rmSync(place, { recursive: true, force: true })
+freshPlace(place)
 const beta = join(place, 'beta')
 mkdirSync(beta, { recursive: true })
 const file = openSync(join(beta, 'large'), 'w')

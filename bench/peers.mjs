@@ -6,10 +6,11 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { Agents, cli, cpuSeconds, memoryOf, percentile, until } from './agents.mjs'
 import { makeTree, pathOf } from './files.mjs'
+import { freshPlace } from './place.mjs'
 
 const [peers = '50', files = '1000', place = '/dev/shm/tandem-peers'] = process.argv.slice(2)
 const names = Array.from({ length: Number(peers) }, (_, at) => `p${at}`)
-rmSync(place, { recursive: true, force: true })
+freshPlace(place)
 const agents = new Agents(join(place, 'agents'), place, place, 4800 + (process.pid % 500))
 for (const name of names) {
   makeTree(join(place, 'alpha', name), Number(files), false)

@@ -5,12 +5,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Agents, memoryOf, until } from './agents.mjs'
+import { freshPlace } from './place.mjs'
 import { differences } from './tree.mjs'
 
 const [tree, place = '/dev/shm/tandem-real'] = process.argv.slice(2)
 if (tree === undefined) throw new Error('usage: node bench/real.mjs TREE [PLACE]')
-rmSync(place, { recursive: true, force: true })
-mkdirSync(place, { recursive: true })
+freshPlace(place)
 const alpha = join(place, 'alpha')
 const beta = join(place, 'beta')
 const started = performance.now()

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { tsImport } from 'tsx/esm/api'
 import { Agents, cpuSeconds, percentile, until } from './agents.mjs'
 import { makeTree, pathOf } from './files.mjs'
+import { freshPlace } from './place.mjs'
 import { differences } from './tree.mjs'
 
 const [count = '10000', roundTrip = '100', mbits = '50', place = '/dev/shm/tandem-relay'] = process.argv.slice(2)
@@ -20,7 +21,7 @@ const outer = Object.values(networkInterfaces())
 
 await measure('bytes that do not compress', '127.0.0.1', true)
 if (outer !== undefined) await measure('text, compressed', outer, false)
-rmSync(place, { recursive: true, force: true })
+freshPlace(place)
 
 async function measure(what, host, isNoise) {
   rmSync(place, { recursive: true, force: true })

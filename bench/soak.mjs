@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ready } from '../scripts/ready.mjs'
 import { Agents, until } from './agents.mjs'
+import { freshPlace } from './place.mjs'
 import { Book, User } from './soak-users.mjs'
 import { differences } from './tree.mjs'
 
@@ -28,8 +29,7 @@ const convergeMs = 90_000
 const chaosMs = 10_000
 const counts = { rounds: 0, steps: 0, kills: 0, stops: 0, fullDisks: 0, conflicts: 0 }
 
-rmSync(place, { recursive: true, force: true })
-mkdirSync(place, { recursive: true })
+freshPlace(place)
 const small = mountSmall(join(place, 'small'))
 const alpha = join(place, 'alpha')
 const beta = join(place, 'small', 'beta')

@@ -6,12 +6,13 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Agents, cli, cpuSeconds, median, memoryOf, percentile, until } from './agents.mjs'
+import { freshPlace } from './place.mjs'
 import { reconnect } from './reconnect.mjs'
 import { differences } from './tree.mjs'
 
 const [count = '100000', place = '/dev/shm/tandem-speed', runs = '3', cutSeconds = '60'] = process.argv.slice(2)
 const files = Number(count)
-rmSync(place, { recursive: true, force: true })
+freshPlace(place)
 const alpha = join(place, 'alpha')
 make(alpha, files)
 
