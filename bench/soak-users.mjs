@@ -37,6 +37,11 @@ export class Book {
     if (!this.versions.has(text)) this.versions.set(text, { over: text === '', removedAt: undefined })
   }
 
+  /** A user wrote it again, where it had been replaced or removed. */
+  again(text) {
+    if (text !== '') this.versions.set(text, { over: false, removedAt: undefined })
+  }
+
   /** A user replaced it, or removed it from the path. */
   over(text, removedAt) {
     const version = this.versions.get(text)
@@ -255,6 +260,7 @@ export class User {
 
   copy(other, path, stat) {
     const target = join(this.root, path)
+    if (!stat.isDirectory()) this.book.again(textAt(join(other.root, path)))
     if (stat.isSymbolicLink()) symlinkSync(readlinkSync(join(other.root, path)), target)
     else if (stat.isDirectory()) {
       mkdirSync(target)
