@@ -124,6 +124,8 @@ export class User {
   /** Inodes that this user has unlinked. */
   parted = new Set()
   acts = 0
+  /** How often each succeeded. */
+  done = new Map(Object.keys(acts).map((act) => [act, 0]))
   private = 0
 
   constructor(name, root, aside, book, random) {
@@ -137,7 +139,9 @@ export class User {
     this.acts++
     try {
       if (this.held.length > 0 && this.random() < 0.4) return this.goOn()
-      this[weighted(acts, this.random)]()
+      const act = weighted(acts, this.random)
+      this[act]()
+      this.done.set(act, (this.done.get(act) ?? 0) + 1)
     } catch (error) {
       if (error.code === undefined) throw error
     }
@@ -337,12 +341,15 @@ export class User {
 
   write(text) {
     const path = join(this.aside, `new-${++this.private}`)
-    const fd = openSync(path, 'wx')
+    const fd = openSync(path, 'wx+')
     try {
       writeSync(fd, text, 0, 'latin1')
-    } finally {
       // A full disk may have cut it: what was written is the version.
       this.book.born(textOf(fd))
+    } catch (error) {
+      unlinkSync(path)
+      throw error
+    } finally {
       closeSync(fd)
     }
     return path

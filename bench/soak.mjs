@@ -58,6 +58,12 @@ try {
     child?.kill('SIGKILL')
     await child?.gone
   }
+  for (const { name, done } of users) {
+    say(`${name}: ${[...done].map(([act, times]) => `${act} ${times}`).join(', ')}`)
+    // Users who do nothing lose nothing.
+    for (const [act, times] of done)
+      if (times === 0 && counts.rounds > 3) book.violate(`the user of ${name} never succeeded with: ${act}`)
+  }
   if (book.violations.length === 0) {
     if (small) execFileSync('umount', ['-l', join(place, 'small')])
     rmSync(place, { recursive: true, force: true })
