@@ -77,6 +77,8 @@ for (let n = 0; n < 7; n++) {
   renames.push(performance.now() - begun)
   await new Promise((resolve) => setTimeout(resolve, 1_500))
 }
+// What the work has left behind is given back after a while.
+await new Promise((resolve) => setTimeout(resolve, 13_000))
 const idleBefore = cpuSeconds(agents.lead.pid) + cpuSeconds(agents.peer.pid)
 await new Promise((resolve) => setTimeout(resolve, 5_000))
 const idle = (cpuSeconds(agents.lead.pid) + cpuSeconds(agents.peer.pid) - idleBefore) / 5
@@ -90,7 +92,7 @@ console.log(
     `10,000 files renamed       median ${ms(median(renames))} (${renames.map(ms).join(' ')})`,
     `processor time an edit     ${ms(cpu * 1000)} (both agents)`,
     `idle                       ${(idle * 100).toFixed(2)} % of one core (both agents)`,
-    `memory, MiB                lead ${JSON.stringify(memoryOf(agents.lead.pid))}, peer ${JSON.stringify(memoryOf(agents.peer.pid))}`,
+    `memory at rest, MiB        lead ${JSON.stringify(memoryOf(agents.lead.pid))}, peer ${JSON.stringify(memoryOf(agents.peer.pid))}`,
   ].join('\n'),
 )
 const cutPaths = Array.from({ length: 10 }, (_, at) => pathOf((at * 9_973 + 5) % files))

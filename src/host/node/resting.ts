@@ -1,13 +1,18 @@
 /**
  * Notices when a time of much work is over. A time of work lasts until nothing was noted for restMs; what was noted in it is
- * added up. Edits now and then are little work, however many they are.
+ * added up. Edits now and then are little work, until they come to much.
  */
 export class Resting {
+  /** In this time of work. */
   private worked = 0
+  /** Since the last rest. */
+  private workedSince = 0
   private lastMs = 0
+  /** Once, and is to again. */
+  private isRested = false
   private timer: NodeJS.Timeout | undefined
 
-  /** `rest` is called once after each such time. */
+  /** `rest` is called once after each such time, and once more when nothing came for longRestMs. */
   constructor(
     private readonly isBusy: () => boolean,
     private readonly rest: () => void,
@@ -16,6 +21,7 @@ export class Resting {
   /** A piece of work is done that took so long. */
   note(durationMs: number): void {
     this.worked += durationMs
+    this.workedSince += durationMs
     this.lastMs = performance.now()
     this.timer ??= this.later(restMs)
   }
@@ -31,9 +37,13 @@ export class Resting {
       this.timer = this.later(Math.max(left, restMs / 10))
       return
     }
-    const { worked } = this
+    const isMuch = this.worked >= workMsMin || this.workedSince >= littleMsMax
     this.worked = 0
-    if (worked >= workMsMin) this.rest()
+    if (!isMuch && !this.isRested) return
+    this.workedSince = 0
+    this.isRested = !this.isRested
+    this.rest()
+    if (this.isRested) this.timer = this.later(longRestMs)
   }
 
   /** Nobody waits for a rest: the process may end meanwhile. */
@@ -43,5 +53,9 @@ export class Resting {
 }
 
 export const restMs = 1_000
+/** V8 lets go of the room for new objects when it collects, if little was allocated in the five seconds before. */
+export const longRestMs = 10_000
 /** Less than this leaves little behind. */
 export const workMsMin = 500
+/** So much work by and by leaves something too. A rest costs about a tenth of a second. */
+export const littleMsMax = 4 * workMsMin

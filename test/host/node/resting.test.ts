@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Resting, restMs, workMsMin } from '../../../src/host/node/resting.js'
+import { littleMsMax, longRestMs, Resting, restMs, workMsMin } from '../../../src/host/node/resting.js'
 
 let rests = 0
 let busy = false
@@ -18,14 +18,31 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-test('much work, then nothing: one rest', () => {
+test('much work, then nothing: a rest, and one more when nothing came for long', () => {
   resting.note(workMsMin)
   vi.advanceTimersByTime(restMs - 1)
   expect(rests).toBe(0)
   vi.advanceTimersByTime(1)
   expect(rests).toBe(1)
-  vi.advanceTimersByTime(10 * restMs)
+  vi.advanceTimersByTime(longRestMs - 1)
   expect(rests).toBe(1)
+  vi.advanceTimersByTime(1)
+  expect(rests).toBe(2)
+  vi.advanceTimersByTime(10 * longRestMs)
+  expect(rests).toBe(2)
+})
+
+test('the long rest waits for a pause in what came meanwhile', () => {
+  resting.note(workMsMin)
+  vi.advanceTimersByTime(restMs)
+  expect(rests).toBe(1)
+  for (let edit = 0; edit < 50; edit++) {
+    resting.note(1)
+    vi.advanceTimersByTime(restMs / 2)
+  }
+  expect(rests).toBe(1)
+  vi.advanceTimersByTime(restMs)
+  expect(rests).toBe(2)
 })
 
 test('what comes within a time of work is added up, and puts its end off', () => {
@@ -38,12 +55,16 @@ test('what comes within a time of work is added up, and puts its end off', () =>
   expect(rests).toBe(1)
 })
 
-test('a little work now and then is none', () => {
-  for (let edit = 0; edit < 100; edit++) {
-    resting.note(workMsMin - 1)
+test('a little work now and then is none, until it comes to much', () => {
+  const edits = littleMsMax / 20
+  for (let edit = 0; edit < edits - 1; edit++) {
+    resting.note(20)
     vi.advanceTimersByTime(2 * restMs)
   }
   expect(rests).toBe(0)
+  resting.note(20)
+  vi.advanceTimersByTime(2 * restMs)
+  expect(rests).toBe(1)
 })
 
 test('a piece of work that is not done yet is waited for', () => {
