@@ -511,7 +511,8 @@ export class Pair implements Steered {
         durationMs === undefined ? [] : [this.options.host.clock.sleep(durationMs, over.signal).catch(() => {})]
       if (!signal.aborted && !this.stop.aborted) await Promise.race([woken, ...slept])
     } finally {
-      over.abort()
+      // Nobody hears the reason: one of its own would cost a stack trace a cycle.
+      over.abort(null)
       this.wake = () => {}
       signal.removeEventListener('abort', aborted)
       this.stop.removeEventListener('abort', aborted)

@@ -130,8 +130,9 @@ async function transfer(
         if (length > 0) await flow.target.stage(batch, { bytes: pack.bytes, props: props.finish() })
         sent(length)
       }
-    } finally {
+    } catch (error) {
       giveUp.abort()
+      throw error
     }
   }
   for (const { want, path } of wants) {

@@ -166,12 +166,13 @@ export class LocalReplica implements Replica {
     const lane = this.lanes.of(this.streams++, workers.count)
     const order = wants.length > 64 ? 'bulk' : 'small'
     const wanted = wantList.toBytes(wants)
-    await workers.run(supplyOpenJob, { place: root.place, stream, wants: wanted }, order, lane)
+    // One pack is read ahead while the consumer is busy with this one.
+    let next = this.ahead(workers.run(supplyOpenJob, { place: root.place, stream, wants: wanted }, order, lane))
+    let isOpen = true
     try {
-      // One pack is read ahead while the consumer is busy with this one.
-      let next = this.ahead(workers.run(supplyNextJob, { stream }, order, lane))
       for (;;) {
         const { bytes, finished, ended, dirty } = await next
+        isOpen = !ended
         root.mark(dirty)
         if (!ended) next = this.ahead(workers.run(supplyNextJob, { stream }, order, lane))
         yield { bytes, finished: suppliedList.fromBytes(finished) }
@@ -181,7 +182,7 @@ export class LocalReplica implements Replica {
         }
       }
     } finally {
-      await workers.run(supplyCloseJob, { stream }, order, lane)
+      if (isOpen) await workers.run(supplyCloseJob, { stream }, order, lane)
     }
   }
 

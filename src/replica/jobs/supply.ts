@@ -39,24 +39,33 @@ export interface Supply {
   readonly dirty: readonly RelPath[]
 }
 
-/** Begins a stream of packs. The jobs of one stream run in one lane: where it stands is kept by World. */
-export const supplyOpenJob: Job<OpenSupply, void> = {
+/**
+ * Begins a stream of packs, with its first. The jobs of one stream run in one lane: where it stands is kept by World.
+ * @throws ReplicaFailure when the root is not there
+ */
+export const supplyOpenJob: Job<OpenSupply, Supply> = {
   name: 'supply-open',
   run(world, { place, stream, wants }) {
     const known = streams.get(world) ?? new Map<string, Stream>()
     streams.set(world, known)
     known.get(stream)?.large?.file.close()
-    known.set(stream, {
+    const wanted = wantList.fromBytes(wants)
+    // Most streams are of one small file that was edited.
+    const wantedBytes = wanted.reduce((bytes, { sizeBytes }) => bytes + sizeBytes + itemOverheadBytes, 0)
+    const opened: Stream = {
       place,
-      wants: wantList.fromBytes(wants),
+      wants: wanted,
       next: 0,
       large: undefined,
-      slice: Buffer.allocUnsafeSlow(packBytesMax),
-      pack: new BytesWriter(smallFilesBytesMax),
+      slice: Buffer.allocUnsafeSlow(Math.min(wantedBytes, packBytesMax)),
+      pack: new BytesWriter(Math.min(wantedBytes, smallFilesBytesMax)),
       readings: [],
-    })
+    }
+    known.set(stream, opened)
+    return supplied(world, stream, opened)
   },
   transferInput: ({ wants }) => [wants.buffer],
+  transfer: buffersOf,
 }
 
 /**
@@ -70,19 +79,27 @@ export const supplyNextJob: Job<SupplyStep, Supply> = {
     const state = streams.get(world)?.get(stream)
     if (state === undefined)
       return { bytes: new Uint8Array(0), finished: suppliedList.toBytes([]), ended: true, dirty: [] }
-    const step = new Step(world, state)
-    try {
-      step.fill()
-    } finally {
-      step.close()
-    }
-    const ended = state.large === undefined && state.next >= state.wants.length
-    step.record(ended)
-    if (ended) streams.get(world)?.delete(stream)
-    const finished = suppliedList.toBytes(step.finished)
-    return { bytes: state.pack.finish(), finished, ended, dirty: step.dirty }
+    return supplied(world, stream, state)
   },
-  transfer: ({ bytes, finished }) => [bytes.buffer, finished.buffer],
+  transfer: buffersOf,
+}
+
+function supplied(world: World, stream: string, state: Stream): Supply {
+  const step = new Step(world, state)
+  try {
+    step.fill()
+  } finally {
+    step.close()
+  }
+  const ended = state.large === undefined && state.next >= state.wants.length
+  step.record(ended)
+  if (ended) streams.get(world)?.delete(stream)
+  const finished = suppliedList.toBytes(step.finished)
+  return { bytes: state.pack.finish(), finished, ended, dirty: step.dirty }
+}
+
+function buffersOf({ bytes, finished }: Supply) {
+  return [bytes.buffer, finished.buffer]
 }
 
 export const supplyCloseJob: Job<SupplyStep, void> = {

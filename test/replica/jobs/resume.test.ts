@@ -56,12 +56,11 @@ interface Sent {
 /** Sends so many packs to the batch. */
 function send(batch: number, prefixes: readonly Prefix[], packsMax = 100, change = () => {}): Sent {
   const want = prefixes.length === 0 ? wanted() : { ...wanted(), prefixes }
-  supplyOpenJob.run(source.world, { place: source.place, stream: 's', wants: wantList.toBytes([want]) })
+  let step = supplyOpenJob.run(source.world, { place: source.place, stream: 's', wants: wantList.toBytes([want]) })
   let bytes = 0
   let from: number | undefined
   const ends: string[] = []
   for (let packs = 0; packs < packsMax; ) {
-    const step = supplyNextJob.run(source.world, { stream: 's' })
     for (const item of readItems(step.bytes)) {
       from ??= item.position
       bytes += item.data.length
@@ -74,6 +73,7 @@ function send(batch: number, prefixes: readonly Prefix[], packsMax = 100, change
       change()
     }
     if (step.ended) break
+    step = supplyNextJob.run(source.world, { stream: 's' })
   }
   supplyCloseJob.run(source.world, { stream: 's' })
   return { bytes, from, ends }

@@ -228,8 +228,7 @@ function begunStream(unread: Partial<IndexRecord>): Fixture {
   root.amend('a', unread)
   root.aheadNs += second
   const wants = wantList.toBytes([wantOf(root, 'a', 0), wantOf(root, 'big', 1)])
-  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
-  expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(false)
+  expect(supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants }).ended).toBe(false)
   return root
 }
 
@@ -262,8 +261,7 @@ test('a stream that was closed has ended, and no handle stays', () => {
   const root = freshRoot()
   root.write('big', 'x'.repeat(600_000))
   const wants = wantList.toBytes([wantOf(root, 'big', 0)])
-  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants })
-  expect(supplyNextJob.run(root.world, { stream: 's' }).ended).toBe(false)
+  expect(supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants }).ended).toBe(false)
   const open = fs.readdirSync('/proc/self/fd').length
   supplyCloseJob.run(root.world, { stream: 's' })
   expect(fs.readdirSync('/proc/self/fd').length).toBe(open - 1)
@@ -278,13 +276,13 @@ function wantOf(root: Fixture, path: string, want: number, fingerprint?: Fingerp
 }
 
 function supplyAll(root: Fixture, wants: readonly Want[]) {
-  supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants: wantList.toBytes(wants) })
+  let next = supplyOpenJob.run(root.world, { place: root.place, stream: 's', wants: wantList.toBytes(wants) })
   const packs: Supply[] = []
   const finished: Supplied[] = []
   const parts = new Map<number, Buffer[]>()
   const texts = new Map<number, string>()
-  for (let ended = false; !ended; ) {
-    const pack = supplyNextJob.run(root.world, { stream: 's' })
+  for (;;) {
+    const pack = next
     packs.push(pack)
     finished.push(...suppliedList.fromBytes(pack.finished))
     for (const item of readItems(pack.bytes)) {
@@ -295,7 +293,7 @@ function supplyAll(root: Fixture, wants: readonly Want[]) {
       expect(item.fingerprint).toBe(digestOf(whole))
       texts.set(item.want, whole.toString('utf8'))
     }
-    ended = pack.ended
+    if (pack.ended) return { packs, finished, texts }
+    next = supplyNextJob.run(root.world, { stream: 's' })
   }
-  return { packs, finished, texts }
 }
