@@ -50,8 +50,8 @@ const mutations = [
     edits: [
       [
         'src/engine/settling.ts',
-        '      if (left === undefined) agreed.push(settle)\n      else {',
-        '      agreed.push(settle)\n      if (left !== undefined) {',
+        '      if (change === undefined) agreed.push(settle)\n      else {',
+        '      agreed.push(settle)\n      if (change !== undefined) {',
       ],
     ],
     tests: [crash],
@@ -109,10 +109,10 @@ const mutations = [
     name: 'a scan result over a newer record',
     // Two locks on one door: scans and applies of one directory wait for each other, and a newer record is not written over.
     edits: [
-      [`${jobs}/scan.ts`, '      if (now?.sequence !== old?.sequence) {', '      if (now?.sequence === -1) {'],
+      [`${jobs}/scan.ts`, 'if (now?.sequence !== old?.sequence || isElsewhere(edit)) {', 'if (now?.sequence === -1) {'],
       [
         'src/replica/holds.ts',
-        '      if (waiter.directories.some((directory) => this.held.has(directory) || wanted.has(directory))) {',
+        '      if (this.held.meet(waiter) || wanted.meet(waiter)) {',
         '      if (waiter.directories.length < 0) {',
       ],
     ],
@@ -123,8 +123,8 @@ const mutations = [
     edits: [
       [
         'src/engine/cycle.ts',
-        '  try {\n    await carryOut(context, plan, settles, torn, settling)',
-        '  await settling.last({ facts: input.facts(), opened: [], closed: [] })\n  try {\n    await carryOut(context, plan, settles, torn, settling)',
+        '  try {\n    await carryOut(context, plan, changes, torn, settling)',
+        '  await settling.last({ facts: input.facts(), opened: [], closed: [] })\n  try {\n    await carryOut(context, plan, changes, torn, settling)',
       ],
     ],
     tests: [crash],
@@ -134,8 +134,8 @@ const mutations = [
     edits: [
       [
         `${jobs}/list.ts`,
-        "  for (const path of outermost) steps.push({ path, entry: true, members: 'deep' })",
-        "  for (const path of outermost) steps.push({ path, entry: true, members: 'own' })",
+        "  for (const path of placed.sort(byLength)) steps.push({ path, entry: true, members: 'deep' })",
+        "  for (const path of placed.sort(byLength)) steps.push({ path, entry: true, members: 'own' })",
       ],
     ],
     tests: ['test/replica/replica.test.ts', 'test/replica/local.test.ts'],
@@ -155,6 +155,11 @@ const mutations = [
       ],
     ],
     tests: ['test/replica/jobs/apply.test.ts'],
+  },
+  {
+    name: 'the budget counted by the lead only',
+    edits: [[`${jobs}/apply-batch.ts`, 'this.budget?.askForBatch(this.input.operations)', 'undefined']],
+    tests: ['test/replica/jobs/budget.test.ts', 'test/threats'],
   },
   {
     name: 'names as looked up, not as listed, where they fold',
