@@ -29,7 +29,7 @@ export class Claims {
         const key = records.keys[at] ?? ''
         const value = records.values.get(key)
         if (value === undefined) continue
-        const path = directoryId === 0 ? rootPath : join(above, decodeName(Buffer.from(key.slice(7), 'latin1')))
+        const path = directoryId === 0 ? rootPath : join(above, nameIn(key))
         const record = this.recordOf(value)
         const before = this.known.get(path)
         const claim =
@@ -88,6 +88,21 @@ function keyOf(content: Content): string {
   if (content.kind === 'file') return `file ${content.fingerprint}`
   return content.kind === 'symlink' ? `symlink ${content.target}` : content.kind
 }
+
+/** The name in a key; few of them are ever used, and each again and again. */
+function nameIn(key: string): string {
+  const coded = key.slice(7)
+  let name = names.get(coded)
+  if (name === undefined) {
+    name = decodeName(Buffer.from(coded, 'latin1'))
+    if (names.size > namesMax) names.clear()
+    names.set(coded, name)
+  }
+  return name
+}
+
+const names = new Map<string, string>()
+const namesMax = 10_000
 
 /** Of the keys of a directory's members, as text. */
 function prefixOf(directoryId: number): string {

@@ -16,7 +16,7 @@ export class SimDirectory implements Directory {
     private readonly process: Process,
     readonly inode: Inode,
   ) {
-    this.disk = process.machine.diskOf(inode)
+    this.disk = inode.disk
     this.disk.open(inode, false)
     this.boot = process.machine.bootId
     this.forgetEnd = process.onEnd(() => this.release())
@@ -123,13 +123,13 @@ export class SimDirectory implements Directory {
     this.enter('set-mode', name, true)
     const inode = this.member(name, 'chmod')
     if (inode.kind === 'symlink') throw failure('loop', name, 'chmod')
-    this.process.machine.diskOf(inode).setMode(inode, mode, this.process.name)
+    inode.disk.setMode(inode, mode, this.process.name)
   }
 
   setTime(name: string, mtimeNs: bigint): void {
     this.enter('set-time', name, true)
     const inode = this.member(name, 'utimensat')
-    this.process.machine.diskOf(inode).setTime(inode, mtimeNs, this.process.name)
+    inode.disk.setTime(inode, mtimeNs, this.process.name)
   }
 
   sync(): void {

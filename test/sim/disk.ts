@@ -83,7 +83,7 @@ export class Disk {
     this.capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER
     this.tickNs = options.tickNs ?? 4_000_000n
     this.timeUnitNs = options.timeUnitNs ?? 1n
-    this.root = new Inode(this.nextNumber++, this.device, 'directory', 0o755, this.stamp())
+    this.root = new Inode(this.nextNumber++, this, 'directory', 0o755, this.stamp())
     this.root.links = 2
     this.save(this.root)
   }
@@ -103,7 +103,7 @@ export class Disk {
   create(directory: Inode, name: string, kind: Kind, mode: number, actor: Actor, target = ''): Inode {
     this.room(directory, name, 'create')
     if (this.find(directory, name) !== undefined) throw failure('exists', name, 'create')
-    const inode = new Inode(this.number(), this.device, kind, mode, this.stamp())
+    const inode = new Inode(this.number(), this, kind, mode, this.stamp())
     inode.target = target
     if (kind === 'directory') inode.links = 1
     this.dirty.add(inode)

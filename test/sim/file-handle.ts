@@ -15,7 +15,7 @@ export class SimFileHandle implements FileHandle {
     private readonly inode: Inode,
     private readonly writing: boolean,
   ) {
-    this.disk = process.machine.diskOf(inode)
+    this.disk = inode.disk
     this.boot = process.machine.bootId
     this.disk.open(inode, writing)
     this.forgetEnd = process.onEnd(() => this.release())

@@ -21,7 +21,7 @@ export class SimFiles implements Files {
     const { directory, name } = machine.resolveParent(path)
     if (directory === undefined) throw failure('absent', path, 'mkdir')
     if (name === '') throw failure('exists', path, 'mkdir')
-    machine.diskOf(directory).create(directory, name, 'directory', mode, this.process.name)
+    directory.disk.create(directory, name, 'directory', mode, this.process.name)
   }
 
   realPath(path: AbsPath): AbsPath {

@@ -1,4 +1,5 @@
 import { type FileCode, FileFailure, type Kind, type Stat } from '../../src/host/files.js'
+import type { Disk } from './disk.js'
 
 /** A name in a directory. Under folding the key of the map differs from the name as it was given. */
 export interface Entry {
@@ -47,7 +48,7 @@ export class Inode {
 
   constructor(
     readonly id: bigint,
-    readonly device: bigint,
+    readonly disk: Disk,
     readonly kind: Kind,
     public mode: number,
     readonly birthNs: bigint,
@@ -62,7 +63,7 @@ export class Inode {
       kind: this.kind,
       mode: this.mode,
       inode: this.id,
-      device: this.device,
+      device: this.disk.device,
       sizeBytes: directory ? 4_096 : this.kind === 'symlink' ? Buffer.byteLength(this.target) : this.data.length,
       mtimeNs: this.mtimeNs,
       ctimeNs: this.ctimeNs,

@@ -24,7 +24,6 @@ export class Machine {
   readonly processes = new Set<Process>()
   readonly disks: Disk[] = []
   readonly root: Disk
-  private readonly byDevice = new Map<bigint, Disk>()
   private readonly mounts = new Map<Inode, Disk>()
   private readonly covered = new Map<Inode, Inode>()
   private readonly dice: Dice
@@ -62,7 +61,6 @@ export class Machine {
       ...options,
     })
     this.disks.push(disk)
-    this.byDevice.set(disk.device, disk)
     return disk
   }
 
@@ -110,20 +108,14 @@ export class Machine {
 
   // ---- paths
 
-  diskOf(inode: Inode): Disk {
-    const disk = this.byDevice.get(inode.device)
-    if (disk === undefined) throw new Error('an inode of no disk')
-    return disk
-  }
-
   diskAt(path: AbsPath): Disk {
-    return this.diskOf(this.walk(path))
+    return this.walk(path).disk
   }
 
   /** A member as path walk sees it: a mount point is the root of what is mounted there. */
   member(directory: Inode, name: string): Inode | undefined {
-    const inode = this.diskOf(directory).find(directory, name)
-    return inode === undefined ? undefined : (this.mounts.get(inode)?.root ?? inode)
+    const inode = directory.disk.find(directory, name)
+    return inode?.kind === 'directory' ? (this.mounts.get(inode)?.root ?? inode) : inode
   }
 
   /** The directory that the root of a mounted file system covers. */
@@ -132,7 +124,7 @@ export class Machine {
   }
 
   isMountPoint(directory: Inode, name: string): boolean {
-    const inode = this.diskOf(directory).find(directory, name)
+    const inode = directory.disk.find(directory, name)
     return inode !== undefined && this.mounts.has(inode)
   }
 
@@ -205,7 +197,7 @@ export class Machine {
   makeDirectories(path: AbsPath): Inode {
     let at = this.root.root
     for (const name of path.split('/').filter((part) => part !== '')) {
-      at = this.member(at, name) ?? this.diskOf(at).create(at, name, 'directory', 0o755, 'setup')
+      at = this.member(at, name) ?? at.disk.create(at, name, 'directory', 0o755, 'setup')
     }
     return at
   }

@@ -331,7 +331,7 @@ export class Oracle {
   private lostPower(machine: Machine): void {
     this.rolledBack = true
     for (const inode of [...this.held.keys()]) {
-      if (!machine.disks.some((disk) => disk.device === inode.device)) continue
+      if (!machine.disks.includes(inode.disk)) continue
       this.drop(inode)
       this.held.delete(inode)
     }
@@ -395,7 +395,7 @@ export class Oracle {
   private below(machine: Machine, root: Inode, path: RelPath): Inode | undefined {
     let at: Inode | undefined = root
     for (const name of path.split('/')) {
-      if (at?.kind !== 'directory' || machine.diskOf(at).entry(at, name)?.name !== name) return undefined
+      if (at?.kind !== 'directory' || at.disk.entry(at, name)?.name !== name) return undefined
       at = machine.member(at, name)
     }
     return at

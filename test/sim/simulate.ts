@@ -204,15 +204,17 @@ async function settle(world: SimWorld, violations: string[], when: string): Prom
   }
   look()
   let changes = -1
+  let differences: readonly RelPath[] = []
   let agentChanges = -1
   let differing = ''
   let sinceNs = 0
   settled = await scheduler.run(() => {
     if (!due) return false
     due = false
-    // Conflicts are told after the last change, so differences are looked at until there are none left.
-    const now = differing === '' && oracle.changes === changes ? '' : unexplained(world).join(', ')
+    if (oracle.changes !== changes) differences = oracle.differences()
     changes = oracle.changes
+    // Conflicts are told after the last change, so differences are looked at until there are none left.
+    const now = differences.length === 0 ? '' : unexplained(world, differences).join(', ')
     if (oracle.agentChanges !== agentChanges || now !== differing) {
       agentChanges = oracle.agentChanges
       differing = now
@@ -236,11 +238,9 @@ function heldApart(world: SimWorld): RelPath[] {
 }
 
 /** Differences that no conflict explains, and no name that stands in the way of another. */
-function unexplained(world: SimWorld): RelPath[] {
+function unexplained(world: SimWorld, differences: readonly RelPath[]): RelPath[] {
   const conflicts = [...conflictsOf(world), ...heldApart(world).filter((path) => world.oracle.hasLike(path))]
-  return world.oracle
-    .differences()
-    .filter((path) => !conflicts.some((conflict) => covers(conflict, path) || covers(path, conflict)))
+  return differences.filter((path) => !conflicts.some((conflict) => covers(conflict, path) || covers(path, conflict)))
 }
 
 function covers(above: RelPath, path: RelPath): boolean {

@@ -80,7 +80,7 @@ export class StoreShelf {
   }
 
   private create(directory: Inode, name: string, actor: string): Inode {
-    const disk = this.machine.diskOf(directory)
+    const disk = directory.disk
     const file = disk.create(directory, name, 'file', 0o600, actor)
     disk.syncDirectory(directory)
     return file
@@ -153,7 +153,7 @@ class SimTransaction implements Transaction {
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.set(textOf(key), new Uint8Array(value))
+    this.set(textOf(key), copied(value))
   }
 
   remove(key: Uint8Array): void {
@@ -213,7 +213,7 @@ function between(records: Records, from: Uint8Array, to: Uint8Array): StoreRecor
   for (let at = first; at < end; at++) {
     const key = records.keys[at] ?? ''
     const value = copied(records.values.get(key))
-    if (value !== undefined) found.push({ key: new Uint8Array(Buffer.from(key, 'latin1')), value })
+    if (value !== undefined) found.push({ key: bytesOf(key), value })
   }
   return found
 }
@@ -222,6 +222,31 @@ function textOf(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
 }
 
+/** Plain arrays, as the real store hands them out. */
+function bytesOf(key: string): Uint8Array {
+  const bytes = cut(key.length)
+  for (let at = 0; at < key.length; at++) bytes[at] = key.charCodeAt(at)
+  return bytes
+}
+
 function copied(value: Uint8Array | undefined): Uint8Array | undefined {
-  return value === undefined ? undefined : new Uint8Array(value)
+  if (value === undefined) return undefined
+  const copy = cut(value.length)
+  copy.set(value)
+  return copy
+}
+
+/** Memory from which copies are cut, as in the real store: an array of its own costs more than reading it. */
+const slabBytes = 65_536
+let slab = new ArrayBuffer(slabBytes)
+let slabUsed = 0
+
+function cut(length: number): Uint8Array {
+  if (length > slabBytes / 8) return new Uint8Array(length)
+  if (slabUsed + length > slabBytes) {
+    slab = new ArrayBuffer(slabBytes)
+    slabUsed = 0
+  }
+  slabUsed += length
+  return new Uint8Array(slab, slabUsed - length, length)
 }

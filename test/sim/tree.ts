@@ -7,12 +7,25 @@ export type Held = string
 
 export const absentHeld: Held = 'absent'
 
-export function heldBy(inode: Inode, timeUnitNs = 1n): Held {
+export function heldBy(inode: Inode): Held {
   const mode = inode.mode.toString(8)
   if (inode.kind === 'directory') return `directory ${mode}`
   if (inode.kind === 'symlink') return `symlink ${inode.target}`
   if (inode.kind === 'special') return 'special'
-  return `file ${mode} ${inode.mtimeNs - (inode.mtimeNs % timeUnitNs)} ${textOf(inode.data)}`
+  return `file ${mode} ${inode.mtimeNs} ${textOf(inode.data)}`
+}
+
+/** Whether two hold the same as `heldBy` has it, times as far as both can hold them. */
+function holdSame(one: Inode, other: Inode, timeUnitNs: bigint): boolean {
+  if (one.kind !== other.kind) return false
+  if (one.kind === 'symlink') return one.target === other.target
+  if (one.kind === 'special') return true
+  if (one.mode !== other.mode) return false
+  if (one.kind === 'directory') return true
+  const isSameTime =
+    one.mtimeNs === other.mtimeNs ||
+    one.mtimeNs - (one.mtimeNs % timeUnitNs) === other.mtimeNs - (other.mtimeNs % timeUnitNs)
+  return isSameTime && textOf(one.data) === textOf(other.data)
 }
 
 /** The bytes of a file as text, one character each: the name under which a version is known. */
@@ -70,8 +83,7 @@ export function differencesOf(
   for (const path of new Set([...one.keys(), ...other.keys()])) {
     const left = one.get(path)
     const right = other.get(path)
-    if (left === undefined || right === undefined || heldBy(left, timeUnitNs) !== heldBy(right, timeUnitNs))
-      differing.push(path)
+    if (left === undefined || right === undefined || !holdSame(left, right, timeUnitNs)) differing.push(path)
   }
   differing.sort()
   return differing.filter((path) => !differing.some((above) => above !== path && path.startsWith(`${above}/`)))

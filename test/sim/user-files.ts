@@ -57,7 +57,7 @@ export class UserFiles {
   removeTree(path: RelPath): void {
     const inode = this.existing(path)
     if (inode.kind === 'directory') {
-      const disk = this.machine.diskOf(inode)
+      const disk = inode.disk
       for (const { name, inode: member } of [...inode.entries.values()]) {
         if (member.kind === 'directory') this.emptied(member)
         if (member.kind === 'directory') disk.removeDirectory(inode, name, user)
@@ -79,12 +79,12 @@ export class UserFiles {
 
   setMode(path: RelPath, mode: number): void {
     const inode = this.existing(path)
-    this.machine.diskOf(inode).setMode(inode, mode, user)
+    inode.disk.setMode(inode, mode, user)
   }
 
   setTime(path: RelPath, mtimeNs: bigint): void {
     const inode = this.existing(path)
-    this.machine.diskOf(inode).setTime(inode, mtimeNs, user)
+    inode.disk.setTime(inode, mtimeNs, user)
   }
 
   /** Makes `path` here what it is in `from`, with everything below. */
@@ -108,7 +108,7 @@ export class UserFiles {
   }
 
   private emptied(directory: Inode): void {
-    const disk = this.machine.diskOf(directory)
+    const disk = directory.disk
     for (const { name, inode } of [...directory.entries.values()]) {
       if (inode.kind === 'directory') this.emptied(inode)
       if (inode.kind === 'directory') disk.removeDirectory(directory, name, user)
@@ -126,7 +126,7 @@ export class UserFiles {
   private at(path: RelPath): { readonly disk: Disk; readonly directory: Inode; readonly name: string } {
     const directory = this.machine.walk(absoluteOf(this.root, parentOf(path)))
     if (directory.kind !== 'directory') throw failure('not-directory', path, 'open')
-    return { disk: this.machine.diskOf(directory), directory, name: nameOf(path) }
+    return { disk: directory.disk, directory, name: nameOf(path) }
   }
 }
 
@@ -140,7 +140,7 @@ export class UserHandle {
     private readonly machine: Machine,
     private readonly inode: Inode,
   ) {
-    this.disk = machine.diskOf(inode)
+    this.disk = inode.disk
     this.boot = machine.bootId
     this.disk.open(inode, true)
   }
