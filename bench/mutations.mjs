@@ -14,7 +14,7 @@ const { values } = parseArgs({
 })
 
 const jobs = 'src/replica/jobs'
-const crash = 'test/crash/crash.test.ts'
+const crash = 'test/crash/crash-'
 
 /** `edits`: file, what stands there exactly once, and what is put in its place. `tests`: arguments of vitest. */
 const mutations = [

@@ -1,32 +1,7 @@
 import { rmSync } from 'node:fs'
-import { afterEach, expect, test } from 'vitest'
-import {
-  eventually,
-  eventuallyEqual,
-  portOf,
-  type Running,
-  type Sandbox,
-  type Serving,
-  sandbox,
-  serve,
-} from './harness.js'
-import { Relay } from './relay.js'
-
-const relays: Relay[] = []
-afterEach(() => {
-  for (const relay of relays.splice(0)) relay.close()
-})
-
-interface Setting {
-  readonly box: Sandbox
-  readonly relay: Relay
-  serving: Serving
-  lead: Running
-}
-
-function lead(box: Sandbox, { port }: Relay): Running {
-  return box.start(['watch', 'a', `wss://127.0.0.1:${port}/r`, '--secret-file', 'lead.key'])
-}
+import { expect, test } from 'vitest'
+import { eventually, eventuallyEqual, portOf, sandbox, serve } from './harness.js'
+import { overRelay, type Setting, startLead } from './over-relay.js'
 
 /** Two roots of 3,000 files in 150 directories, in sync over a relay: their names alone are more than 100 KB. */
 async function linked(): Promise<Setting> {
@@ -34,10 +9,7 @@ async function linked(): Promise<Setting> {
   for (let at = 0; at < 3_000; at++) box.write(`a/directory-${at % 150}/a file with a number ${at}`, `${at}`)
   rmSync(box.at('b'), { recursive: true, force: true })
   box.write('b/from-b', 'b')
-  const serving = await serve(box, { r: 'b' })
-  const relay = await Relay.to(portOf(serving.address))
-  relays.push(relay)
-  const setting = { box, relay, serving, lead: lead(box, relay) }
+  const setting = await overRelay(box)
   await setting.lead.event('pair-current')
   await eventuallyEqual(box.at('a'), box.at('b'))
   return setting
@@ -61,7 +33,7 @@ const breaks: readonly [string, (setting: Setting, meanwhile: () => void) => Pro
       await setting.lead.ended
       meanwhile()
       setting.relay.bytes = 0
-      setting.lead = lead(setting.box, setting.relay)
+      setting.lead = startLead(setting.box, setting.relay)
     },
   ],
   [

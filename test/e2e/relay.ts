@@ -22,6 +22,7 @@ export class Relay {
   private readonly sockets = new Set<Socket>()
   private isCut = false
   private isSilent = false
+  private bytesMax = Number.POSITIVE_INFINITY
 
   private constructor(private target: number) {
     this.server = createServer((near) => this.take(near))
@@ -51,12 +52,18 @@ export class Relay {
     this.isSilent = true
   }
 
+  /** The same once it has passed on so many bytes in all. */
+  fallSilentAfter(bytes: number): void {
+    this.bytesMax = bytes
+  }
+
   /** From now on to that port. What fell silent stays so: its ends find out by themselves. */
   mend(target: number = this.target): void {
     this.target = target
     this.isCut = false
     if (this.isSilent) for (const socket of this.sockets) lost.add(socket)
     this.isSilent = false
+    this.bytesMax = Number.POSITIVE_INFINITY
   }
 
   close(): void {
@@ -108,6 +115,7 @@ export class Relay {
     from.on('data', (data: Buffer) => {
       if (isDead()) return
       this.bytes += data.length
+      if (this.bytes > this.bytesMax) return this.fallSilent()
       const nowMs = performance.now()
       freeMs = Math.max(nowMs, freeMs) + (data.length / this.line.bytesPerSecond) * 1_000
       underWay.push({ data, dueMs: freeMs + this.line.delayMs })

@@ -1,4 +1,4 @@
-import { type ArchiveRecord, decodeRecord } from '../../src/archive/archive.js'
+import { decodeRecord } from '../../src/archive/archive.js'
 import type { Content } from '../../src/core/content.js'
 import { decodeName, join, type RelPath, rootPath } from '../../src/core/path.js'
 import type { Records } from './store.js'
@@ -12,9 +12,7 @@ export interface Claim {
 
 /** What an archive claims, read from its records as they lie in the store. It knows the format of keys, and no engine. */
 export class Claims {
-  /** Values are never changed in place: what has been read of one stays right. */
-  private readonly read = new WeakMap<Uint8Array, ArchiveRecord>()
-  private known = new Map<RelPath, { readonly value: Uint8Array; readonly claim: Claim }>()
+  private known = new Map<RelPath, Read>()
 
   /**
    * Reads the archive again; answers the claims that were not there before, and what may have been rewritten as if moved: that was
@@ -30,13 +28,12 @@ export class Claims {
         const value = records.values.get(key)
         if (value === undefined) continue
         const path = directoryId === 0 ? rootPath : join(above, nameIn(key))
-        const record = this.recordOf(value)
         const before = this.known.get(path)
-        const claim =
-          before?.value === value ? before.claim : { path, content: record.agreement.content, sinceNs: timeNs }
-        if (claim !== before?.claim) fresh.push(claim)
-        now.set(path, { value, claim })
-        if (record.directoryId !== 0) visit(record.directoryId, path)
+        // Values are never changed in place: what has been read of one stays right.
+        const read = before?.value === value ? before : readAt(path, value, timeNs)
+        if (read !== before) fresh.push(read.claim)
+        now.set(path, read)
+        if (read.directoryId !== 0) visit(read.directoryId, path)
       }
     }
     visit(0, rootPath)
@@ -48,15 +45,19 @@ export class Claims {
   *all(): Iterable<Claim> {
     for (const { claim } of this.known.values()) yield claim
   }
+}
 
-  private recordOf(value: Uint8Array): ArchiveRecord {
-    let record = this.read.get(value)
-    if (record === undefined) {
-      record = decodeRecord(value)
-      this.read.set(value, record)
-    }
-    return record
-  }
+/** A record of the archive. */
+interface Read {
+  readonly value: Uint8Array
+  /** Of the directory that it is of, or 0. */
+  readonly directoryId: number
+  readonly claim: Claim
+}
+
+function readAt(path: RelPath, value: Uint8Array, sinceNs: number): Read {
+  const { agreement, directoryId } = decodeRecord(value)
+  return { value, directoryId, claim: { path, content: agreement.content, sinceNs } }
 }
 
 /** Contents of claims that are gone from their paths: each may have come up at another. */

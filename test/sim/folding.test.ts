@@ -3,7 +3,6 @@ import { type RelPath, relPath } from '../../src/core/path.js'
 import { agentHouse } from './agent-house.js'
 import type { SimOptions } from './simulate.js'
 import { simulate } from './simulate.js'
-import { textOf } from './tree.js'
 import type { UserFiles } from './user-files.js'
 import type { SimWorld, Topology } from './world.js'
 
@@ -23,7 +22,7 @@ const p = relPath
 const texts = (files: UserFiles): Record<string, string> => {
   const held: [RelPath, string][] = [...files.paths()].map(([path, inode]) => [
     path,
-    inode.kind === 'file' ? textOf(inode.data) : inode.kind,
+    inode.kind === 'file' ? inode.text : inode.kind,
   ])
   return Object.fromEntries(held.filter(([path]) => path !== 'kept').sort(([a], [b]) => (a < b ? -1 : 1)))
 }

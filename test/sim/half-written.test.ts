@@ -3,7 +3,6 @@ import { relPath } from '../../src/core/path.js'
 import { agentHouse } from './agent-house.js'
 import { Dice } from './random.js'
 import { Scheduler } from './scheduler.js'
-import { textOf } from './tree.js'
 import { SimWorld, type Topology } from './world.js'
 
 const f = relPath('f')
@@ -25,7 +24,7 @@ async function resting(topology: Topology): Promise<Watched> {
   const [, beta] = world.users
   const held = () => {
     const inode = beta.files.find(f)
-    return inode === undefined ? 'absent' : textOf(inode.data)
+    return inode === undefined ? 'absent' : inode.text
   }
   const pass = async (durationMs: number) => {
     const seen = [held()]

@@ -1,6 +1,8 @@
 import { type FileCode, FileFailure, type Kind, type Stat } from '../../src/host/files.js'
 import type { Disk } from './disk.js'
 
+export const nothing = new Uint8Array(0)
+
 /** A name in a directory. Under folding the key of the map differs from the name as it was given. */
 export interface Entry {
   readonly name: string
@@ -45,6 +47,9 @@ export class Inode {
   dirtySinceNs = 0
   /** Unlinked and closed: gone. */
   freed = false
+  /** What `text` has read, and of which bytes: weak maps from bytes to texts are a burden to the collector. */
+  private readText = ''
+  private readOf: Uint8Array = nothing
 
   constructor(
     readonly id: bigint,
@@ -55,6 +60,15 @@ export class Inode {
   ) {
     this.mtimeNs = birthNs
     this.ctimeNs = birthNs
+  }
+
+  /** The bytes as text, one character each: the name under which a version is known. */
+  get text(): string {
+    if (this.readOf !== this.data) {
+      this.readText = Buffer.from(this.data.buffer, this.data.byteOffset, this.data.length).toString('latin1')
+      this.readOf = this.data
+    }
+    return this.readText
   }
 
   stat(): Stat {
@@ -74,8 +88,6 @@ export class Inode {
     }
   }
 }
-
-export const nothing = new Uint8Array(0)
 
 const errnoOf: Record<FileCode, string> = {
   absent: 'ENOENT',

@@ -10,7 +10,7 @@ import type { Inode } from './inode.js'
 import type { Machine } from './machine.js'
 import type { Scheduler } from './scheduler.js'
 import type { Records } from './store.js'
-import { absentHeld, differencesOf, gather, type Held, isPrivate, textOf, treeOf } from './tree.js'
+import { absentHeld, differencesOf, gather, type Held, isPrivate, treeOf } from './tree.js'
 
 export interface OracleSide {
   readonly name: string
@@ -45,8 +45,8 @@ export class Oracle {
   /** The house keeps versions: what a user wrote is nowhere let go by an agent. */
   keeps = true
   private readonly held = new Map<Inode, Version>()
-  private readonly writers = new WeakMap<Inode, string>()
-  private readonly parters = new WeakMap<Inode, string>()
+  private readonly writers = new Map<Inode, string>()
+  private readonly parters = new Map<Inode, string>()
   /** When users last changed something at a path. */
   private readonly touched = new Map<OracleSide, Map<RelPath, number>>()
   /** What an agent has just taken from a visible place. */
@@ -456,7 +456,7 @@ const directoryHeld: Held = 'directory'
 function heldIn(inode: Inode): Held {
   if (inode.kind === 'directory') return directoryHeld
   if (inode.kind === 'special') return 'special'
-  return inode.kind === 'symlink' ? `symlink ${inode.target}` : `file ${textOf(inode.data)}`
+  return inode.kind === 'symlink' ? `symlink ${inode.target}` : `file ${inode.text}`
 }
 
 function isClaimed(content: Content, held: Held): boolean {
@@ -489,7 +489,7 @@ const fingerprints = new Map<Held, string>()
 const fingerprintsMax = 1_000
 
 function versionOf(inode: Inode): Version {
-  return inode.kind === 'symlink' ? `symlink ${inode.target}` : textOf(inode.data)
+  return inode.kind === 'symlink' ? `symlink ${inode.target}` : inode.text
 }
 
 /** As much of a version as tells it from others. */

@@ -16,7 +16,6 @@ import { Network } from './network.js'
 import { Dice } from './random.js'
 import { Scheduler } from './scheduler.js'
 import { StoreShelf } from './store.js'
-import { textOf } from './tree.js'
 import { UserFiles } from './user-files.js'
 import { calm, type Watching } from './watcher.js'
 
@@ -111,7 +110,7 @@ export class SimRootFixture implements RootFixture {
   read(path: string): string {
     const inode = this.users.find(this.at(path))
     if (inode === undefined) throw new Error(`no file ${path}`)
-    return textOf(inode.data)
+    return inode.text
   }
 
   remove(path: string): void {

@@ -1,3 +1,3 @@
 import { describeSeeds } from './seeds.suite.js'
 
-describeSeeds(76, 150)
+describeSeeds(1_001, 2_000)

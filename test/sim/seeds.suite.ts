@@ -3,7 +3,7 @@ import { optionsOf, profileOf } from './profile.js'
 import { simulate } from './simulate.js'
 
 /** Histories of one test: enough that the code is warm, few enough that a failing one is soon read. */
-const chunk = 25
+const chunk = 50
 
 /**
  * Whole histories of 60 operations, each with the faults, disks and topology that its seed draws. A failing one is read
@@ -20,7 +20,7 @@ export function describeSeeds(from: number, to: number): void {
           expect({ seed, violations }).toEqual({ seed, violations: [] })
         }
       },
-      120_000,
+      240_000,
     )
   })
 }

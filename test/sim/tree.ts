@@ -12,7 +12,7 @@ export function heldBy(inode: Inode): Held {
   if (inode.kind === 'directory') return `directory ${mode}`
   if (inode.kind === 'symlink') return `symlink ${inode.target}`
   if (inode.kind === 'special') return 'special'
-  return `file ${mode} ${inode.mtimeNs} ${textOf(inode.data)}`
+  return `file ${mode} ${inode.mtimeNs} ${inode.text}`
 }
 
 /** Whether two hold the same as `heldBy` has it, times as far as both can hold them. */
@@ -25,21 +25,8 @@ function holdSame(one: Inode, other: Inode, timeUnitNs: bigint): boolean {
   const isSameTime =
     one.mtimeNs === other.mtimeNs ||
     one.mtimeNs - (one.mtimeNs % timeUnitNs) === other.mtimeNs - (other.mtimeNs % timeUnitNs)
-  return isSameTime && textOf(one.data) === textOf(other.data)
+  return isSameTime && one.text === other.text
 }
-
-/** The bytes of a file as text, one character each: the name under which a version is known. */
-export function textOf(data: Uint8Array): string {
-  // The disk never changes an array in place, so a text once made stays right.
-  let text = texts.get(data)
-  if (text === undefined) {
-    text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1')
-    texts.set(data, text)
-  }
-  return text
-}
-
-const texts = new WeakMap<Uint8Array, string>()
 
 /** Whether a user does not see the name. */
 export function isPrivate(name: string): boolean {

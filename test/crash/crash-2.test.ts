@@ -1,4 +1,4 @@
 import { describeCrashes } from './crash.suite.js'
 import { quickScripts } from './scripts.js'
 
-describeCrashes(0, quickScripts, ['linked'], ['io'])
+describeCrashes(7, quickScripts, ['linked'], ['io'])

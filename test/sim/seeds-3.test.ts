@@ -1,3 +1,0 @@
-import { describeSeeds } from './seeds.suite.js'
-
-describeSeeds(151, 225)
