@@ -162,7 +162,7 @@ export class Running {
     this.end.catch(() => {})
   }
 
-  /** Its end: from when it is asked for it has as long as anything. */
+  /** Its end. From when it is asked for it has twice as long as anything in between: a whole pass may be behind it. */
   get ended(): Promise<Finished> {
     return withDeadline(this.end, () => `the end of ${this.describe()}`)
   }
@@ -245,7 +245,7 @@ export async function eventually(condition: () => boolean, what: () => string): 
 async function withDeadline<T>(promise: Promise<T>, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${deadlineMs} ms for ${what()}`)), deadlineMs)
+    timer = setTimeout(() => reject(new Error(`waited ${2 * deadlineMs} ms for ${what()}`)), 2 * deadlineMs)
   })
   try {
     return await Promise.race([promise, late])
