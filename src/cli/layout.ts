@@ -44,9 +44,10 @@ function arrowOf(item: Item, choice: Choice): string {
   }
 }
 
-/** The root itself has no name. */
-export function shownPath(item: Item): string {
-  return item.path === '' ? '(the root)' : escapeName(item.path)
+/** The root itself has no name. Of what was moved both places are shown. */
+export function shownPath({ path, from }: Item): string {
+  const shown = path === '' ? '(the root)' : escapeName(path)
+  return from === undefined ? shown : `${escapeName(from)} -> ${shown}`
 }
 
 /** What each side holds, a line each, and why, for a conflict or problem. */

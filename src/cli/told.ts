@@ -40,12 +40,21 @@ export function* itemEvents(
   const pair = pairName(names)
   // Its own events are noted too: what was told before decides.
   const told = new Set(tally.told)
-  for (const { path, kind, alpha, beta, direction, detail, bytes, alphaContent, betaContent } of items) {
+  for (const { path, from, kind, alpha, beta, direction, detail, bytes, alphaContent, betaContent } of items) {
     if (kind === 'change') {
       const to = { 'to-alpha': 'alpha', 'to-beta': 'beta', both: 'both', none: undefined } as const
       const towards = to[direction]
       if (dryRun && towards !== undefined)
-        yield { event: 'change-planned', pair, path, to: towards, alpha, beta, bytes }
+        yield {
+          event: 'change-planned',
+          pair,
+          path,
+          to: towards,
+          alpha,
+          beta,
+          bytes,
+          ...(from === undefined ? {} : { from }),
+        }
       continue
     }
     if (told.has(path)) continue

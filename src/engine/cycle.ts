@@ -4,6 +4,7 @@ import type { Preferences } from '../config/preferences.js'
 import type { Conflict, Decision } from '../core/decision.js'
 import { emptiedScopes } from '../core/emptied.js'
 import { holdApart } from '../core/folding.js'
+import type { Move } from '../core/moves.js'
 import type { AbsPath } from '../core/path.js'
 import { isWithin, type RelPath, rootPath } from '../core/path.js'
 import { isWithinAny, type Plan, planOf } from '../core/plan.js'
@@ -95,9 +96,11 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
   const emptied = context.preferences.confirmbigdel && !input.letGo ? emptiedOf(context, agreed(), trees()) : []
   const holding = input.letGo ? [] : [...emptied, ...heldBefore(context)]
+  // Nothing is done that nobody was asked about.
+  const asks = input.options.dryRun || input.options.decide !== undefined
   const moving = new Moving(
     context,
-    { ...input, asks: input.options.dryRun || input.options.decide !== undefined },
+    { ...input, asks },
     holding.map(({ path }) => path),
   )
   checkMountpoints(context.preferences.mountpoint, trees())
@@ -115,7 +118,9 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   }
   let decisions = await decided()
   if (halts) return haltedAt(context, emptied, decisions)
-  decisions = await moving.rest(decisions, decided)
+  let moves: readonly Move[] = []
+  if (asks) ({ decisions, moves } = await moving.proposed(decisions, decided))
+  else decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
     const mayRemove = input.letGo || !context.preferences.confirmbigdel
@@ -124,12 +129,15 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     decisions = allowed
   }
   let changes = changesOf(plan)
-  const items = input.resident ? [] : itemsOf(decisions, changes)
+  const items = input.resident ? [] : itemsOf(decisions, changes, movesIn(decisions, moves))
   if (input.options.dryRun) return resultOf(items, decisions, undefined)
   if (input.options.decide !== undefined) {
     const choices = items.length === 0 ? [] : await input.options.decide(items)
     if (choices === 'quit') return { ...resultOf(items, [], undefined), skipped: items.length }
     decisions = chosen(decisions, items, choices, trees(), context.rules, held)
+    const left = [...held]
+    decisions = await moving.accepted(decisions, movesIn(decisions, moves), decided)
+    held.splice(0, held.length, ...left)
     plan = planOf(decisions, context.rules)
     changes = changesOf(plan)
   }
@@ -419,6 +427,14 @@ function holdRemovals(
   return others
 }
 
+/** Those of which both halves are still decided so: a removal may be held, and either was perhaps left out by a person. */
+function movesIn(decisions: readonly Decision[], moves: readonly Move[]): readonly Move[] {
+  if (moves.length === 0) return moves
+  const goals = new Map<RelPath, string>()
+  for (const decision of decisions) if (decision.kind === 'settle') goals.set(decision.path, decision.goal.kind)
+  return moves.filter(({ from, path, found }) => goals.get(from) === 'absent' && goals.get(path) === found.kind)
+}
+
 /** Decisions as the person chose: skipped ones are open, turned ones are decided anew. */
 function chosen(
   decisions: readonly Decision[],
@@ -429,17 +445,43 @@ function chosen(
   held: OpenPath[],
 ): Decision[] {
   let left = [...decisions]
-  items.forEach(({ path, direction, alphaContent, betaContent }, at) => {
+  items.forEach(({ path, from, direction, alphaContent, betaContent }, at) => {
     const choice = choices[at] ?? 'default'
     if (choice === 'default' || choice === direction) return
     // Of a directory that both have only the properties are one line: its members have lines of their own.
-    const isAlone = alphaContent.kind === 'directory' && betaContent.kind === 'directory'
-    const isMeant = (decision: Decision) => (isAlone ? decision.path === path : isWithin(decision.path, path))
-    left = left.filter((decision) => !isMeant(decision))
-    if (choice === 'skip') held.push({ path, why: 'skipped', detail: 'skipped by choice' })
-    else left.push(...overrule(path, choice === 'to-beta' ? 'alpha' : 'beta', alpha, beta, rules).filter(isMeant))
+    const isAlone = from === undefined && alphaContent.kind === 'directory' && betaContent.kind === 'directory'
+    for (const place of from === undefined ? [path] : [path, from]) {
+      const isMeant = (decision: Decision) => (isAlone ? decision.path === place : isWithin(decision.path, place))
+      left = left.filter((decision) => !isMeant(decision))
+      if (choice === 'skip') held.push({ path: place, why: 'skipped', detail: 'skipped by choice' })
+      else left.push(...overrule(place, choice === 'to-beta' ? 'alpha' : 'beta', alpha, beta, rules).filter(isMeant))
+    }
   })
-  return left
+  return withoutHalves(left, decisions, items, held)
+}
+
+/** Of a move that cannot be made, since what it comes from or goes into was left as it is, neither half is made. */
+function withoutHalves(
+  left: Decision[],
+  decisions: readonly Decision[],
+  items: readonly Item[],
+  held: OpenPath[],
+): Decision[] {
+  const decidedAt = new Map(decisions.map((decision) => [decision.path, decision]))
+  const kept = new Set(left)
+  const isKept = (path: RelPath) => {
+    const decision = decidedAt.get(path)
+    return decision !== undefined && kept.has(decision)
+  }
+  const halves = items.flatMap(({ path, from }) => {
+    if (from === undefined || isKept(path) === isKept(from)) return []
+    return [isKept(path) ? path : from]
+  })
+  if (halves.length === 0) return left
+  for (const path of halves)
+    held.push({ path, why: 'skipped', detail: 'the other half of the move was skipped by choice' })
+  const out = new Set(halves)
+  return left.filter(({ path }) => !isWithinAny(path, out))
 }
 
 function resultOf(items: readonly Item[], decisions: readonly Decision[], settling: Settling | undefined): PassResult {

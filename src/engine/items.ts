@@ -1,18 +1,30 @@
 import { absent, type Content } from '../core/content.js'
 import type { Conflict, Decision, Settle } from '../core/decision.js'
 import { compareContents } from '../core/judge.js'
-import { parentOf, type RelPath, rootPath } from '../core/path.js'
+import { type Move, movedPath } from '../core/moves.js'
+import { isWithin, parentOf, type RelPath, rootPath } from '../core/path.js'
+import { isWithinAny } from '../core/plan.js'
 import type { Change, Changes } from './changes.js'
 import type { Item } from './pass.js'
 
 /**
- * The decisions as a person reads them, by path. A directory that comes or goes is one line: what is in it is not listed.
+ * The decisions as a person reads them, by path. A directory that comes or goes is one line: what is in it is not listed. So
+ * is what is moved, for both places.
  */
-export function itemsOf(decisions: readonly Decision[], changes: Changes): Item[] {
-  const items: Line[] = []
+export function itemsOf(decisions: readonly Decision[], changes: Changes, moves: readonly Move[] = []): Item[] {
+  const settles = settlesOf(decisions, moves)
+  const isCovered = (path: RelPath) => {
+    const above = settles.get(parentOf(path))
+    return above !== undefined && changes.has(above.path) && comesOrGoesWhole(above)
+  }
+  // Where both places lie in what comes and goes as a whole, these two lines say it.
+  const shown = moves.filter(({ from, path }) => !isCovered(from) || !isCovered(path))
+  const items: Line[] = movedLines(settles, changes, shown)
+  const places = new Set(shown.flatMap(({ from, path }) => [from, path]))
+  const moved = new Set(moves.map(({ path }) => path))
   // The line of each directory that comes or goes, and of those in it.
   const lines = new Map<RelPath, Line>()
-  for (const decision of [...decisions].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))) {
+  for (const decision of [...decisions].sort(byPath)) {
     if (decision.kind === 'conflict') items.push(conflictItem(decision))
     else if (decision.kind === 'problem') {
       const { path, side, problem } = decision
@@ -31,14 +43,55 @@ export function itemsOf(decisions: readonly Decision[], changes: Changes): Item[
       const { path } = decision
       const change = changes.get(path)
       if (change === undefined || isFirstMeeting(decision)) continue
+      if (isWithinAny(path, places)) continue
       const above = path === rootPath ? undefined : lines.get(parentOf(path))
       const line = above ?? changeItem(decision, change)
       if (above === undefined) items.push(line)
-      else above.bytes += bytesOf(change)
+      else if (!moved.has(path)) above.bytes += bytesOf(change)
       if (above !== undefined ? isDirectory(decision) : comesOrGoesWhole(decision)) lines.set(path, line)
     }
   }
-  return items
+  return moves.length === 0 ? items : items.sort(byPath)
+}
+
+/** By path; nothing where nothing was moved. */
+function settlesOf(decisions: readonly Decision[], moves: readonly Move[]): ReadonlyMap<RelPath, Settle> {
+  const settles = new Map<RelPath, Settle>()
+  if (moves.length === 0) return settles
+  for (const decision of decisions) if (decision.kind === 'settle') settles.set(decision.path, decision)
+  return settles
+}
+
+function byPath(one: { readonly path: RelPath }, other: { readonly path: RelPath }): number {
+  return one.path < other.path ? -1 : one.path > other.path ? 1 : 0
+}
+
+/** What is moved needs no bytes, but for what was changed in it. */
+function movedLines(settles: ReadonlyMap<RelPath, Settle>, changes: Changes, moves: readonly Move[]): Line[] {
+  return moves.map((move): Line => {
+    const { to, from, path, expect, found } = move
+    let bytes = 0
+    // A file is known to be the same by its bytes.
+    for (const [at, { goal }] of found.kind === 'directory' ? settles : []) {
+      const change = isWithin(at, path) ? changes.get(at) : undefined
+      if (change === undefined) continue
+      const before = settles.get(movedPath(at, { from: path, path: from }))?.agreement ?? absent
+      if (compareContents(before, goal) === 'different') bytes += bytesOf(change)
+    }
+    const isToBeta = to === 'beta'
+    return {
+      path,
+      from,
+      kind: 'change',
+      alpha: isToBeta ? 'moved' : '',
+      beta: isToBeta ? '' : 'moved',
+      direction: isToBeta ? 'to-beta' : 'to-alpha',
+      detail: '',
+      bytes,
+      alphaContent: isToBeta ? found : expect,
+      betaContent: isToBeta ? expect : found,
+    }
+  })
 }
 
 /** Bytes inside a directory count for its line. */

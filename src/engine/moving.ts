@@ -84,7 +84,6 @@ export class Moving {
   async rest(first: readonly Decision[], again: () => Promise<Decision[]>): Promise<Decision[]> {
     const { context, input } = this
     let decisions = [...first]
-    if (input.asks) return decisions
     for (let round = 0; round < roundsMax && !context.stop.aborted; round++) {
       const { unread } = this.find(decisions)
       if (unread.alpha.length + unread.beta.length > 0) {
@@ -95,6 +94,47 @@ export class Moving {
       decisions = await again()
     }
     return decisions
+  }
+
+  /**
+   * The moves that a person is asked about, and the decisions that they were found in: what was only moved, and is in conflict
+   * nowhere. What may be moved in what was moved goes along as it is.
+   */
+  async proposed(
+    first: readonly Decision[],
+    again: () => Promise<Decision[]>,
+  ): Promise<{ readonly decisions: Decision[]; readonly moves: readonly Move[] }> {
+    const { context, input } = this
+    let decisions = [...first]
+    const { unread } = this.find(decisions)
+    if (unread.alpha.length + unread.beta.length > 0) {
+      await Promise.all(sides.map((side) => identify(context, input.overlay, side, unread[side])))
+      decisions = await again()
+    }
+    const settled = new Set(decisions.flatMap(({ kind, path }) => (kind === 'settle' ? [path] : [])))
+    const open = decisions.flatMap(({ kind, path }) => (kind === 'settle' ? [] : [path]))
+    const isClear = ({ from, path }: Move) =>
+      settled.has(from) && settled.has(path) && !open.some((at) => isWithin(at, from) || isWithin(at, path))
+    return { decisions, moves: this.find(decisions).moves.filter(isClear) }
+  }
+
+  /**
+   * Carries out the moves that were accepted, and answers what is left of what was: what was changed in the moved ones is decided
+   * anew, and nothing else.
+   */
+  async accepted(
+    accepted: readonly Decision[],
+    moves: readonly Move[],
+    again: () => Promise<Decision[]>,
+  ): Promise<Decision[]> {
+    if (moves.length === 0) return [...accepted]
+    const keys = new Set(moves.map(keyOf))
+    const found = findMoves(accepted, this.input.overlay.hints, this.context.rules, (move) => keys.has(keyOf(move)))
+    const { done, made } = await this.carryOutFound(accepted, found)
+    const places = done.flatMap(({ from, path }) => [from, path])
+    const changed = new Set(made.map(({ path }) => path))
+    const isAnew = ({ path }: Decision) => changed.has(path) || places.some((place) => isWithin(path, place))
+    return [...accepted.filter((one) => !isAnew(one)), ...(await again()).filter(isAnew)]
   }
 
   private find(decisions: readonly Decision[]): Moves {
@@ -108,15 +148,20 @@ export class Moving {
 
   /** Whether there was anything to do. */
   private async carryOut(decisions: readonly Decision[]): Promise<boolean> {
-    const { context, input } = this
     const found = this.find(decisions)
-    if (found.moves.length === 0 || context.stop.aborted) return false
-    for (const move of found.moves) this.tried.add(keyOf(move))
-    const { done, made } = await carryOutMoves(context, input.overlay, decisions, found)
-    for (const { to, from, path } of done) input.moved(to, from, path)
-    for (const { to, path } of made) input.changed(to, [path])
-    this.applied += done.length + made.length
+    if (found.moves.length === 0 || this.context.stop.aborted) return false
+    await this.carryOutFound(decisions, found)
     return true
+  }
+
+  private async carryOutFound(decisions: readonly Decision[], found: Moves): Promise<Moved> {
+    const { context, input } = this
+    for (const move of found.moves) this.tried.add(keyOf(move))
+    const moved = await carryOutMoves(context, input.overlay, decisions, found)
+    for (const { to, from, path } of moved.done) input.moved(to, from, path)
+    for (const { to, path } of moved.made) input.changed(to, [path])
+    this.applied += moved.done.length + moved.made.length
+    return moved
   }
 }
 

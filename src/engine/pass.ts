@@ -19,6 +19,8 @@ export interface PassResult {
 /** One line of the plan: a path that differs, or that could not be told. */
 export interface Item {
   readonly path: RelPath
+  /** It is the same thing that was there, with all that is in it: one item for both places. */
+  readonly from?: RelPath
   readonly kind: 'change' | 'conflict' | 'problem'
   /** What happened on this side since the roots last agreed; '' for nothing. */
   readonly alpha: SideState
@@ -33,7 +35,7 @@ export interface Item {
   readonly betaContent: Found
 }
 
-/** In the words of Unison's text interface: 'new file', 'changed', 'deleted', 'props', 'new dir', 'new link', ''. */
+/** In the words of Unison's text interface: 'new file', 'changed', 'deleted', 'props', 'new dir', 'new link', ''; and 'moved'. */
 export type SideState = string
 
 /** What should become of an item. 'default' is its direction. */

@@ -91,10 +91,12 @@ export type AgentEvent =
       readonly pair: string
       readonly path: RelPath
       readonly to: Side | 'both'
-      /** What happened on each side since they last agreed: 'new file', 'changed', 'deleted', 'props' ...; '' for nothing. */
+      /** What happened on each side since they last agreed: 'new file', 'changed', 'deleted', 'props', 'moved' ...; '' for nothing. */
       readonly alpha: string
       readonly beta: string
       readonly bytes: number
+      /** Where it was before it was moved. */
+      readonly from?: RelPath
     }
   /** The end of one pass, or of a resident pair: what was done in it, and what is left for somebody to look at. */
   | {

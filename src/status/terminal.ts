@@ -26,7 +26,7 @@ export function lineOf(event: AgentEvent): string | undefined {
     case 'watch-degraded':
       return `cannot watch all of ${escapeText(event.root)}: ${escapeText(event.detail)}; polled instead: ${event.paths.map(nameText).join(', ')}`
     case 'path-applied':
-      return `${arrowTo(event.to)} ${event.what.padEnd(10)} ${event.from === undefined ? '' : `${nameText(event.from)} -> `}${nameText(event.path)}${event.bytes > 0 ? ` (${bytesText(event.bytes)})` : ''}`
+      return `${arrowTo(event.to)} ${event.what.padEnd(10)} ${movedFromText(event.from)}${nameText(event.path)}${event.bytes > 0 ? ` (${bytesText(event.bytes)})` : ''}`
     case 'conflict-found':
       return `<-?-> conflict   ${nameText(event.path)}${versionsText(event)}`
     case 'problem-found':
@@ -36,7 +36,7 @@ export function lineOf(event: AgentEvent): string | undefined {
     case 'pair-current':
       return 'in sync'
     case 'change-planned':
-      return `${event.to === 'both' ? '<--->' : arrowTo(event.to)} planned    ${nameText(event.path)}`
+      return `${event.to === 'both' ? '<--->' : arrowTo(event.to)} planned    ${movedFromText(event.from)}${nameText(event.path)}`
     case 'audit-differed':
       return `a mistake of tandem, now repaired: ${event.side} did not hold what is written down of ${escapeName(event.path)} (${event.detail})`
     case 'audit-finished':
@@ -114,6 +114,10 @@ export function versionText({ change, sizeBytes, mtimeNs }: Version): string {
 /** Alpha is left, beta right, as in a plan. */
 function arrowTo(side: Side): string {
   return side === 'alpha' ? ' <---' : ' --->'
+}
+
+function movedFromText(from: RelPath | undefined): string {
+  return from === undefined ? '' : `${nameText(from)} -> `
 }
 
 function nameText(path: RelPath): string {

@@ -139,6 +139,11 @@ test('a plan shows conflicts and problems with both sides', () => {
   ])
 })
 
+test('what was moved is one line, with both places', () => {
+  const moved = item('e/g', { from: relPath('d/f'), alpha: 'moved', direction: 'to-beta', alphaContent: file })
+  expect(planLines([moved], names)).toEqual(['moved     --->            d/f -> e/g'])
+})
+
 test('names in a plan are safe to show', () => {
   expect(planLines([item('\x1b[2J', { alpha: 'new file', direction: 'to-beta' })], names)).toEqual([
     'new file  --->            \\x1b[2J',

@@ -92,10 +92,12 @@ describe('one pass', () => {
       expect(box.read(path)).toBe('a file that is moved')
   })
 
-  test('a dry run moves nothing', async () => {
+  test('a dry run shows a move as one, and moves nothing', async () => {
     const box = await inSync()
     renameSync(box.at('a/d'), box.at('a/e'))
-    await box.tandem(['sync', 'a', 'b', '--dry-run', '--batch'])
+    const { stdout } = await box.tandem(['sync', 'a', 'b', '--dry-run', '--batch', '--ignore', 'Name *.tmp'])
+    expect(stdout).toMatch(/^moved +---> +d -> e$/m)
+    expect(stdout).toContain(': 1 to propagate, 0 to be skipped')
     expect(box.exists('b/d/one')).toBe(true)
   })
 })

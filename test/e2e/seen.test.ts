@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { linkSync, mkdirSync, rmSync } from 'node:fs'
+import { linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { program, type Running, type Sandbox, sandbox, serve } from './harness.js'
@@ -155,6 +155,24 @@ describe.skipIf(!terminal)('at a terminal (needs the program script of util-linu
     expect((await shown.ended).stdout).toMatch(
       / 1 copied, 0 deleted, 0 conflicts, 0 problems; 1 byte in [\d.]+ m?s\r?\n$/,
     )
+  })
+
+  test('what was moved is asked about once, and renamed', async () => {
+    const box = sandbox()
+    box.write('a/d/f', 'x')
+    await box.tandem(['sync', 'a', 'b'])
+    const inode = statSync(box.at('b/d/f')).ino
+    renameSync(box.at('a/d'), box.at('a/e'))
+    const shown = atTerminal(box, { TERM: 'dumb' }, 'sync', 'a', 'b')
+    await shown.said(/moved +---> +d -> e {2}\[f\] /)
+    shown.type('f')
+    await shown.said(/Proceed with propagating updates\?/)
+    shown.type('y')
+    const end = await shown.ended
+    expect(end.code).toBe(0)
+    expect(end.stdout).toMatch(/0 copied, 0 deleted, 1 moved, 0 conflicts, 0 problems; 0 bytes/)
+    expect(statSync(box.at('b/e/f')).ino).toBe(inode)
+    expect(box.exists('b/d')).toBe(false)
   })
 
   test('where the terminal cannot erase, nothing is drawn', async () => {

@@ -53,9 +53,12 @@ export class FakeRoot {
   /** What to do just before an operation is looked at: the user who is faster. */
   beforeOperation: (operation: Operation) => void = () => {}
   readonly sessions = new Set<FakeReplica>()
+  /** A directory that was renamed is known by its inode, also by who was not there. */
+  hints = true
   /** What a flush cannot tell of. */
   restless: readonly RelPath[] = []
   private readonly log: { readonly sequence: number; readonly path: RelPath }[] = []
+  private readonly moves: { readonly sequence: number; readonly path: RelPath; readonly from: RelPath }[] = []
   private timeNs = 1_000n
 
   constructor(readonly name: string) {}
@@ -124,7 +127,11 @@ export class FakeRoot {
       { kind: 'entry', path: relPath(from), found: absent },
       { kind: 'entry', path: relPath(to), found: this.at(to) },
     ]
-    if (this.at(to).kind === 'directory') reports.push({ kind: 'moved', path: relPath(to), from: relPath(from) })
+    if (this.at(to).kind === 'directory') {
+      const move = { path: relPath(to), from: relPath(from) }
+      reports.push({ kind: 'moved', ...move })
+      if (this.hints) this.moves.push({ sequence: this.sequence, ...move })
+    }
     for (const session of this.sessions) session.tell(session === origin ? [] : reports, this.sequence)
   }
 
@@ -137,10 +144,14 @@ export class FakeRoot {
       session.tell(session === origin ? [] : [{ kind: 'entry', path, found: content }], this.sequence)
   }
 
-  /** Entries of all that changed after the sequence, parents first. */
+  /** Entries of all that changed after the sequence, parents first, and the directories that were moved. */
   since(sequence: number): Report[] {
     const paths = new Set(this.log.filter((one) => one.sequence > sequence).map(({ path }) => path))
-    return [...paths].sort().map((path) => ({ kind: 'entry', path, found: this.at(path) }))
+    const entries = [...paths].sort().map((path): Report => ({ kind: 'entry', path, found: this.at(path) }))
+    const moved = this.moves.filter(
+      (one) => one.sequence > sequence && this.held.has(one.path) && !this.held.has(one.from),
+    )
+    return [...entries, ...moved.map(({ path, from }): Report => ({ kind: 'moved', path, from }))]
   }
 
   list(path: RelPath): Report[] {
