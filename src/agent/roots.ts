@@ -1,12 +1,14 @@
-import { type AbsPath, absPath } from '../core/path.js'
+import { type AbsPath, absPath, isReserved, type RelPath, relPath, rootPath } from '../core/path.js'
 import { isDistant } from '../host/distant.js'
-import { FileFailure } from '../host/files.js'
+import { FileFailure, type Files } from '../host/files.js'
 import type { Host } from '../host/host.js'
 import { ensureDirectory } from '../host/private.js'
 import type { Job } from '../host/workers.js'
+import { EitherKind } from '../replica/either-kind.js'
 import { LocalReplica } from '../replica/local.js'
+import { OneFile } from '../replica/one-file.js'
 import { PatientWorkers } from '../replica/patient-workers.js'
-import { ReplicaFailure } from '../replica/replica.js'
+import { type ReachedRoot, ReplicaFailure } from '../replica/replica.js'
 import { LocalRoot, type RootCare } from '../replica/root.js'
 import type { Emit } from '../status/event.js'
 import type { RootState } from '../wire/message.js'
@@ -17,7 +19,7 @@ import type { RootState } from '../wire/message.js'
  * when its last user has left, and opened anew for the next.
  */
 export class Roots {
-  private readonly open = new Map<AbsPath, Shared>()
+  private readonly open = new Map<string, Shared>()
   /** Workers of roots on file systems that may hang, for the life of the agent: who hangs once is not asked by another thread. */
   private readonly patient = new Map<AbsPath, PatientWorkers>()
 
@@ -28,13 +30,29 @@ export class Roots {
   ) {}
 
   /** A replica of the root at `path`, which is canonical. */
-  replica(path: AbsPath, care: RootCare, resident: boolean): LocalReplica {
-    return new LocalReplica(
-      this.canonicalOf(path),
-      (create) => this.acquire(path, create, care),
-      (root) => this.release(path, root),
-      resident,
-    )
+  replica(path: AbsPath, care: RootCare, resident: boolean): ReachedRoot {
+    const canonical = this.canonicalOf(path)
+    const replica = (place: Place) =>
+      new LocalReplica(
+        canonical,
+        (create) => this.acquire(place, create, care),
+        (root) => this.release(place, root),
+        resident,
+      )
+    return new EitherKind(canonical, {
+      look: () => this.look(path),
+      directory: () => replica({ path, key: path, directory: path }),
+      file: () => {
+        const place = placeOfFile(path)
+        return new OneFile(replica(place), place.only)
+      },
+    })
+  }
+
+  /** What stands at the path. */
+  async look(path: AbsPath): Promise<RootState> {
+    const { workers } = await this.hostAt(path)
+    return workers.run(rootStateJob, path, 'edit')
   }
 
   canonicalOf(path: AbsPath): string {
@@ -43,8 +61,7 @@ export class Roots {
 
   /** Removals that are held in the root at `path` may be made; in one that nobody uses nothing is held. */
   async letGo(path: AbsPath): Promise<void> {
-    const shared = this.open.get(path)
-    await (await shared?.root)?.letGo()
+    for (const shared of this.open.values()) if (shared.path === path) await (await shared.root).letGo()
   }
 
   /** The path without links, '.' and '..': two ways of naming a root are one root. @throws FileFailure, ReplicaFailure */
@@ -54,9 +71,9 @@ export class Roots {
 
   /** Closes the roots that nobody uses, but for those at `wanted`, where somebody will come again. */
   async closeUnused(wanted: readonly AbsPath[]): Promise<void> {
-    for (const [path, shared] of [...this.open]) {
-      if (shared.users > 0 || wanted.includes(path)) continue
-      this.open.delete(path)
+    for (const [key, shared] of [...this.open]) {
+      if (shared.users > 0 || wanted.includes(shared.path)) continue
+      this.open.delete(key)
       await (await shared.root.catch(() => undefined))?.close()
     }
   }
@@ -68,8 +85,9 @@ export class Roots {
     await Promise.all(all.map(async ({ root }) => closed(await root.catch(() => undefined))))
   }
 
-  private async acquire(path: AbsPath, create: boolean, care: RootCare): Promise<LocalRoot> {
-    const shared = this.open.get(path)
+  private async acquire(place: Place, create: boolean, care: RootCare): Promise<LocalRoot> {
+    const { key } = place
+    const shared = this.open.get(key)
     const known = await shared?.root
     if (shared !== undefined && known?.hasFailed === false) {
       shared.users++
@@ -78,16 +96,16 @@ export class Roots {
     // Its other users leave it as they hear that it failed. Opened beside them it would have an index of its own.
     if (shared !== undefined && known !== undefined && shared.users > 0) await this.left(shared)
     // Several may have waited; the first of them opens it for all.
-    if (this.open.get(path) !== shared) return this.acquire(path, create, care)
-    const root = this.openAfter(shared?.users === 0 ? known : undefined, path, create, care)
-    this.open.set(path, { root, users: 1, leaving: [] })
+    if (this.open.get(key) !== shared) return this.acquire(place, create, care)
+    const root = this.openAfter(shared?.users === 0 ? known : undefined, place, create, care)
+    this.open.set(key, { root, path: place.path, users: 1, leaving: [] })
     try {
       return await root
     } catch (error) {
-      if (this.open.get(path)?.root === root) {
+      if (this.open.get(key)?.root === root) {
         // One that could not even be closed has to be, before it is opened anew.
-        if (shared?.users === 0 && known?.isClosed === false) this.open.set(path, shared)
-        else this.open.delete(path)
+        if (shared?.users === 0 && known?.isClosed === false) this.open.set(key, shared)
+        else this.open.delete(key)
       }
       throw error
     }
@@ -95,17 +113,17 @@ export class Roots {
 
   private async openAfter(
     failed: LocalRoot | undefined,
-    path: AbsPath,
+    { path, directory, only }: Place,
     create: boolean,
     care: RootCare,
   ): Promise<LocalRoot> {
     await failed?.close()
     const { emit, stateDir } = this
-    return LocalRoot.open({ host: await this.hostAt(path), emit, path, stateDir, create, care })
+    return LocalRoot.open({ host: await this.hostAt(path), emit, path: directory, only, stateDir, create, care })
   }
 
-  private async release(path: AbsPath, root: LocalRoot): Promise<void> {
-    const shared = this.open.get(path)
+  private async release({ key }: Place, root: LocalRoot): Promise<void> {
+    const shared = this.open.get(key)
     if (shared === undefined || (await shared.root.catch(() => undefined)) !== root) {
       // It failed and was opened anew while somebody still used it.
       await closed(root)
@@ -114,7 +132,7 @@ export class Roots {
     shared.users--
     if (shared.users > 0 || !root.hasFailed) return
     // Who comes meanwhile closes it too, and opens it anew.
-    if ((await closed(root)) && this.open.get(path) === shared) this.open.delete(path)
+    if ((await closed(root)) && this.open.get(key) === shared) this.open.delete(key)
     for (const resolve of shared.leaving.splice(0)) resolve()
   }
 
@@ -150,8 +168,28 @@ async function closed(root: LocalRoot | undefined): Promise<boolean> {
   }
 }
 
+/** A root that can be opened. */
+interface Place {
+  readonly path: AbsPath
+  /** A file and a directory that stood at one path, one after the other, are two roots. */
+  readonly key: string
+  /** The path, or the directory that holds the file. */
+  readonly directory: AbsPath
+  readonly only?: RelPath
+}
+
+/** @throws ReplicaFailure 'not-directory' when no file can stand there */
+function placeOfFile(path: AbsPath): Place & { readonly only: RelPath } {
+  const cut = path.lastIndexOf('/')
+  const only = relPath(path.slice(cut + 1))
+  if (only === rootPath || isReserved(only))
+    throw new ReplicaFailure('not-directory', path, 'no file that is a root can stand there')
+  return { path, key: `${path}\0`, directory: absPath(path.slice(0, Math.max(1, cut))), only }
+}
+
 interface Shared {
   readonly root: Promise<LocalRoot>
+  readonly path: AbsPath
   users: number
   /** Those who wait for the last user to leave. */
   readonly leaving: (() => void)[]
@@ -185,9 +223,20 @@ export const rootStateJob: Job<AbsPath, RootState> = {
       return 'ready'
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
-      return error.code === 'absent' ? 'missing' : error.code === 'not-directory' ? 'not-directory' : 'unreadable'
+      if (error.code !== 'not-directory') return error.code === 'absent' ? 'missing' : 'unreadable'
+      return isFile(world.files, path) ? 'file' : 'not-directory'
     }
   },
+}
+
+function isFile(files: Files, path: AbsPath): boolean {
+  try {
+    return files.statPath(path)?.kind === 'file'
+  } catch (error) {
+    // What is on the way to it may be no directory.
+    if (!(error instanceof FileFailure)) throw error
+    return false
+  }
 }
 
 /** Makes the directories that the state directory consists of. */

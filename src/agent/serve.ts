@@ -25,7 +25,7 @@ import { type Joined, type RootDescription, serve } from '../replica/serving.js'
 import type { Emit } from '../status/event.js'
 import type { ServedRoot } from './agent-types.js'
 import { refuseState } from './bad-roots.js'
-import { type Roots, rootStateJob } from './roots.js'
+import type { Roots } from './roots.js'
 
 export interface ServingOptions {
   readonly host: Host
@@ -188,7 +188,7 @@ export class Serving {
   private async describe(identity: string, name: string): Promise<RootDescription | LinkFailure> {
     const served = await this.servedTo(identity, name)
     if (served instanceof LinkFailure) return served
-    const state = await this.options.host.workers.run(rootStateJob, served.path, 'edit')
+    const state = await this.options.roots.look(served.path)
     return { state, readOnly: this.peers.get(identity)?.readOnly === true }
   }
 

@@ -1,5 +1,5 @@
 import type { Agreement } from '../core/agreement.js'
-import { componentsOf, decodeName, encodeName, type RelPath } from '../core/path.js'
+import { componentsOf, decodeName, encodeName, type RelPath, relPath } from '../core/path.js'
 import type { Store, Transaction } from '../host/store.js'
 import type { Cursor } from '../replica/replica.js'
 import { BytesReader, BytesWriter, Malformed } from '../wire/bytes.js'
@@ -66,6 +66,8 @@ export interface ArchiveFacts {
   readonly met: boolean
   /** Outcomes of batches before this number have been taken in, or are to be left alone. */
   readonly batches: number
+  /** The roots are files: the name under which they are one member of a directory here. undefined: they are directories. */
+  readonly file?: RelPath | undefined
 }
 
 export type OpenWhy = 'conflict' | 'problem' | 'superseded' | 'failed' | 'held' | 'skipped'
@@ -156,7 +158,7 @@ export function decodeRecord(bytes: Uint8Array): ArchiveRecord {
 
 const scratch = new BytesWriter(256)
 
-/** Facts, version 1: texts and numbers in the order of ArchiveFacts; a cursor is preceded by 1, its absence is 0. */
+/** Facts, version 1: texts and numbers in the order of ArchiveFacts; a cursor is preceded by 1, its absence is 0. `file` is there or not. */
 export function encodeFacts(facts: ArchiveFacts): Uint8Array {
   const to = new BytesWriter(512)
   to.u8(archiveVersion)
@@ -172,6 +174,7 @@ export function encodeFacts(facts: ArchiveFacts): Uint8Array {
     to.u48(cursor.sequence)
     to.text(cursor.view)
   }
+  if (facts.file !== undefined) to.text(facts.file)
   return to.finish()
 }
 
@@ -191,7 +194,9 @@ export function decodeFacts(bytes: Uint8Array): ArchiveFacts {
   const batches = Number(text())
   const cursor = (): Cursor | undefined =>
     from.u8() === 0 ? undefined : { index: text(), run: text(), sequence: from.u48(), view: text() }
-  return { alpha, beta, alphaRoot, betaRoot, generation, alphaCursor: cursor(), betaCursor: cursor(), met, batches }
+  const [alphaCursor, betaCursor] = [cursor(), cursor()]
+  const file = from.atEnd() ? undefined : relPath(text())
+  return { alpha, beta, alphaRoot, betaRoot, generation, alphaCursor, betaCursor, met, batches, file }
 }
 
 const whys: readonly OpenWhy[] = ['conflict', 'problem', 'superseded', 'failed', 'held', 'skipped']

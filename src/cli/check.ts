@@ -4,6 +4,7 @@ import { programVersion } from '../agent/version.js'
 import type { RootConfig } from '../config/config.js'
 import { parseRoot } from '../config/root.js'
 import { escapeText } from '../status/escape.js'
+import type { RootState } from '../wire/message.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { printLines } from './output.js'
 import { rootConfig } from './pair-config.js'
@@ -21,7 +22,7 @@ export async function checkRoot(config: RootConfig): Promise<ExitCode> {
   if (config.kind === 'local') {
     const state = stateOf(config.path)
     printLines([`here:  ${own}`, `root:  ${escapeText(config.path)}, ${stateText[state]}`])
-    return state === 'ready' ? exitCodes.inSync : exitCodes.fatal
+    return isUsable(state) ? exitCodes.inSync : exitCodes.fatal
   }
   const [{ canonicalOf, inquire }, { nodeSockets }, { nodeClock }, { protocolVersion }] = await Promise.all([
     import('../replica/remote.js'),
@@ -40,19 +41,23 @@ export async function checkRoot(config: RootConfig): Promise<ExitCode> {
     `both:  ${both.length === 0 ? 'no features beyond the protocol' : both.join(', ')}`,
     `root:  ${escapeText(canonicalOf(config))}, ${found === undefined ? 'of which that version cannot tell' : stateText[found.state]}${found?.readOnly === true ? ', read-only' : ''}`,
   ])
-  return found === undefined || found.state === 'ready' ? exitCodes.inSync : exitCodes.fatal
+  return found === undefined || isUsable(found.state) ? exitCodes.inSync : exitCodes.fatal
 }
+
+const isUsable = (state: RootState) => state === 'ready' || state === 'file'
 
 const stateText = {
   ready: 'which is there',
+  file: 'which is there, a file',
   missing: 'which is not there yet',
-  'not-directory': 'which is no directory',
+  'not-directory': 'which is neither directory nor file',
   unreadable: 'which cannot be read',
 } as const
 
 function stateOf(path: string): keyof typeof stateText {
   try {
-    return statSync(path).isDirectory() ? 'ready' : 'not-directory'
+    const stat = statSync(path)
+    return stat.isDirectory() ? 'ready' : stat.isFile() ? 'file' : 'not-directory'
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === undefined) throw error

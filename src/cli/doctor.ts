@@ -53,12 +53,19 @@ type Tell = (title: string, lines: readonly string[], faults: readonly string[])
 
 function examine(world: World, title: string, path: AbsPath, tell: Tell): void {
   try {
-    const facts = factsOf(world, path)
+    const facts = factsOf(world, directoryOf(world, path))
     tell(title, [diskText(facts)], durabilityFaults(facts))
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     tell(title, [], [escapeText(error.message)])
   }
+}
+
+/** The private folder of a root that is a file lies beside it. @throws FileFailure */
+function directoryOf({ files }: World, path: AbsPath): AbsPath {
+  if (files.statPath(path)?.kind !== 'file') return path
+  const real = files.realPath(path)
+  return absPath(real.slice(0, Math.max(1, real.lastIndexOf('/'))))
 }
 
 /** @throws FileFailure, ReplicaFailure */

@@ -18,8 +18,8 @@ export function adviceOn(code: string): Advice | undefined {
       }
     case 'not-directory':
       return {
-        back: 'Move what stands there away, and the directory back',
-        on: `If the directory is gone for good, move what stands there away and ${afresh}: it is made again, and ${filled}.`,
+        back: 'Move what stands there away, and what was there before back',
+        on: `If that is gone for good, move what stands there away and ${afresh}: it is made again, and ${filled}.`,
       }
     case 'in-doubt':
       return {

@@ -36,6 +36,8 @@ import { transferred } from './transferred.js'
 /** What a cycle works on. */
 export interface CycleContext {
   readonly pair: string
+  /** The roots are files; undefined: they are directories. */
+  readonly file: RelPath | undefined
   readonly host: Host
   readonly emit: Emit
   readonly archive: Archive
@@ -379,19 +381,20 @@ function scopesOf({ preferences }: CycleContext): readonly RelPath[] {
 }
 
 function haltedAt(
-  { replicas, rules }: CycleContext,
+  { file, replicas, rules }: CycleContext,
   emptied: readonly { readonly path: RelPath; readonly side: Side }[],
   decisions: readonly Decision[],
 ): PassResult {
   const plan = planOf(decisions, rules)
+  const state = file === undefined ? 'empty' : 'gone'
   const texts = emptied.map(({ path, side }) => {
     const gone = plan[otherSide(side)].filter((one) => one.op === 'remove' && isWithin(one.path, path)).length
     const where = `${path === rootPath ? 'The root' : `The path ${path} of the root`} ${replicas[side].canonical}`
-    return `${where} is empty on one side (${side}): ${countOf(gone)} path${gone === 1 ? '' : 's'} would be removed from ${replicas[otherSide(side)].canonical}.`
+    return `${where} is ${state} on one side (${side}): ${countOf(gone)} path${gone === 1 ? '' : 's'} would be removed from ${replicas[otherSide(side)].canonical}.`
   })
   const halted =
-    `${texts.join(' ')} Nothing was done. ` +
-    'If it is meant to be empty, run again with -confirmbigdel=false; if not, bring its content (or its mount) back and run again.'
+    `${texts.join(' ')} Nothing was done. If it is meant to be ${state}, run again with -confirmbigdel=false; ` +
+    `if not, bring ${file === undefined ? 'its content (or its mount)' : 'the file'} back and run again.`
   return { ...resultOf(itemsOf(decisions, changesOf(plan)), [], undefined), halted }
 }
 

@@ -1,7 +1,7 @@
 import type { PairConfig, RootConfig } from '../config/config.js'
 import type { AbsPath } from '../core/path.js'
 import type { Host } from '../host/host.js'
-import type { Replica } from '../replica/replica.js'
+import type { ReachedRoot } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 
 /** What a pair is made of. */
@@ -13,7 +13,7 @@ export interface PairOptions {
   /** The name under which a root is known, however it was written. */
   canonicalOf(root: RootConfig): string
   /** A replica that is not opened yet. @throws LinkFailure */
-  connect(root: RootConfig, signal: AbortSignal): Promise<Replica>
+  connect(root: RootConfig, signal: AbortSignal): Promise<ReachedRoot>
 }
 
 /** What ends an attempt to connect, and what ends the handing out of operations. */

@@ -7,11 +7,20 @@ import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Instant } from '../host/clock.js'
 import { anotherRoot } from '../replica/jobs/marker.js'
-import { type Cursor, fromCharsMax, type Opened, type Replica, ReplicaFailure, type View } from '../replica/replica.js'
+import {
+  type Cursor,
+  fromCharsMax,
+  type Opened,
+  type ReachedRoot,
+  type Replica,
+  ReplicaFailure,
+  type View,
+} from '../replica/replica.js'
 import { type AuditContext, type AuditDifference, audit } from './audit.js'
 import { type CycleContext, runCycle } from './cycle.js'
 import { type HeldArchive, StaleArchive } from './held-archive.js'
 import { changeOf } from './items.js'
+import { ofOneFile, oneFile } from './one-file.js'
 import type { OpenItem, Opens } from './opens.js'
 import { Overlay } from './overlay.js'
 import type { PairOptions, Stops } from './pair-options.js'
@@ -93,21 +102,24 @@ export class Pair implements Steered {
   }
 
   private static async openWith(
-    options: PairOptions,
+    given: PairOptions,
     held: HeldArchive,
-    replicas: Record<Side, Replica>,
+    replicas: Record<Side, ReachedRoot>,
     watch: boolean,
     stop: AbortSignal,
   ): Promise<Pair> {
-    const { config, host, emit } = options
+    const { host, emit } = given
+    const facts = held.archive.facts()
+    const { swapped } = held
+    // Roots that were once open are there: one that goes during the first cycle is not made anew at a bare mount point.
+    const isKnown = facts !== undefined && (facts.met || held.hasOpened)
+    const file = isKnown ? facts.file : await oneFile(given.config, replicas)
+    const options = file === undefined ? given : { ...given, config: ofOneFile(given.config) }
+    const { config } = options
     const rules = rulesOf(config.preferences)
     const view = viewOf(config)
     const digest = digestOf(config)
-    const facts = held.archive.facts()
-    const { swapped } = held
     const pair = held.id
-    // Roots that were once open are there: one that goes during the first cycle is not made anew at a bare mount point.
-    const isKnown = facts !== undefined && (facts.met || held.hasOpened)
     const openSide = async (side: Side): Promise<Opened> => {
       const cursor = facts?.[`${swapped ? otherSide(side) : side}Cursor`]
       const opened = await replicas[side].open({
@@ -115,6 +127,7 @@ export class Pair implements Steered {
         cursor: cursor?.view === digest ? cursor : undefined,
         view,
         create: !isKnown,
+        file,
         from: replicas[otherSide(side)].canonical.slice(0, fromCharsMax),
         watch,
       })
@@ -137,6 +150,7 @@ export class Pair implements Steered {
       betaCursor: facts?.betaCursor,
       met: facts?.met ?? false,
       batches: held.nextBatch(),
+      file,
     }
     const edits = pastEdits(sides, swapped, facts?.batches ?? Number.POSITIVE_INFINITY, rules)
     // Nobody knows how far the last life of the pair came with its syncs: the supplier's power may fail after this.
@@ -420,6 +434,7 @@ export class Pair implements Steered {
     const { options, held, sides, rules, opens, stop } = this
     return {
       pair: options.config.name,
+      file: this.facts.file,
       host: options.host,
       emit: options.emit,
       archive: held.archive,

@@ -13,9 +13,10 @@ export interface Watcher {
   /**
    * Watches the tree at `root`, except its private folder. Resolves when every directory is watched: a change made after
    * that is reported. `on` is called in order, batches kept short (a few ms). `kind`: that of the platform if not given.
+   * `only`: of this name in the directory alone something has to be told; what is below it is not watched.
    * @throws FileFailure when the root cannot be watched, 'unsupported' when this platform has no such watcher
    */
-  watch(root: AbsPath, on: (batch: WatchBatch) => void, kind?: WatcherKind): Promise<Watch>
+  watch(root: AbsPath, on: (batch: WatchBatch) => void, kind?: WatcherKind, only?: string): Promise<Watch>
   close(): Promise<void>
 }
 

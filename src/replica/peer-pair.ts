@@ -8,6 +8,11 @@ export function peerPair(identity: string, pair: string): string {
   return peerPrefix(identity) + sha256(JSON.stringify([identity, pair])).slice(0, 24)
 }
 
+/** The pair as the directory of a root that is a file knows it: each file has its own generations, outcomes and budget there. */
+export function filePair(pair: string, name: string): string {
+  return pair.slice(0, pairPrefixChars) + sha256(JSON.stringify([pair, name])).slice(0, 24)
+}
+
 function peerPrefix(identity: string): string {
   return sha256(identity).slice(0, pairPrefixChars)
 }

@@ -29,8 +29,8 @@ import {
   type OpenRequest,
   type Pack,
   type PastOutcome,
+  type ReachedRoot,
   type RemovalsHeld,
-  type Replica,
   type ReplicaCode,
   ReplicaFailure,
   type Resumable,
@@ -49,7 +49,7 @@ export type RemoteRoot = Target & { readonly name: string }
  * Connects, and greets the agent there; `open` of the replica then asks for the root.
  * @throws LinkFailure; aborting `signal` ends the attempt
  */
-export async function openRemote(host: Wired, root: RemoteRoot, self: Self, signal: AbortSignal): Promise<Replica> {
+export async function openRemote(host: Wired, root: RemoteRoot, self: Self, signal: AbortSignal): Promise<ReachedRoot> {
   return (await reach(host, root, self, signal)).remote
 }
 
@@ -139,7 +139,7 @@ const closeMs = 10_000
 /** Changes that came in parts are handed on in parts when they are longer than this. */
 const changesBytesMax = 32 << 20
 
-class RemoteReplica implements Replica, LinkEnd {
+class RemoteReplica implements ReachedRoot, LinkEnd {
   private readonly link: Link
   private readonly calls = new Map<number, Call>()
   private readonly slots = new Window(requestsMax)
@@ -198,7 +198,15 @@ class RemoteReplica implements Replica, LinkEnd {
     this.link.close('given-up')
   }
 
+  async look(): Promise<RootState> {
+    return (await this.farCan('file')) ? (await this.inquire()).state : 'ready'
+  }
+
   async open(request: OpenRequest): Promise<Opened> {
+    if (request.file !== undefined && !(await this.farCan('file'))) {
+      const { agent, version } = await this.link.greeted
+      throw new LinkFailure('version', `${agent} ${version} there keeps no single files equal, only directories`)
+    }
     const views = [...wire.splitView(request.view)]
     const unacknowledged: PastOutcome[] = []
     return await this.ask(

@@ -3,6 +3,7 @@ import { Failure } from '../core/failure.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Found, ProblemCode, Report } from '../core/report.js'
+import type { RootState } from '../wire/message.js'
 
 /**
  * One root as the engine sees it: seen, staged and changed. Local (local.ts) or behind a link (remote.ts), with no
@@ -110,6 +111,15 @@ export interface Replica {
   close(): Promise<void>
 }
 
+/** A replica that is not opened yet. */
+export interface ReachedRoot extends Replica {
+  /**
+   * What stands at the root's path, before `open`. A directory is 'ready'; so it is called too where that cannot be told, and `open`
+   * finds out.
+   */
+  look(): Promise<RootState>
+}
+
 export interface OpenRequest {
   /** Id of the pair: 32 hex digits, from its unordered canonical roots. */
   readonly pair: string
@@ -117,6 +127,11 @@ export interface OpenRequest {
   readonly view: View
   /** Make the root and its marker if they are absent: the pair has no archive yet. Its parent must exist. */
   readonly create: boolean
+  /**
+   * The root is a file, which the lead knows as the one member, of this name, of a directory; the marker and the rest lie in the
+   * directory that really holds it. undefined: it is a directory.
+   */
+  readonly file?: RelPath | undefined
   /** Canonical name of the other root, for the journal; at most fromCharsMax long. */
   readonly from: string
   /** Keep watching; without it one scan by `open`, and `changes` goes on only with what rescan and apply find. */

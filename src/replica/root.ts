@@ -4,7 +4,7 @@ import type { Durability } from '../core/durability.js'
 import { Failure } from '../core/failure.js'
 import type { Keep } from '../core/keep.js'
 import type { MinFree } from '../core/min-free.js'
-import { type AbsPath, absPath, type RelPath, rootPath } from '../core/path.js'
+import { type AbsPath, absoluteOf, absPath, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Host } from '../host/host.js'
 import type { WatcherChoice } from '../host/watcher.js'
@@ -32,7 +32,10 @@ import { Watermark } from './watermark.js'
 export interface LocalRootOptions {
   readonly host: Host
   readonly emit: Emit
+  /** The directory that is the root, or that holds it. */
   readonly path: AbsPath
+  /** The root is this file in it, and nothing else. */
+  readonly only?: RelPath | undefined
   /** The agent's state directory: the index lies in it, and the lock on the folder of staging. */
   readonly stateDir: AbsPath
   readonly create: boolean
@@ -136,14 +139,16 @@ export class LocalRoot {
   }
 
   private static async openOnce(options: LocalRootOptions): Promise<LocalRoot> {
-    const { host, path, create } = options
+    const { host, path, create, only } = options
     const folder = `${host.machine.pid}-${Buffer.from(host.random.bytes(8)).toString('hex')}`
     const { workers } = host
-    const indexDirectory = absPath(`${options.stateDir}/roots/${hashOf(path)}`)
-    const opening = { root: path, folder, locks: indexDirectory, create }
-    const facts = await workers.run(openRootJob, opening, 'edit', rootLane)
+    const rootsDirectory = `${options.stateDir}/roots`
+    // Locks of all who share a private folder lie together, so that who recovers one finds what it can remove.
+    const locks = absPath(`${rootsDirectory}/${hashOf(path)}`)
+    const indexDirectory = only === undefined ? locks : absPath(`${rootsDirectory}/${hashOf(`${path}\0${only}`)}`)
+    const facts = await workers.run(openRootJob, { root: path, folder, locks, create, only }, 'edit', rootLane)
     try {
-      return await LocalRoot.openOn(options, facts, folder, indexDirectory)
+      return await LocalRoot.openOn(options, facts, folder, locks, indexDirectory)
     } catch (error) {
       await workers.run(closeRootJob, { root: path, folder }, 'edit', rootLane)
       throw error
@@ -154,9 +159,10 @@ export class LocalRoot {
     options: LocalRootOptions,
     facts: RootFacts,
     folder: string,
+    locks: AbsPath,
     indexDirectory: AbsPath,
   ): Promise<LocalRoot> {
-    const { host, emit, path } = options
+    const { host, emit, path, only } = options
     const { workers, machine } = host
     const index = await workers.run(openIndexJob, { directory: indexDirectory }, 'edit', rootLane)
     if (index.movedAside !== undefined) {
@@ -167,10 +173,10 @@ export class LocalRoot {
     const keeps = options.care.keep !== undefined
     const durability = options.care.durability ?? 'power-loss'
     const boot = machine.bootId
-    const place: RootPlace = { root: path, index: index.index, folder, boot, rootId, keeps, durability, folding }
+    const place: RootPlace = { root: path, index: index.index, folder, boot, rootId, keeps, durability, folding, only }
     let recovered: Recovered
     try {
-      recovered = await workers.run(recoverJob, { place, locks: indexDirectory }, 'edit', rootLane)
+      recovered = await workers.run(recoverJob, { place, locks }, 'edit', rootLane)
     } catch (error) {
       await workers.run(closeIndexJob, { directory: indexDirectory, index: index.index }, 'edit', rootLane)
       throw error
@@ -198,6 +204,12 @@ export class LocalRoot {
 
   get path(): AbsPath {
     return this.options.path
+  }
+
+  /** As its user knows it. */
+  private get shown(): AbsPath {
+    const { path, only } = this.options
+    return only === undefined ? path : absoluteOf(path, only)
   }
 
   /** Outcomes that the pair's lead has not acknowledged: of earlier lives of this agent, and of this one. */
@@ -283,13 +295,13 @@ export class LocalRoot {
   private async fullScan(): Promise<void> {
     const { host, emit } = this.options
     const startedMs = host.clock.now()
-    emit({ event: 'scan-started', root: this.path })
+    emit({ event: 'scan-started', root: this.shown })
     // Seals are written when a root is opened, and not later: a root in which nothing happens is not written about.
     const sealing = !this.sealed
     this.sealed = true
     const paths = await this.scanning.scan([rootPath], sealing)
     await host.workers.run(noteScannedJob, { index: this.place.index }, 'bulk')
-    emit({ event: 'scan-finished', root: this.path, paths, durationMs: host.clock.now() - startedMs })
+    emit({ event: 'scan-finished', root: this.shown, paths, durationMs: host.clock.now() - startedMs })
   }
 
   /** Looks at and below the scopes; what was found has been handed on when it resolves. */
@@ -396,7 +408,7 @@ export class LocalRoot {
   private found(output: ScanOutput): void {
     if (output.linked !== undefined && this.hardLink === undefined) {
       this.hardLink = output.linked
-      this.options.emit({ event: 'hard-links-found', root: this.path, path: output.linked })
+      this.options.emit({ event: 'hard-links-found', root: this.shown, path: output.linked })
     }
     this.publish(readReports(new BytesReader(output.reports)), output.spans, undefined)
   }
@@ -419,6 +431,6 @@ export const rootLane = 0
 /** The second look at what came out of an exchange comes at least a second after the first. */
 const sweepAfterMs = 1_100
 
-function hashOf(path: AbsPath): string {
+function hashOf(path: string): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 32)
 }

@@ -257,7 +257,9 @@ class Serving implements LinkEnd {
     const described = await this.options.describe(this.link.identity, name)
     if (described instanceof LinkFailure) return this.refuse(id, described)
     this.isTold = true
-    this.link.send({ kind: 'described', id, ...described })
+    const knowsFiles = (await this.link.greeted).features.includes('file')
+    const state = described.state === 'file' && !knowsFiles ? 'not-directory' : described.state
+    this.link.send({ kind: 'described', id, ...described, state })
   }
 
   private async join(id: number, key: string): Promise<void> {

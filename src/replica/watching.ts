@@ -65,9 +65,12 @@ export class Watching {
   }
 
   private async startNow(): Promise<void> {
-    const kind = watcherFor(this.choice, this.filesystem, this.host.machine.platform)
+    const { root, only } = this.place
+    const wanted = watcherFor(this.choice, this.filesystem, this.host.machine.platform)
+    // It would watch all that is in the directory and below; a look at one file costs next to nothing.
+    const kind = only !== undefined && wanted === 'parcel' ? 'poll' : wanted
     const before = await this.identity()
-    this.watch = await this.host.watcher.watch(this.place.root, (batch) => this.heard(batch), kind)
+    this.watch = await this.host.watcher.watch(root, (batch) => this.heard(batch), kind, only)
     this.inBackground(this.guard(kind, before))
     const { fullScanSeconds } = this.watch
     if (fullScanSeconds !== undefined)

@@ -531,7 +531,8 @@ const kinds: readonly Message['kind'][] = [
 /** Likewise. */
 const formats: readonly Format[] = ['zstd', 'brotli']
 /** Likewise. */
-const rootStates = ['ready', 'missing', 'not-directory', 'unreadable'] as const
+const rootStates = ['ready', 'missing', 'not-directory', 'unreadable', 'file'] as const
+/** ready: a directory. file: only to a lead of the feature 'file'. */
 export type RootState = (typeof rootStates)[number]
 /** Likewise. */
 const failures = ['link', 'replica', 'other'] as const

@@ -1,4 +1,4 @@
-import { isReserved, relPath } from '../core/path.js'
+import { componentsOf, isReserved, type RelPath, relPath } from '../core/path.js'
 import type { Cursor, Opened, OpenRequest, View } from '../replica/replica.js'
 import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
 import { pathBytesMax } from './report.js'
@@ -32,10 +32,14 @@ export const patternsMax = 10_000
 export const patternBytesMax = 4_096
 
 /**
- *     | pair text | from text | create u8 | watch u8 | cursor u8 | index, run text, sequence u64, view text if cursor | view |
+ *     | pair text | from text | create u8 | watch u8 | cursor u8 | index, run text, sequence u64, view text if cursor | view | file text |
+ *     file: only of a root that is a file, to an agent of the feature 'file'
  *     view: | ignore texts | ignorenot texts | paths texts |
  */
-export function writeOpenRequest(to: BytesWriter, { pair, from, cursor, view, create, watch }: OpenRequest): void {
+export function writeOpenRequest(
+  to: BytesWriter,
+  { pair, from, cursor, view, create, watch, file }: OpenRequest,
+): void {
   to.text(pair)
   to.text(from)
   writeFlag(to, create)
@@ -50,16 +54,25 @@ export function writeOpenRequest(to: BytesWriter, { pair, from, cursor, view, cr
   writeTexts(to, view.ignore)
   writeTexts(to, view.ignorenot)
   writeTexts(to, view.paths)
+  if (file !== undefined) to.text(file)
 }
 
-/** @throws Malformed, BadPath */
+/** The last thing in its message. @throws Malformed, BadPath */
 export function readOpenRequest(from: BytesReader): OpenRequest {
   const pair = from.text(idBytesMax)
   const other = from.text(fromBytesMax)
   const create = readFlag(from)
   const watch = readFlag(from)
   const cursor = readFlag(from) ? readCursor(from) : undefined
-  return { pair, from: other, cursor, view: readView(from), create, watch }
+  const view = readView(from)
+  return { pair, from: other, cursor, view, create, watch, file: from.atEnd() ? undefined : readName(from) }
+}
+
+/** One name, and no way to another place. */
+function readName(from: BytesReader): RelPath {
+  const path = readOpenPath(from)
+  if (componentsOf(path).length !== 1) throw new Malformed('a file in a directory where there is none')
+  return path
 }
 
 function readCursor(from: BytesReader): Cursor {

@@ -31,7 +31,7 @@ const rows: [
     'of another type',
     failure('not-directory', 'it is not a directory'),
     /^\/srv\/a: it is not a directory\./,
-    /Move what stands there away, and the directory back: the pair/,
+    /Move what stands there away, and what was there before back: the pair/,
     afresh,
   ],
   [

@@ -13,12 +13,13 @@ import type {
   OpenRequest,
   Pack,
   PastOutcome,
-  Replica,
+  ReachedRoot,
   Resumption,
   Supplied,
   Want,
 } from '../../src/replica/replica.js'
 import { digestText, fold } from '../../src/wire/fold.js'
+import type { RootState } from '../../src/wire/message.js'
 import { turn } from '../replica/wire-pair.js'
 
 /** What a file of this text is found as. */
@@ -55,6 +56,10 @@ export class FakeRoot {
   readonly sessions = new Set<FakeReplica>()
   /** A directory that was renamed is known by its inode, also by who was not there. */
   hints = true
+  /** What stands at its path. */
+  state: RootState = 'ready'
+  /** As it was opened. */
+  openedAs: OpenRequest['file']
   /** What a flush cannot tell of. */
   restless: readonly RelPath[] = []
   private readonly log: { readonly sequence: number; readonly path: RelPath }[] = []
@@ -234,7 +239,7 @@ export class FakeRoot {
 }
 
 /** One life of a pair on a FakeRoot. */
-export class FakeReplica implements Replica {
+export class FakeReplica implements ReachedRoot {
   readonly canonical: string
   closed = false
   private cursor: OpenRequest['cursor']
@@ -246,9 +251,14 @@ export class FakeReplica implements Replica {
     this.canonical = `//fake//${root.name}`
   }
 
-  async open({ cursor, pair }: OpenRequest): Promise<Opened> {
+  async look(): Promise<RootState> {
+    return this.root.state
+  }
+
+  async open({ cursor, pair, file }: OpenRequest): Promise<Opened> {
     await this.call('open')
     const { root } = this
+    root.openedAs = file
     this.cursor = cursor
     return {
       rootId: root.rootId,

@@ -12,7 +12,7 @@ import { nodeRandom } from '../../src/host/node/random.js'
 import { nodeStores } from '../../src/host/node/store.js'
 import type { DirtyPath, WatchBatch } from '../../src/host/watcher.js'
 import type { Workers, World } from '../../src/host/workers.js'
-import type { LocalReplica } from '../../src/replica/local.js'
+import type { ReachedRoot } from '../../src/replica/replica.js'
 import type { RootCare } from '../../src/replica/root.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import { stepping, type Trap } from './jobs/stepping.js'
@@ -98,8 +98,9 @@ export class LocalRootFixture implements RootFixture {
     this.roots = new Roots(this.host, (event) => this.events.push(event), absPath(`${this.home}/state`))
   }
 
-  replica(): LocalReplica {
-    return this.roots.replica(this.root, this.care, true)
+  /** `file`: of this file in the root, which is a root by itself. */
+  replica(file?: string): ReachedRoot {
+    return this.roots.replica(file === undefined ? this.root : absPath(this.abs(file)), this.care, true)
   }
 
   keepFree(minFree: MinFree): void {

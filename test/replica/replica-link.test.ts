@@ -15,10 +15,11 @@ import {
   type Delivery,
   type OpenRequest,
   type Pack,
+  type ReachedRoot,
   type Replica,
   ReplicaFailure,
 } from '../../src/replica/replica.js'
-import { serve } from '../../src/replica/serving.js'
+import { type RootDescription, serve } from '../../src/replica/serving.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import type { Hello } from '../../src/wire/hello.js'
 import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
@@ -54,13 +55,14 @@ class Fixture {
   readonly rootFor = async (_identity: string, name: string): Promise<Replica | LinkFailure> =>
     name === 'docs' ? this.local : new LinkFailure('unknown-root', `${name} is not served`)
 
-  serve(socket: Socket = this.wire.far, self = peer, rate?: Rate): void {
+  serve(socket: Socket = this.wire.far, self = peer, rate?: Rate, described?: RootDescription): void {
     const { clock, rootFor, events, stop } = this
     this.serving = serve(socket, {
       clock,
       self,
       rootFor,
       ...nothingElse,
+      ...(described === undefined ? {} : { describe: async () => described }),
       rate,
       emit: (event) => events.push(event),
       stop: stop.signal,
@@ -68,7 +70,7 @@ class Fixture {
     this.serving.catch(() => undefined)
   }
 
-  connect(self = lead, name = 'docs', signal = never): Promise<Replica> {
+  connect(self = lead, name = 'docs', signal = never): Promise<ReachedRoot> {
     const sockets = {
       connect: async () => this.wire.near,
       listen: () => Promise.reject(new Error('not here')),
@@ -693,7 +695,7 @@ describe('greetings', () => {
       one.wire.near.send(encode({ ...hello, features }))
       one.wire.near.send(encode({ kind: 'open', id: 1, more: false, root: 'docs', request }))
       await until(() => seen.some(({ kind }) => kind === 'opened'), 'opened')
-      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join', 'resume'] })
+      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join', 'resume', 'file'] })
     }
   })
 
@@ -738,6 +740,44 @@ describe('greetings', () => {
     })
     await collect(remote.supply([{ ...wantOf(3, 900_000), prefixes: [{ sizeBytes: 5, fingerprint }] }], never))
     expect(asked.slice(1)).toEqual([{ kind: 'supply', id: 1, more: false, wants: [wantOf(3, 900_000)] }])
+  })
+
+  test('an agent that knows no files that are roots is not asked what stands there, and keeps no file', async () => {
+    const { far } = here.wire
+    const asked: string[] = []
+    far.start({
+      frame(frame) {
+        const message = decode(frame)
+        asked.push(message.kind)
+        const features = ['inquire', 'resume']
+        if (message.kind === 'hello')
+          far.send(
+            encode({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: message.run, features }),
+          )
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    expect(await remote.look()).toBe('ready')
+    expect(await caught(remote.open({ ...request, file: p('notes.txt') }))).toMatchObject({
+      code: 'version',
+      message: expect.stringMatching(/keeps no single files equal/),
+    })
+    expect(asked).toEqual(['hello'])
+  })
+
+  test.each([
+    ['that knows files', ['file'], 'file'],
+    ['that does not', [], 'not-directory'],
+  ] as const)('a lead %s is told what it can take', async (_, features, state) => {
+    const one = new Fixture()
+    one.serve(one.wire.far, peer, undefined, { state: 'file', readOnly: false })
+    const seen = raw(one.wire.near)
+    one.wire.near.send(encode({ ...hello, features }))
+    one.wire.near.send(encode({ kind: 'inquire', id: 1, root: 'docs' }))
+    await until(() => seen.length > 1, 'described')
+    expect(seen[1]).toMatchObject({ kind: 'described', state })
   })
 
   test('an agent that reaches itself finds out', async () => {

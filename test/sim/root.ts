@@ -3,7 +3,7 @@ import type { MinFree } from '../../src/core/min-free.js'
 import { absPath, join, parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Host } from '../../src/host/host.js'
 import type { Watcher } from '../../src/host/watcher.js'
-import type { LocalReplica } from '../../src/replica/local.js'
+import type { ReachedRoot } from '../../src/replica/replica.js'
 import type { RootCare } from '../../src/replica/root.js'
 import { stepping, type Trap } from '../replica/jobs/stepping.js'
 import type { RootFixture } from '../replica/root-fixture.js'
@@ -67,7 +67,7 @@ export class SimRootFixture implements RootFixture {
     driven(this.scheduler)
   }
 
-  replica(): LocalReplica {
+  replica(): ReachedRoot {
     return this.roots.replica(root, this.care, true)
   }
 

@@ -14,9 +14,9 @@ afterEach(async () => {
   for (const lead of opened.splice(0)) await lead.end()
 })
 
-/** A served root on the real file system with a folder beside it that nobody may reach, and a lead that keeps no rule. */
-export async function hostileLead(): Promise<HostileLead> {
-  const lead = new HostileLead()
+/** A served root on the real file system (its file `mine` alone, if asked) with a folder beside it that nobody may reach, and a lead that keeps no rule. */
+export async function hostileLead(mine?: 'mine'): Promise<HostileLead> {
+  const lead = new HostileLead(mine)
   opened.push(lead)
   await lead.begin()
   return lead
@@ -42,7 +42,7 @@ export class HostileLead {
   private serving: Promise<void> = Promise.resolve()
   private nextId = 1
 
-  constructor() {
+  constructor(private readonly mine: 'mine' | undefined) {
     fs.mkdirSync(`${this.there.home}/canary`)
     fs.writeFileSync(`${this.there.home}/canary/secret`, 'secret')
     this.there.write('mine', 'mine')
@@ -51,7 +51,7 @@ export class HostileLead {
   }
 
   /** A new link, greeted, with the root open unless `open` is false. */
-  async begin(open = true): Promise<void> {
+  async begin(open = true, file: string | null = this.mine ?? null): Promise<void> {
     this.wire = new WirePair()
     this.seen.length = 0
     const { clock } = this.there
@@ -59,7 +59,7 @@ export class HostileLead {
     this.serving = serve(this.wire.far, {
       clock,
       self: { agent: 'tandem', version: '0.1.0', run: 'peer-run' },
-      rootFor: async () => this.there.replica(),
+      rootFor: async () => this.there.replica(this.mine),
       ...nothingElse,
       emit: (event) => this.events.push(event),
       stop: new AbortController().signal,
@@ -74,6 +74,7 @@ export class HostileLead {
       view: { ignore: [], ignorenot: [], paths: [] },
       create: true,
       watch: false,
+      file: file === null ? undefined : unchecked(file),
     }
     const { kind } = await this.ask({ kind: 'open', id: this.id(), more: false, root: 'docs', request })
     if (kind !== 'opened') throw new Error(`the root did not open: ${kind}`)

@@ -137,6 +137,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
       view,
       create: fc.boolean(),
       watch: fc.boolean(),
+      file: fc.constantFrom(undefined, relPath('notes.txt'), relPath('\udc80 of no text')),
     }),
   }),
   fc.record({

@@ -148,6 +148,9 @@ describe('a field beyond its limit is refused', () => {
     ['a pattern', open({ ignore: ['x'.repeat(4_097)], ignorenot: [], paths: [] })],
     ['the patterns', open({ ignore: Array(patternsMax + 1).fill('x'), ignorenot: [], paths: [] })],
     ['a path of the view', open({ ignore: [], ignorenot: [], paths: ['../x'] })],
+    ['a file in a directory of its own', open(everything, 'd/f')],
+    ['a file in the private folder', open(everything, '.tandem')],
+    ['no file', open(everything, '')],
     ['a code', { kind: 'refuse', code: 'x'.repeat(65), detail: '' }],
     ['the name of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: 'x'.repeat(256) }],
     ['the path of a root', { ...open({ ignore: [], ignorenot: [], paths: [] }), root: `/${'x'.repeat(4_097)}` }],
@@ -312,6 +315,19 @@ test('the feature resume is pinned', () => {
   expect(digest.digest('hex')).toBe('82e332be77235ce315b05bc7bb02985e6b281745764ed4911a2811f3fbfc63d5')
 })
 
+test('the feature file is pinned', () => {
+  const samples: Message[] = [
+    open(everything, 'notes.txt'),
+    { kind: 'described', id: 1, state: 'file', readOnly: false },
+  ]
+  const digest = createHash('sha256')
+  for (const message of samples) {
+    expect(decode(encode(message))).toEqual(message)
+    digest.update(encode(message))
+  }
+  expect(digest.digest('hex')).toBe('6d55a7f7d5e4def956c6b82a1b2d92e93ba46571bf461b683c91c18a90ba3da7')
+})
+
 test('what version 1 got before it was ever given away is pinned too', () => {
   const found = { kind: 'directory', props: { mode: 0o755, mtimeNs: undefined } } as const
   const samples: Message[] = [
@@ -359,12 +375,26 @@ function wantOf(path: RelPath) {
   return { want: 1, path, sizeBytes: 5, mtimeNs: 7n, fingerprint: undefined }
 }
 
-function open(view: { ignore: string[]; ignorenot: string[]; paths: string[] }): Extract<Message, { kind: 'open' }> {
+const everything = { ignore: [], ignorenot: [], paths: [] }
+
+function open(
+  view: { ignore: string[]; ignorenot: string[]; paths: string[] },
+  file?: string,
+): Extract<Message, { kind: 'open' }> {
   return {
     kind: 'open',
     id: 1,
     more: false,
     root: 'docs',
-    request: { pair: 'p', from: 'f', cursor: undefined, view, create: false, watch: true },
+    request: {
+      pair: 'p',
+      from: 'f',
+      cursor: undefined,
+      view,
+      create: false,
+      watch: true,
+      // Not every one can be said by a door of this house.
+      file: file as RelPath | undefined,
+    },
   }
 }

@@ -15,13 +15,18 @@ export function nodeWatcher(): Watcher {
 class NodeWatcher implements Watcher {
   private readonly open = new Map<WatcherKind, Watcher>()
 
-  async watch(root: AbsPath, on: (batch: WatchBatch) => void, kind: WatcherKind = native): Promise<Watch> {
+  async watch(
+    root: AbsPath,
+    on: (batch: WatchBatch) => void,
+    kind: WatcherKind = native,
+    only?: string,
+  ): Promise<Watch> {
     let watcher = this.open.get(kind)
     if (watcher === undefined) {
       watcher = make(kind, root)
       this.open.set(kind, watcher)
     }
-    return watcher.watch(root, on)
+    return watcher.watch(root, on, kind, only)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { type AbsPath, absPath } from '../../core/path.js'
+import { type AbsPath, absoluteOf, absPath, type RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { bytesText } from '../../status/amounts.js'
@@ -27,6 +27,8 @@ export interface OpenRoot {
   readonly locks: AbsPath | undefined
   /** Make the root, and its marker, if it is absent; the root's parent must exist. */
   readonly create: boolean
+  /** See RootPlace; the directory is then never made. */
+  readonly only?: RelPath | undefined
 }
 
 /** What is known of a root when it has been made ready. */
@@ -60,12 +62,13 @@ export interface Abilities {
  */
 export const openRootJob: Job<OpenRoot, RootFacts> = {
   name: 'open-root',
-  run(world, { root: path, folder, locks, create }) {
-    const created = create && makeRoot(world, path)
+  run(world, { root: path, folder, locks, create, only }) {
+    const created = create && only === undefined && makeRoot(world, path)
     const root = openRoot(world.files, path)
     try {
       // Before anything is written: a root that cannot be listed is not to be touched.
       listable(root, path)
+      if (only !== undefined) refuseOther(root, path, only)
       const known = readMarker(root, path)
       // Nothing is written into what may be a bare mount point.
       if (known === undefined && !create)
@@ -161,6 +164,15 @@ function syncAbove(world: World, path: AbsPath): void {
 
 function parentOfRoot(path: AbsPath): AbsPath {
   return absPath(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
+}
+
+/** What is something else is not taken for a file that is gone. */
+function refuseOther(root: Directory, path: AbsPath, only: RelPath): void {
+  const kind = root.statAt(only)?.kind
+  if (kind === undefined || kind === 'file') return
+  const what =
+    kind === 'directory' ? 'a directory' : kind === 'symlink' ? 'a symbolic link' : 'neither file nor directory'
+  throw new ReplicaFailure('not-directory', absoluteOf(path, only), `it is ${what}, and was to be a file`)
 }
 
 function listable(root: Directory, path: AbsPath): void {

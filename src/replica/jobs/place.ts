@@ -22,6 +22,8 @@ export interface RootPlace {
   readonly durability: Durability
   /** It takes names for one that differ in case or form: a look-up may find a member under a name that it does not have. */
   readonly folding: boolean
+  /** The root is this file alone, and `root` the directory that holds it: nothing else in it is looked at. */
+  readonly only?: RelPath | undefined
 }
 
 /** `.tandem` and the folders in it, by path from the root. */

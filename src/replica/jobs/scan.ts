@@ -154,6 +154,8 @@ class Scanner {
 
   target(target: ScanTarget): void {
     if (target.directory === '' && target.names?.includes('')) this.rootItself()
+    // Whatever is below is not the root's.
+    else if (target.directory !== '' && this.place.only !== undefined) return
     const located =
       target.above === undefined
         ? this.index.find(target.directory)
@@ -236,7 +238,8 @@ class Scanner {
   }
 
   private whole(target: ScanTarget, directory: Directory, stat: Stat, id: number, located: Located): void {
-    const isPlain = this.input.full && !target.placed && located.record.problem === undefined
+    const { only } = this.place
+    const isPlain = this.input.full && !target.placed && located.record.problem === undefined && only === undefined
     const seal = isPlain ? this.index.seal(id) : undefined
     if (seal !== undefined && this.isAsSealed(target.directory, directory, id, seal, target.deep === true)) return
     const editsBefore = this.edits.length
@@ -301,8 +304,9 @@ class Scanner {
     id: number,
     located: Located,
   ): void {
+    const { only } = this.place
     let isMissed = false
-    let names = asked
+    let names = only === undefined ? asked : asked.filter((name) => name === only)
     let listed: ReadonlySet<string> | undefined
     if (this.place.folding && asked.some((name) => name !== '')) {
       // An event may be of another case than the name has by now, and a look-up finds it under both.
@@ -321,7 +325,7 @@ class Scanner {
       if (old?.kind === 'directory' && this.edits[before]?.fields === undefined && this.edits.length > before)
         isMissed = true
     }
-    if (!isMissed) return
+    if (!isMissed || only !== undefined) return
     let others: string[]
     try {
       others = directory.names()
@@ -342,7 +346,9 @@ class Scanner {
 
   /** undefined: it cannot be listed, which is noted. */
   private namesIn(directory: Directory, target: ScanTarget, located: Located): string[] | undefined {
+    const { only } = this.place
     try {
+      if (only !== undefined) return directory.statAt(only) === undefined ? [] : [only]
       return directory.names()
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error

@@ -1,7 +1,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { unreachable } from '../../../core/assert.js'
 import type { AbsPath, RelPath } from '../../../core/path.js'
-import type { Watch, WatchBatch, Watcher } from '../../watcher.js'
+import type { Watch, WatchBatch, Watcher, WatcherKind } from '../../watcher.js'
 import { checked } from '../file-failure.js'
 import { groundFailures, putTogether } from '../foreign-failure.js'
 import { close, eventfd, openFlags, write } from '../libc.js'
@@ -14,10 +14,10 @@ export class InotifyWatcher implements Watcher {
   private thread: WatchThread | undefined
   private closed = false
 
-  async watch(root: AbsPath, on: (batch: WatchBatch) => void): Promise<Watch> {
+  async watch(root: AbsPath, on: (batch: WatchBatch) => void, _kind?: WatcherKind, only?: string): Promise<Watch> {
     if (this.closed) throw new Error('the watcher is closed')
     this.thread ??= new WatchThread()
-    return this.thread.watch(root, on)
+    return this.thread.watch(root, on, only)
   }
 
   async close(): Promise<void> {
@@ -82,11 +82,11 @@ class WatchThread {
     })
   }
 
-  async watch(root: AbsPath, on: (batch: WatchBatch) => void): Promise<Watch> {
+  async watch(root: AbsPath, on: (batch: WatchBatch) => void, only: string | undefined): Promise<Watch> {
     const id = this.ids++
     this.watches.set(id, { on, unwatched: [] })
     try {
-      await this.ask(this.opening, id, { kind: 'watch', id, root })
+      await this.ask(this.opening, id, { kind: 'watch', id, root, only })
     } catch (error) {
       this.watches.delete(id)
       throw error

@@ -5,7 +5,7 @@ import type { PackedBatch } from './pending.js'
 
 /** From the main thread to the watch worker. `id` names a root. */
 export type Command =
-  | { readonly kind: 'watch'; readonly id: number; readonly root: AbsPath }
+  | { readonly kind: 'watch'; readonly id: number; readonly root: AbsPath; readonly only: string | undefined }
   | { readonly kind: 'unwatch'; readonly id: number }
   | { readonly kind: 'drain'; readonly id: number; readonly drain: number }
 

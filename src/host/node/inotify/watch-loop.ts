@@ -117,9 +117,9 @@ export function watchLoop(shared: Shared): void {
     }
   }
 
-  function watch({ id, root: path }: Command & { kind: 'watch' }): void {
+  function watch({ id, root: path, only }: Command & { kind: 'watch' }): void {
     try {
-      const root = new WatchedRoot(path)
+      const root = new WatchedRoot(path, only)
       const reading = (): void => {
         root.read()
         between()

@@ -55,7 +55,11 @@ export class WatchedRoot {
   private overflowed = false
 
   /** @throws FileFailure when the root cannot be watched */
-  constructor(readonly path: AbsPath) {
+  constructor(
+    readonly path: AbsPath,
+    /** Of this name alone something is told, and no other directory is watched. */
+    private readonly only?: string,
+  ) {
     this.fd = checked('inotify_init1', path, newInstance)
     const watch = inotifyAddWatch(this.fd, cPath(path), rootMask)
     if (watch < 0) {
@@ -166,12 +170,12 @@ export class WatchedRoot {
       else if ((bits & eventBits.attributes) !== 0) this.pending.entry(pathOf(directory))
       return
     }
-    if (isRoot && name === privateName) return
+    if (isRoot && (name === privateName || (this.only ?? name) !== name)) return
     const path = join(pathOf(directory), name)
     if ((bits & eventBits.closeWrite) !== 0) this.pending.closed(path)
     else if ((bits & opened) !== 0) this.pending.written(path)
     else this.pending.entry(path)
-    if ((bits & eventBits.directory) === 0) return
+    if ((bits & eventBits.directory) === 0 || this.only !== undefined) return
     if ((bits & replaced) !== 0) this.lookAt(directory, name, true)
     else if ((bits & eventBits.create) !== 0 || hasBlindSpot(directory.children.get(name)))
       this.lookAt(directory, name, false)
@@ -315,6 +319,7 @@ export class WatchedRoot {
 
   /** What cannot be listed now has no members to watch; a change of that is an event of its parent. */
   private directoriesIn(path: AbsPath, directory: WatchedDirectory): string[] {
+    if (this.only !== undefined) return []
     const fd = open(cPath(path), directoryFlags | (directory.parent === undefined ? 0 : openFlags.noFollow), 0)
     if (fd < 0) return []
     const names: string[] = []
