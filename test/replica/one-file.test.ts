@@ -48,6 +48,7 @@ async function travel(from: Reader, to: Reader, batch: number) {
 
 describe('a root that is a file', () => {
   test('is told as the one member of a directory, under the name that the lead has chosen', async () => {
+    fs.chmodSync(root.root, 0o700)
     const reader = await open()
     expect(reader.tree()).toEqual({ [shown]: 'file of 4' })
     // What the directory has is none of the lead's.

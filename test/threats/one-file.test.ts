@@ -43,11 +43,19 @@ test('one file: who is served one file is told of nothing beside it, whatever is
       })
   for (const kind of ['rescan', 'sync', 'doubt'] as const)
     expect(await lead.ask({ kind, id: lead.id(), more: false, paths: [...all] })).toMatchObject({ kind: 'done' })
-  const wants = all.map((path, want) => ({ want, path, sizeBytes: 5, mtimeNs: 1n, fingerprint: undefined }))
+  // As they really are: nothing but the name is in the way. The file itself is asked for too.
+  const wants = [...all, shown].map((path, want) => {
+    const stat = fs.statSync(lead.there.abs(path === shown ? 'mine' : path), { bigint: true, throwIfNoEntry: false })
+    const { size, mtimeNs } = stat ?? { size: 1n, mtimeNs: 1n }
+    return { want, path, sizeBytes: Number(size), mtimeNs, fingerprint: undefined }
+  })
   await lead.ask({ kind: 'supply', id: lead.id(), more: false, wants })
   const packs = lead.seen.filter((message) => message.kind === 'pack')
-  expect(packs.flatMap(({ finished }) => finished.map(({ kind }) => kind))).toEqual(all.map(() => 'problem'))
-  expect(packs.reduce((bytes, pack) => bytes + pack.bytes.length, 0)).toBe(0)
+  const ended = packs.flatMap(({ finished }) => finished.map(({ want, kind }) => `${wants[want]?.path}: ${kind}`))
+  expect(ended.sort()).toEqual([...all.map((path) => `${path}: problem`), 'shown: whole'].sort())
+  const bytes = Buffer.concat(packs.map((pack) => pack.bytes)).toString('latin1')
+  expect(bytes).toContain('mine')
+  expect(bytes).not.toMatch(/inner|secret/)
   for (const members of [true, false]) {
     const paths = [rootPath, unchecked('dir')].map((path) => ({ path, isLeftOut: false }))
     const id = lead.id()

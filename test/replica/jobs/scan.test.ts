@@ -98,3 +98,38 @@ function exchange(one: string, other: string): void {
   fs.renameSync(other, one)
   fs.renameSync(`${one}.tmp`, other)
 }
+
+test('of a root that is one file nothing else is looked at, whoever hints at it, and nothing below it', () => {
+  const root = freshRoot()
+  for (const path of ['one', 'other', 'd/inner']) {
+    root.write(path, path)
+    fs.utimesSync(root.abs(path), 1, 1)
+  }
+  root.place = { ...root.place, only: relPath('one') }
+  const { told, looked } = scan(root)
+  // The one member is in the listing.
+  expect(told).toEqual([''])
+  // The root itself, and twice its file.
+  expect(looked).toBe(3)
+  for (let times = 0; times < 3; times++) scan(root)
+  // How all of the directory looks is nothing to it.
+  expect(sealOf(root, '')).toBeUndefined()
+  const index = openIndex(root.world, root.place.index)
+  const known = () => [...index.members(index.directoryId(rootPath) ?? 0)].map(({ name }) => name)
+  const hinted = (directory: string, names: string[] | undefined, full = false) => {
+    const targets = [{ directory: relPath(directory), names, placed: false, settled: [] }]
+    const output = scanJob.run(root.world, { place: root.place, targets, full, sealing: true, reporting: true })
+    return [output.looked, readReports(new BytesReader(output.reports)).map(({ path }): string => path), output.deeper]
+  }
+  expect(hinted('', ['other', 'd', 'none'])).toEqual([0, [], []])
+  expect(hinted('d', ['inner'])).toEqual([0, [], []])
+  expect(hinted('d', undefined, true)).toEqual([0, [], []])
+  expect(known()).toEqual(['one'])
+  fs.rmSync(`${root.root}/one`)
+  fs.renameSync(`${root.root}/d`, `${root.root}/one`)
+  expect(hinted('', ['one'])).toMatchObject([1, ['one'], [{ directory: 'one' }]])
+  expect(hinted('one', undefined, true)).toEqual([0, [], []])
+  fs.renameSync(`${root.root}/one`, `${root.root}/d`)
+  expect(hinted('', ['one'])).toMatchObject([1, ['one'], []])
+  expect(known()).toEqual([])
+})
