@@ -145,7 +145,7 @@ function makeRoot(world: World, path: AbsPath): boolean {
     if (!(error instanceof FileFailure)) throw error
     if (error.code === 'exists') return false
     if (error.code === 'absent') {
-      const detail = `it cannot be made: its directory ${parentOfRoot(path)} is not there`
+      const detail = `it cannot be made: its directory ${parentOfRoot(path)} is not there; make that first, or mount what holds it`
       throw new ReplicaFailure('missing', path, detail, error)
     }
     throw new ReplicaFailure('unwritable', path, error.message, error)
