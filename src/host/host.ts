@@ -9,6 +9,8 @@ import type { Workers } from './workers.js'
 export interface Machine {
   readonly hostName: string
   readonly pid: number
+  /** The user as whom files are opened. */
+  readonly uid: number
   /** Of this boot of the machine: another one means that the machine went down. */
   readonly bootId: string
   /** False where the boot id is hidden: bootId is made up then, and another in each thread. */

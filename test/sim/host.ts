@@ -41,6 +41,7 @@ export function simHost(place: Place, name: string, dice: Dice): SimHost {
     machine: {
       hostName: machine.name,
       pid: process.pid,
+      uid: 0,
       bootId: machine.bootId,
       bootKnown: true,
       machineId: machine.name,

@@ -63,7 +63,7 @@ test.each([-(2n ** 63n), 2n ** 63n - 1n, -1n, 4_294_967_296_999_999_999n])(
   },
 )
 
-test('T18, T20: a private folder that is a link to elsewhere is refused, and nothing is made there', () => {
+test('T20: a private folder that is a link to elsewhere is refused, and nothing is made there', () => {
   const root = freshRoot()
   const planted = root.abs('../planted')
   fs.mkdirSync(planted)

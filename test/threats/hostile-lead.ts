@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { afterEach, expect } from 'vitest'
 import type { RelPath } from '../../src/core/path.js'
 import { nodeCompression } from '../../src/host/node/compression.js'
+import type { Replica } from '../../src/replica/replica.js'
 import { serve } from '../../src/replica/serving.js'
 import type { AgentEvent } from '../../src/status/event.js'
 import type { Hello } from '../../src/wire/hello.js'
@@ -14,9 +15,16 @@ afterEach(async () => {
   for (const lead of opened.splice(0)) await lead.end()
 })
 
-/** A served root on the real file system (its file `mine` alone, if asked) with a folder beside it that nobody may reach, and a lead that keeps no rule. */
-export async function hostileLead(mine?: 'mine'): Promise<HostileLead> {
+/** What a hostile lead finds: `mine`: a root that is its file `mine` alone; `prepare`: what else is done before it comes. */
+export interface Prepared {
+  readonly mine?: 'mine' | undefined
+  readonly prepare?: ((lead: HostileLead) => void) | undefined
+}
+
+/** A served root on the real file system with a folder beside it that nobody may reach, and a lead that keeps no rule. */
+export async function hostileLead({ mine, prepare }: Prepared = {}): Promise<HostileLead> {
   const lead = new HostileLead(mine)
+  prepare?.(lead)
   opened.push(lead)
   await lead.begin()
   return lead
@@ -38,6 +46,8 @@ export class HostileLead {
   readonly there = new LocalRootFixture()
   readonly seen: Message[] = []
   readonly events: AgentEvent[] = []
+  /** What the served root lets a peer do. */
+  rights: (replica: Replica) => Replica = (replica) => replica
   private wire = new WirePair()
   private serving: Promise<void> = Promise.resolve()
   private nextId = 1
@@ -51,7 +61,7 @@ export class HostileLead {
   }
 
   /** A new link, greeted, with the root open unless `open` is false. */
-  async begin(open = true, file: string | null = this.mine ?? null): Promise<void> {
+  async begin(open = true, file: string | null = this.mine ?? null, greeting: Message = hello): Promise<void> {
     this.wire = new WirePair()
     this.seen.length = 0
     const { clock } = this.there
@@ -59,13 +69,13 @@ export class HostileLead {
     this.serving = serve(this.wire.far, {
       clock,
       self: { agent: 'tandem', version: '0.1.0', run: 'peer-run' },
-      rootFor: async () => this.there.replica(this.mine),
+      rootFor: async () => this.rights(this.there.replica(this.mine)),
       ...nothingElse,
       emit: (event) => this.events.push(event),
       stop: new AbortController().signal,
     })
     this.wire.near.start({ frame: (frame) => this.seen.push(decode(frame)), drained() {}, closed() {} })
-    this.send(hello)
+    this.send(greeting)
     if (!open) return
     const request = {
       pair: 'a'.repeat(32),

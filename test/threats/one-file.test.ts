@@ -16,7 +16,7 @@ const beside = ['dir', 'dir/inner', 'way-out', 'way-out/secret', 'new', 'mine.tm
 const shown = unchecked('shown')
 
 async function servingOneFile(): Promise<HostileLead> {
-  const lead = await hostileLead('mine')
+  const lead = await hostileLead({ mine: 'mine' })
   await lead.cut()
   await lead.begin(true, 'shown')
   return lead
@@ -112,7 +112,7 @@ test.each([
   ['a file as a directory', 'mine', null],
   ['a directory as a file', undefined, 'shown'],
 ] as const)('one file: %s is not to be had', async (_, served, asked) => {
-  const lead = await hostileLead(served)
+  const lead = await hostileLead({ mine: served })
   await lead.cut()
   const before = fs.readdirSync(lead.there.home).sort()
   await expect(lead.begin(true, asked)).rejects.toThrow(/did not open: failed/)

@@ -41,7 +41,7 @@ const files: [string, string[], string[], RegExp][] = [
       ] satisfies [string, string[], string[], RegExp][])
     : []),
 ]
-test.each(files)('it does not start when %s', async (_, spoils, command, message) => {
+test.each(files)('T12: it does not start when %s', async (_, spoils, command, message) => {
   const box = sandbox()
   const secret = '6b'.repeat(32)
   for (const name of ['a', 'b', 'c', 'd']) mkdirSync(box.at(name), { mode: 0o700 })

@@ -13,6 +13,7 @@ export function nodeMachine(): Machine {
   return {
     hostName: hostname(),
     pid: process.pid,
+    uid: process.geteuid?.() ?? 0,
     bootId: bootId ?? `unknown-${randomUUID()}`,
     bootKnown: bootId !== undefined,
     machineId: onLinux ? readMachineId() : readHostUuid(),

@@ -14,6 +14,7 @@ import {
   privatePath,
   type StageFolder,
   stagePath,
+  versionsPath,
 } from './place.js'
 
 export interface OpenRoot {
@@ -69,6 +70,7 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
       // Before anything is written: a root that cannot be listed is not to be touched.
       listable(root, path)
       if (only !== undefined) refuseOther(root, path, only)
+      checkOwners(root, path, world.machine.uid)
       const known = readMarker(root, path)
       // Nothing is written into what may be a bare mount point.
       if (known === undefined && !create)
@@ -180,6 +182,37 @@ function listable(root: Directory, path: AbsPath): void {
     root.names()
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
+    throw new ReplicaFailure('unreadable', path, error.message, error)
+  }
+}
+
+/**
+ * Who else can write where everybody may could have put a private folder there before us, and would own what we keep in it. The root's own
+ * owner has that power anyway; where a file system maps owners, all in it belongs to one.
+ * @throws ReplicaFailure 'unwritable'
+ */
+function checkOwners(root: Directory, path: AbsPath, own: number): void {
+  const trusted = [own, 0, root.stat().uid]
+  for (const below of [privatePath, stagePath, versionsPath]) {
+    const uid = ownerAt(root, below, path)
+    if (uid === undefined || trusted.includes(uid)) continue
+    const detail = `${below} belongs to user ${uid}, not to this user (${own}), root or the owner of the root; move it away`
+    throw new ReplicaFailure('unwritable', path, detail)
+  }
+}
+
+/** Of a directory that is there; undefined where there is none. */
+function ownerAt(root: Directory, below: RelPath, path: AbsPath): number | undefined {
+  try {
+    const directory = root.openDirectory(below)
+    try {
+      return directory.stat().uid
+    } finally {
+      directory.close()
+    }
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    if (error.code === 'absent') return undefined
     throw new ReplicaFailure('unreadable', path, error.message, error)
   }
 }

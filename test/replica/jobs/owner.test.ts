@@ -8,6 +8,7 @@ const lock = { path: absPath('/state/roots/r/stage-f'), device: 2049n, inode: 77
 const here: Machine = {
   hostName: 'nas',
   pid: 12,
+  uid: 0,
   bootId: 'boot-1',
   bootKnown: true,
   machineId: 'm',

@@ -1,0 +1,173 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { afterEach, expect, test } from 'vitest'
+import { readSecret } from '../../src/config/secret.js'
+import { absent } from '../../src/core/content.js'
+import { relPath, rootPath } from '../../src/core/path.js'
+import type { Member, Report } from '../../src/core/report.js'
+import { nodeSockets } from '../../src/host/node/sockets.js'
+import type { Listener, Socket } from '../../src/host/sockets.js'
+import { digestOf } from '../../src/replica/jobs/digest.js'
+import { parseMarker } from '../../src/replica/jobs/marker.js'
+import { ReadOnlyReplica } from '../../src/replica/read-only.js'
+import { decode, encode, type Message } from '../../src/wire/message.js'
+import { portOf, type Sandbox, sandbox, serve, tree } from '../e2e/harness.js'
+import { packOf } from '../replica/jobs/fixture.js'
+import { hello, hostileLead } from './hostile-lead.js'
+
+const listeners: Listener[] = []
+const sockets: Socket[] = []
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.close('end of test')
+  for (const listener of listeners.splice(0)) await listener.close()
+})
+
+test('T11: an invitation is used up by the first join; who comes with it after that is refused and told of, and gets nothing', async () => {
+  const box = sandbox()
+  box.write('hub/photos/f', 'from the hub')
+  writeFileSync(
+    box.at('hub/t.toml'),
+    '[listen]\naddress = "127.0.0.1:0"\n\n[[serve]]\nname = "photos"\npath = "photos"\n',
+    { mode: 0o600 },
+  )
+  const agent = box.start(['run', '--config', 'hub/t.toml'], { state: box.at('hub/state') })
+  await agent.event('listening')
+  const given = ['invite', 'laptop', '--root', 'hub/photos', '--config', 'hub/t.toml']
+  const line = (await box.tandem(given, { state: box.at('hub/state') })).stdout.trim()
+  const join = (there: string) =>
+    box.tandem(['join', line, `${there}/photos`, '--config', `${there}/t.toml`], { state: box.at(there, 'state') })
+  expect((await join('spoke')).code).toBe(0)
+  const before = box.read('hub/t.toml')
+  const thief = await join('thief')
+  expect(thief).toMatchObject({ code: 3, stderr: expect.stringMatching(/has been used/) })
+  expect(agent.events()).toContainEqual(
+    expect.objectContaining({ event: 'peer-refused', detail: expect.stringMatching(/has been used/) }),
+  )
+  expect(box.read('hub/t.toml')).toBe(before)
+  expect(box.exists('thief/t.toml')).toBe(false)
+  expect(box.exists('thief/photos/f')).toBe(false)
+  // What is in the line is not the key that was agreed on either.
+  const [, address, root, id, text] = /^tandem-invite:([^/]+)\/([^/]+)\/([^/]+)\/(.+)$/.exec(line) ?? []
+  const stolen = Buffer.from(text ?? '', 'base64url').toString('hex')
+  for (const identity of [`invite-${id}`, 'laptop']) {
+    box.write('stolen.key', `identity = "${identity}"\nkey = "${stolen}"\n`, { mode: 0o600 })
+    const direct = ['sync', 'thief/photos', `wss://${address}/${root}`, '--secret-file', 'stolen.key', '--batch']
+    expect((await box.tandem(direct)).code).toBe(3)
+  }
+  expect(box.exists('thief/photos/f')).toBe(false)
+})
+
+test('T22: a lead that may only read changes nothing, whatever it asks for', async () => {
+  const lead = await hostileLead({
+    prepare: (made) => {
+      made.rights = (replica) => new ReadOnlyReplica(replica)
+    },
+  })
+  const props = { mode: 0o600, mtimeNs: 1_700_000_000_000_000_000n }
+  const { size, mode, mtimeNs } = statSync(lead.there.abs('mine'), { bigint: true })
+  const held = { mode: Number(mode & 0o7777n), mtimeNs }
+  const mine = { kind: 'file' as const, fingerprint: undefined, sizeBytes: Number(size), props: held }
+  await lead.ask({ kind: 'rescan', id: lead.id(), more: false, paths: [rootPath] })
+  lead.send({ kind: 'stage', batch: 1, props: new Uint8Array(0), bytes: packOf(['new', 'new']) })
+  const answer = await lead.ask({
+    kind: 'apply',
+    id: lead.id(),
+    more: false,
+    batch: 1,
+    supplier: 'boot',
+    operations: [
+      { op: 'write-file', path: relPath('n'), expect: absent, want: 0, sizeBytes: 3, props },
+      { op: 'write-file', path: relPath('mine'), expect: mine, want: 1, sizeBytes: 3, props },
+      { op: 'remove', path: relPath('mine'), expect: mine },
+      { op: 'set-props', path: relPath('mine'), expect: mine, props },
+      { op: 'create-directory', path: relPath('d'), expect: absent, props },
+      { op: 'write-symlink', path: relPath('l'), expect: absent, target: 'x' },
+      { op: 'rename', path: relPath('moved'), from: relPath('mine'), expect: mine },
+    ],
+  })
+  expect(answer).toMatchObject({ kind: 'outcomes', outcomes: Array(7).fill({ kind: 'failed', code: 'denied' }) })
+  lead.expectUnharmed()
+  expect(statSync(lead.there.abs('mine'), { bigint: true }).mtimeNs).toBe(mtimeNs)
+})
+
+/** What a served root says of itself, greeted and opened as it should. */
+async function lyingPeer(box: Sandbox, port: number, rootId: string, generation: number, told: readonly Member[]) {
+  const { key } = readSecret(box.at('lead.key'))
+  const asked: string[] = []
+  const answerTo = (message: Message, identity: string): Message[] => {
+    switch (message.kind) {
+      case 'ping':
+        return [{ kind: 'pong' }]
+      case 'hello':
+        return [{ ...hello, identity, kind: 'welcome', role: 'peer', protocol: 1, heard: message.run }]
+      case 'open': {
+        const ids = { rootId, boot: 'b', index: 'i', run: 'u' }
+        const opened = { ...ids, created: false, fresh: false, generation, folding: false, hardLink: undefined }
+        return [{ kind: 'opened', id: message.id, opened }]
+      }
+      case 'changes': {
+        const reports: Report[] = [
+          { kind: 'entry', path: rootPath, found: { kind: 'directory', props: { mode: 0o755, mtimeNs: 1n } } },
+          { kind: 'listing', path: rootPath, members: told, more: false },
+        ]
+        return [{ kind: 'changed', id: message.id, last: true, sequence: 1, current: true, reports }]
+      }
+      case 'set-generation':
+      case 'sync':
+      case 'acknowledge':
+      case 'close':
+        return [{ kind: 'done', id: message.id }]
+      default:
+        return []
+    }
+  }
+  const accept = (socket: Socket) => {
+    sockets.push(socket)
+    socket.start({
+      frame(bytes) {
+        const message = decode(bytes)
+        asked.push(message.kind)
+        for (const answer of answerTo(message, socket.identity)) socket.send(encode(answer))
+      },
+      drained() {},
+      closed() {},
+    })
+  }
+  const place = { kind: 'wss', endpoint: { host: '127.0.0.1', port } } as const
+  listeners.push(
+    await nodeSockets().listen(
+      place,
+      () => key,
+      accept,
+      () => {},
+    ),
+  )
+  return asked
+}
+
+test.each<[string, number, boolean, number]>([
+  // what it says                         files  one is left  how the pass ends
+  ['that its root is empty', 30, false, 3],
+  ['that nearly everything is gone', 2_600, true, 1],
+])('T22: a peer that says %s deletes nothing on the other side', async (_, files, oneStays, code) => {
+  const box = sandbox()
+  mkdirSync(box.at('a'))
+  for (let at = 0; at < files; at++) writeFileSync(box.at('a', `${at}`), `${at}`)
+  mkdirSync(box.at('b'))
+  const serving = await serve(box, { docs: 'b' })
+  const sync = () => box.tandem(['sync', 'a', serving.url('docs'), '--secret-file', serving.keyFile, '--batch'])
+  expect((await sync()).code).toBe(0)
+  serving.process.signal('SIGTERM')
+  await serving.process.ended
+  const marker = parseMarker(box.read('b/.tandem/marker'))
+  const [generation = 0] = Object.values(marker?.generations ?? {})
+  const { size, mode, mtimeNs } = statSync(box.at('b/0'), { bigint: true })
+  const props = { mode: Number(mode & 0o7777n), mtimeNs }
+  const stays = { kind: 'file', fingerprint: digestOf(Buffer.from('0')), sizeBytes: Number(size), props } as const
+  const before = tree(box.at('a'))
+  const told = oneStays ? [{ name: '0', found: stays }] : []
+  const asked = await lyingPeer(box, portOf(serving.address), marker?.rootId ?? '', generation, told)
+  const end = await sync()
+  expect(asked).toContain('changes')
+  expect(end.code, end.stdout + end.stderr).toBe(code)
+  expect(tree(box.at('a'))).toEqual(before)
+})
