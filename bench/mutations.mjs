@@ -1,12 +1,14 @@
 // Breaks each safety step on purpose, in a copy of the tree, and shows what notices: a check that nothing would miss is none.
 //   npm run mutations -- [--only TEXT] [--seeds N]      TEXT: a part of the name of a step; N: simulated histories to try
+// Then the defence of each threat (threat-mutations.mjs): those are for their own tests, no history knows them.
 // For each: the first seed of the simulation that breaks, then the first test. Exit code 1 when something is noticed by nobody.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { threats } from './threat-mutations.mjs'
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values } = parseArgs({
@@ -176,6 +178,7 @@ for (const part of [
   'src',
   'test',
   'package.json',
+  'package-lock.json',
   'tsconfig.json',
   'vitest.config.ts',
   'vitest.full.config.ts',
@@ -186,19 +189,24 @@ symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'))
 mkdirSync(join(copy, 'tmp'))
 
 let unnoticed = 0
-for (const mutation of mutations) {
+for (const mutation of [...mutations, ...threats]) {
+  const isThreat = threats.includes(mutation)
   if (!mutation.name.includes(values.only)) continue
   const whole = mutation.edits.map(([file]) => [file, readFileSync(join(copy, file), 'utf8')])
   for (const [file, there, instead] of mutation.edits) {
     const text = readFileSync(join(copy, file), 'utf8')
-    if (text.split(there).length !== 2) throw new Error(`${mutation.name}: ${file} does not hold once:\n${there}`)
+    // `first`: the first of several.
+    if (mutation.first !== true && text.split(there).length !== 2)
+      throw new Error(`${mutation.name}: ${file} does not hold once:\n${there}`)
     writeFileSync(
       join(copy, file),
       text.replace(there, () => instead),
     )
   }
-  const seed = values.seeds === '0' ? 'not tried' : (firstSeed() ?? `none of ${values.seeds}`)
-  const test = firstTest(mutation.tests) ?? firstTest([], ['--config', 'vitest.full.config.ts']) ?? 'none'
+  if (mutation.built === true) built()
+  const seed = isThreat || values.seeds === '0' ? 'not tried' : (firstSeed() ?? `none of ${values.seeds}`)
+  const test =
+    firstTest(mutation.tests) ?? (isThreat ? undefined : firstTest([], ['--config', 'vitest.full.config.ts'])) ?? 'none'
   const noticed = seed.startsWith('seed') || test !== 'none'
   if (!noticed) unnoticed++
   console.log(
@@ -228,6 +236,12 @@ function firstSeed() {
 function firstTest(files, options = []) {
   const said = run(['node_modules/vitest/vitest.mjs', 'run', '--bail', '1', ...options, ...files])
   return /^\s*FAIL\s+(.*)$/m.exec(said)?.[1]
+}
+
+/** The program, for tests that start it. */
+function built() {
+  const said = run(['scripts/build.mjs'])
+  if (!existsSync(join(copy, 'dist', 'cli.js')) || /error TS/.test(said)) throw new Error(`it does not build:\n${said}`)
 }
 
 function run(words) {

@@ -1,6 +1,8 @@
 // Two real agents on two real folders over the real link, users at work on both sides, and agents that are killed and stopped
 // at random. Every version that a user writes is followed: none may be lost, torn or made up.
-//   npm run soak -- [--minutes N] [--place DIR] [--seed N]     DIR: a fresh directory on the file system to try
+//   npm run soak -- [--minutes N] [--place DIR] [--seed N] [--frames N]
+// DIR: a fresh directory on the file system to try.
+// Before that the decoder, a served root and a lead get a million frames (--frames) that are bent, cut or made up: see soak-frames.mjs.
 // Rounds: chaos, then quiet; then both roots must be equal but for conflicts, which a user settles.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
@@ -10,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { ready } from '../scripts/ready.mjs'
 import { Agents, until } from './agents.mjs'
 import { freshPlace } from './place.mjs'
+import { soakFrames } from './soak-frames.mjs'
 import { Book, User } from './soak-users.mjs'
 import { differences } from './tree.mjs'
 
@@ -18,9 +21,11 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     place: { type: 'string', default: join(tmpdir(), `tandem-soak-${process.pid}`) },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    frames: { type: 'string', default: '1000000' },
   },
 })
 ready()
+if (Number(values.frames) > 0) await soakFrames(Number(values.frames), Number(values.seed))
 const place = values.place
 const random = chance(Number(values.seed))
 const started = performance.now()

@@ -7,7 +7,8 @@ import { openRootJob } from '../../src/replica/jobs/open-root.js'
 import { BytesWriter } from '../../src/wire/bytes.js'
 import { writeItem } from '../../src/wire/pack.js'
 import { freshRoot, packOf } from '../replica/jobs/fixture.js'
-import { type HostileLead, hostileLead } from './hostile-lead.js'
+import { hostileLead } from './fresh-lead.js'
+import type { HostileLead } from './hostile-lead.js'
 
 const props = { mode: 0o644, mtimeNs: 1_700_000_000_000_000_000n }
 

@@ -1,5 +1,5 @@
+import { deepEqual, equal } from 'node:assert/strict'
 import * as fs from 'node:fs'
-import { afterEach, expect } from 'vitest'
 import type { RelPath } from '../../src/core/path.js'
 import { nodeCompression } from '../../src/host/node/compression.js'
 import type { Replica } from '../../src/replica/replica.js'
@@ -9,26 +9,6 @@ import type { Hello } from '../../src/wire/hello.js'
 import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
 import { LocalRootFixture } from '../replica/local-root.js'
 import { nothingElse, until, WirePair } from '../replica/wire-pair.js'
-
-const opened: HostileLead[] = []
-afterEach(async () => {
-  for (const lead of opened.splice(0)) await lead.end()
-})
-
-/** What a hostile lead finds: `mine`: a root that is its file `mine` alone; `prepare`: what else is done before it comes. */
-export interface Prepared {
-  readonly mine?: 'mine' | undefined
-  readonly prepare?: ((lead: HostileLead) => void) | undefined
-}
-
-/** A served root on the real file system with a folder beside it that nobody may reach, and a lead that keeps no rule. */
-export async function hostileLead({ mine, prepare }: Prepared = {}): Promise<HostileLead> {
-  const lead = new HostileLead(mine)
-  prepare?.(lead)
-  opened.push(lead)
-  await lead.begin()
-  return lead
-}
 
 export const hello: Hello = {
   kind: 'hello',
@@ -42,6 +22,7 @@ export const hello: Hello = {
   features: [],
 }
 
+/** A served root on the real file system with a folder beside it that nobody may reach, and a lead that keeps no rule. */
 export class HostileLead {
   readonly there = new LocalRootFixture()
   readonly seen: Message[] = []
@@ -127,16 +108,16 @@ export class HostileLead {
   /** Nothing outside the root was touched, and what is in it is the user's still. */
   expectUnharmed(): void {
     this.expectNothingOutside()
-    expect(fs.readdirSync(this.there.root).sort()).toEqual(['.tandem', 'dir', 'mine', 'way-out'])
-    expect(this.there.read('mine')).toBe('mine')
-    expect(this.there.read('dir/inner')).toBe('inner')
+    deepEqual(fs.readdirSync(this.there.root).sort(), ['.tandem', 'dir', 'mine', 'way-out'])
+    equal(this.there.read('mine'), 'mine')
+    equal(this.there.read('dir/inner'), 'inner')
   }
 
   /** Nothing outside the root was touched: what is in it a lead may change. */
   expectNothingOutside(): void {
-    expect(fs.readdirSync(this.there.home).sort()).toEqual(['canary', 'root', 'state'])
-    expect(fs.readdirSync(`${this.there.home}/canary`)).toEqual(['secret'])
-    expect(fs.readFileSync(`${this.there.home}/canary/secret`, 'utf8')).toBe('secret')
+    deepEqual(fs.readdirSync(this.there.home).sort(), ['canary', 'root', 'state'])
+    deepEqual(fs.readdirSync(`${this.there.home}/canary`), ['secret'])
+    equal(fs.readFileSync(`${this.there.home}/canary/secret`, 'utf8'), 'secret')
   }
 
   /** Ends the link from here. */

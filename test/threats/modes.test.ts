@@ -5,7 +5,8 @@ import type { Operation } from '../../src/core/operation.js'
 import { relPath, rootPath } from '../../src/core/path.js'
 import { digestOf } from '../../src/replica/jobs/digest.js'
 import { packOf } from '../replica/jobs/fixture.js'
-import { type HostileLead, hostileLead } from './hostile-lead.js'
+import { hostileLead } from './fresh-lead.js'
+import type { HostileLead } from './hostile-lead.js'
 
 const times = { mtimeNs: 1_700_000_000_000_000_000n }
 

@@ -5,7 +5,8 @@ import type { Operation } from '../../src/core/operation.js'
 import { rootPath } from '../../src/core/path.js'
 import type { Message } from '../../src/wire/message.js'
 import { until } from '../replica/wire-pair.js'
-import { type HostileLead, hostileLead, unchecked } from './hostile-lead.js'
+import { hostileLead } from './fresh-lead.js'
+import { type HostileLead, unchecked } from './hostile-lead.js'
 
 const props = { mode: 0o644, mtimeNs: 1n }
 const directory: Content = { kind: 'directory', props }

@@ -12,7 +12,8 @@ import { ReadOnlyReplica } from '../../src/replica/read-only.js'
 import { decode, encode, type Message } from '../../src/wire/message.js'
 import { portOf, type Sandbox, sandbox, serve, tree } from '../e2e/harness.js'
 import { packOf } from '../replica/jobs/fixture.js'
-import { hello, hostileLead } from './hostile-lead.js'
+import { hostileLead } from './fresh-lead.js'
+import { hello } from './hostile-lead.js'
 
 const listeners: Listener[] = []
 const sockets: Socket[] = []

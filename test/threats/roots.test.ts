@@ -12,7 +12,8 @@ import { agreed, plainRules, tree } from '../core/fixtures.js'
 import { expectEqual, type Sandbox, sandbox, tree as treeOf } from '../e2e/harness.js'
 import { foldingDisk } from '../host/folding-disk.js'
 import { freshRoot, packOf } from '../replica/jobs/fixture.js'
-import { type HostileLead, hostileLead } from './hostile-lead.js'
+import { hostileLead } from './fresh-lead.js'
+import type { HostileLead } from './hostile-lead.js'
 
 const props = { mode: 0o644, mtimeNs: 1_700_000_000_000_000_000n }
 

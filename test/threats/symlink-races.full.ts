@@ -1,0 +1,3 @@
+import { describeRaces } from './symlink-races.suite.js'
+
+describeRaces(60)
