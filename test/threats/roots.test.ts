@@ -200,11 +200,20 @@ const archiveOf = (box: Sandbox, largest: boolean) =>
     .sort((one, other) => fs.statSync(other).size - fs.statSync(one).size)
     .at(largest ? 0 : -1) ?? ''
 
+/** LMDB knows its files by these two, and follows what is behind them wherever it leads. */
+function noiseInside(archive: string): void {
+  const fd = fs.openSync(archive, 'r+')
+  for (let at = 8_192; at < fs.statSync(archive).size; at += 4_096)
+    fs.writeSync(fd, Buffer.alloc(64, 0xa5), 0, 64, at + 16)
+  fs.closeSync(fd)
+}
+
 const harms: [string, (archive: string, other: string) => void, 0 | 3][] = [
   // what became of it    how                                                                              how a pass ends
   ['noise', (archive) => fs.writeFileSync(archive, Buffer.alloc(fs.statSync(archive).size, 0xa5)), 0],
   ['cut off', (archive) => fs.truncateSync(archive, 8_192), 0],
   ['empty', (archive) => fs.truncateSync(archive, 0), 0],
+  ['noise behind its first two pages', noiseInside, 0],
   // Whose roots these are cannot be told: a person says.
   ["another pair's", (archive, other) => fs.copyFileSync(other, archive), 3],
 ]
