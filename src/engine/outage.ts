@@ -4,9 +4,12 @@ import { LinkFailure } from '../host/sockets.js'
 import { backoffMs } from './backoff.js'
 
 /**
- * A link that was cut is tried again at once and then four times a second: most cuts are short, and what was edited meanwhile waits. One that
- * stays away is tried ever more seldom, in the end every half minute, for ever.
+ * A link that was cut is tried again at once, then ten times a second for a quarter of a minute and four times for the rest of the
+ * minute: most cuts are short, and what was edited meanwhile waits. One that stays away is tried ever more seldom, in the end every half
+ * minute, for ever.
  */
+const atOnceRetryMs = 100
+const atOnceForMs = 15_000
 const firstRetryMs = 200
 const soonRetryMs = 250
 const soonForMs = 60_000
@@ -32,8 +35,10 @@ export class Outage {
     const isLink = failure instanceof LinkFailure
     // Who is refused is not let in by asking more often.
     const isSoon = isLink && failure.transient && nowMs - this.sinceMs < soonForMs
+    const isAtOnce = isSoon && nowMs - this.sinceMs < atOnceForMs
     const mostMs = isSoon ? soonRetryMs : isLink ? mostRetryMs : mostRootRetryMs
-    const retryInMs = Math.round(backoffMs(this.attempt, firstRetryMs, mostMs, this.random))
+    const [firstMs, lastMs] = isAtOnce ? [atOnceRetryMs, atOnceRetryMs] : [firstRetryMs, mostMs]
+    const retryInMs = Math.round(backoffMs(this.attempt, firstMs, lastMs, this.random))
     // The long waits begin where the short ones end.
     if (!isSoon || firstRetryMs * 2 ** this.attempt < soonRetryMs) this.attempt++
     const isNews = !isSoon || this.told !== failure.code

@@ -67,7 +67,11 @@ export class Pair implements Steered {
     private readonly rules: Rules,
     private readonly view: string,
     private readonly stop: AbortSignal,
+    /** The markers of both roots have the generation: nothing is done before, but what there is to do is already asked for. */
+    private readonly marked: Promise<unknown>,
   ) {
+    // Who does nothing need not hear of it.
+    marked.catch(() => undefined)
     for (const side of ['alpha', 'beta'] as const) void this.follow(side)
     const leave = () => void this.leaveWhatHangs()
     stop.addEventListener('abort', leave, { once: true })
@@ -163,14 +167,14 @@ export class Pair implements Steered {
     )
     if (!held.hasOpened) tellHardLinks(options, sides, rules)
     held.hasOpened = true
-    for (const side of ['alpha', 'beta'] as const) {
-      const { replica, opened } = sides[side]
+    const mark = async ({ replica, opened }: (typeof sides)[Side]) => {
       const past = [...new Set(opened.unacknowledged.map(({ batch }) => batch))]
       if (past.length > 0) await replica.acknowledge(past)
       await replica.setGeneration(pair, generation)
     }
+    const marked = Promise.all([mark(sides.alpha), mark(sides.beta)])
     emit({ event: 'pair-opened', pair: config.name, alpha: replicas.alpha.canonical, beta: replicas.beta.canonical })
-    return new Pair(options, sides, held, next, held.opens(), rules, digest, stop)
+    return new Pair(options, sides, held, next, held.opens(), rules, digest, stop, marked)
   }
 
   /**
@@ -301,6 +305,7 @@ export class Pair implements Steered {
       if (this.stop.aborted) return stoppedResult
       await this.sleep(undefined, this.stop)
     }
+    await this.marked
     this.throwIfFailed()
     const overlay = this.overlay
     this.overlay = new Overlay()
