@@ -32,8 +32,8 @@ export interface Agent {
   offer(place: Place): Promise<void>
   /** Serves the far end of a connection that is there already, this user, until it ends. */
   join(socket: Socket): Promise<void>
-  /** Where peers connect to, once they can; with port 0 in the configuration this is the port that was found. */
-  readonly listening: Endpoint | undefined
+  /** Where peers connect to, once they can; with port 0 in the configuration this is the port that was found. In the order of the configuration. */
+  readonly addresses: readonly Endpoint[]
   /** The pairs that are kept, in the order of the configuration. */
   readonly pairs: readonly SteeredPair[]
   readonly served: readonly ServedRoot[]

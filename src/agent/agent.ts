@@ -82,8 +82,8 @@ class House implements Agent {
     await this.serving.follow(config)
   }
 
-  get listening(): Agent['listening'] {
-    return this.serving.listening
+  get addresses(): Agent['addresses'] {
+    return this.serving.addresses
   }
 
   get pairs(): readonly KeptPair[] {

@@ -103,7 +103,7 @@ function askedOf(given: Readonly<Record<string, unknown>>, { pairs, served }: Co
 
 /** Of the whole process: when it began to be one. */
 function statusOf({ agent, command, configured }: ControlOptions): StatusAnswer {
-  const { listening } = agent
+  const addresses = agent.addresses.map(endpointText)
   return {
     version: controlVersion,
     agent: {
@@ -111,7 +111,8 @@ function statusOf({ agent, command, configured }: ControlOptions): StatusAnswer 
       program: programVersion(),
       command,
       uptimeMs: Math.round(process.uptime() * 1_000),
-      listening: listening === undefined ? null : endpointText(listening),
+      listening: addresses[0] ?? null,
+      addresses,
       config: configured?.file ?? null,
     },
     pairs: agent.pairs.map(pairAnswer),

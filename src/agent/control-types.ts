@@ -28,8 +28,9 @@ export interface StatusAnswer {
     /** The command that it was started with. */
     readonly command: string
     readonly uptimeMs: number
-    /** Where peers connect to. */
+    /** Where peers connect to: the first of the addresses. */
     readonly listening: string | null
+    readonly addresses: readonly string[]
     /** The configuration file that it follows. */
     readonly config: string | null
   }

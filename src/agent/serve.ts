@@ -58,9 +58,8 @@ export class Serving {
 
   constructor(private readonly options: ServingOptions) {}
 
-  get listening(): Endpoint | undefined {
-    for (const { listener } of this.listeners) if (listener.place.kind !== 'socket') return listener.place.endpoint
-    return undefined
+  get addresses(): Endpoint[] {
+    return this.listeners.flatMap(({ listener: { place } }) => (place.kind === 'socket' ? [] : [place.endpoint]))
   }
 
   roots(): ServedRoot[] {
@@ -123,10 +122,10 @@ export class Serving {
     const fresh: Listening[] = []
     try {
       for (const place of wanted) {
-        const inTheWay = leaving.find((one) => !closed.includes(one) && isSamePort(one.wanted, place))
-        if (inTheWay !== undefined) {
-          await inTheWay.listener.close()
-          closed.push(inTheWay)
+        for (const one of leaving) {
+          if (closed.includes(one) || !isSamePort(one.listener.place, place)) continue
+          await one.listener.close()
+          closed.push(one)
         }
         fresh.push({ wanted: place, listener: await this.opened(place) })
       }
@@ -137,7 +136,8 @@ export class Serving {
       this.listeners = [...this.listeners.filter((one) => !closed.includes(one)), ...again]
       throw error
     }
-    this.listeners = [...staying, ...fresh]
+    const all = [...staying, ...fresh]
+    this.listeners = places.flatMap((place) => all.filter(({ wanted }) => isDeepStrictEqual(place, wanted)))
     for (const one of leaving) if (!closed.includes(one)) await one.listener.close()
     for (const { listener } of fresh) this.options.emit({ event: 'listening', address: addressText(listener.place) })
   }

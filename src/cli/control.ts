@@ -96,7 +96,7 @@ export function statusLines({ agent, pairs, served }: StatusAnswer): string[] {
   })
   const roots = served.map(({ name, peers }) => {
     const users = peers.length === 0 ? 'nobody' : [...new Set(peers)].map(escapeText).join(', ')
-    return `serving ${escapeText(name)} on ${agent.listening ?? 'no address'}, used by ${users}`
+    return `serving ${escapeText(name)} on ${agent.addresses.join(' and ') || 'no address'}, used by ${users}`
   })
   return [...lines, ...roots]
 }

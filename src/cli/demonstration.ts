@@ -119,7 +119,7 @@ async function listeningOf(agent: Agent): Promise<Endpoint> {
   const running = agent.run()
   // Who closes it waits for its end; nobody else looks at the result.
   running.catch(() => {})
-  const { listening } = agent
+  const [listening] = agent.addresses
   if (listening === undefined) throw new Error('the serving agent does not listen')
   return listening
 }

@@ -53,8 +53,8 @@ export async function runInvite(line: InviteCommand): Promise<ExitCode> {
   const { root, tables } = servedAs(path, before, known, line.listen)
   const after = tables.length === 0 ? before : withTables(before, tables)
   const file = await parseConfigFile(after, config, around.homeDirectory)
-  const listening = file.listen.find(({ kind }) => kind === 'wss')
-  if (listening === undefined || listening.kind === 'socket')
+  const listening = reachable(file.listen.flatMap((place) => (place.kind === 'wss' ? [place.endpoint] : [])))
+  if (listening === undefined)
     throw new ConfigFailure(
       'bad-config',
       `${config}: nobody can come over TLS: give an address under [listen], without insecure`,
@@ -62,8 +62,8 @@ export async function runInvite(line: InviteCommand): Promise<ExitCode> {
   if (after !== before || isNew) writePrivateFile(config, after)
 
   const isAtWork = await rereadBy(stateDir, config)
-  const status = isAtWork === undefined ? undefined : answerFrom<StatusAnswer>(isAtWork).agent.listening
-  const endpoint = addressFor(line.address, status ?? undefined, listening.endpoint)
+  const status = isAtWork === undefined ? undefined : answerFrom<StatusAnswer>(isAtWork).agent.addresses
+  const endpoint = addressFor(line.address, status ?? [], listening)
   const invited = { peer: line.name, root, readOnly: line.readOnly, expires: Date.now() + line.expiresSeconds * 1_000 }
   const random = { bytes: (count: number) => Uint8Array.from(randomBytes(count)) }
   const secret = new Invitations(stateDir).make(invited, random, Date.now())
@@ -119,13 +119,18 @@ export async function rereadBy(stateDir: string, config: string): Promise<string
 }
 
 /** What was asked for; else where the agent listens, by this machine's name where that is everywhere. */
-function addressFor(asked: string | undefined, running: string | undefined, configured: Endpoint): Endpoint {
-  const bound = running === undefined ? configured : parseEndpoint(running, 1)
-  if (typeof bound === 'string') throw new ConfigFailure('bad-config', bound)
+function addressFor(asked: string | undefined, running: readonly string[], configured: Endpoint): Endpoint {
+  const at = running.map((text) => parseEndpoint(text, 1)).filter((one) => typeof one !== 'string')
+  const bound = reachable(at) ?? configured
   if (asked !== undefined) {
     const endpoint = parseEndpoint(asked, 1)
     if (typeof endpoint === 'string') throw new UsageFailure(`--address: ${endpoint}`)
     return /:\d+$/.test(asked.replace(/^\[.*\]/, '')) ? endpoint : { host: endpoint.host, port: bound.port }
   }
   return bound.host === '0.0.0.0' || bound.host === '::' ? { host: hostname(), port: bound.port } : bound
+}
+
+/** Of several the first that other machines can reach. */
+function reachable(endpoints: readonly Endpoint[]): Endpoint | undefined {
+  return endpoints.find(({ host }) => !isLoopback(host)) ?? endpoints[0]
 }

@@ -13,7 +13,8 @@ import type { TomlPath } from './toml-lines.js'
 export interface FileTables {
   readonly listen?:
     | {
-        readonly address?: string | undefined
+        /** One or several. */
+        readonly address?: string | readonly string[] | undefined
         readonly socket?: string | undefined
         readonly insecure?: boolean | undefined
       }
@@ -93,7 +94,11 @@ export async function readShape(document: unknown): Promise<FileTables | ShapeFa
   const open = (keys: readonly string[]) => Object.fromEntries(keys.map((key) => [key, z.unknown().optional()]))
   const shape = z.strictObject({
     listen: z
-      .strictObject({ address: text.optional(), socket: text.optional(), insecure: z.boolean().optional() })
+      .strictObject({
+        address: z.union([text, z.array(text).min(1)], 'is an address, or a list of them').optional(),
+        socket: text.optional(),
+        insecure: z.boolean().optional(),
+      })
       .optional(),
     serve: z
       .array(

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
 import { absPath } from '../core/path.js'
-import { endpointText, type Place } from '../host/sockets.js'
+import { type Endpoint, endpointText, type Place } from '../host/sockets.js'
 import type { Assignment } from './assignment.js'
 import { closest } from './closest.js'
 import { ConfigFailure, type PairConfig, type PeerConfig, type ServeConfig } from './config.js'
@@ -86,22 +86,21 @@ function servingOf(tables: FileTables, file: InFile): Pick<FileConfig, 'listen' 
   }
 }
 
-/** Where the file says to listen: for peers at an address, if there are any or it says one, and for this user at a Unix socket. */
+/** Where the file says to listen: for peers at addresses, if there are any or it says one, and for this user at a Unix socket. */
 function placesOf({ listen, serve, peers }: FileTables, file: InFile): Place[] {
   const places: Place[] = []
   const insecure = listen?.insecure === true
   if (listen?.address !== undefined || peers.length > 0 || insecure) {
-    const endpoint =
-      listen?.address === undefined ? { host: '127.0.0.1', port: defaultPort } : parseEndpoint(listen.address, 0)
-    if (typeof endpoint === 'string') throw file.fail(['listen', 'address'], `address: ${endpoint}`)
-    if (insecure && !isLoopback(endpoint.host))
-      throw file.fail(
-        ['listen', 'insecure'],
-        `insecure: whoever reaches ${endpointText(endpoint)} could use everything; it goes with an address of the loopback, as 127.0.0.1`,
-      )
     if (insecure && peers.length > 0)
       throw file.fail(['listen', 'insecure'], 'insecure: nobody asks for the keys of [[peers]]; leave one of them out')
-    places.push({ kind: insecure ? 'ws' : 'wss', endpoint })
+    for (const endpoint of endpointsOf(listen?.address, file)) {
+      if (insecure && !isLoopback(endpoint.host))
+        throw file.fail(
+          ['listen', 'insecure'],
+          `insecure: whoever reaches ${endpointText(endpoint)} could use everything; it goes with an address of the loopback, as 127.0.0.1`,
+        )
+      places.push({ kind: insecure ? 'ws' : 'wss', endpoint })
+    }
   }
   if (listen?.socket !== undefined) places.push({ kind: 'socket', path: absPath(file.place(listen.socket)) })
   if (places.length === 0)
@@ -110,6 +109,29 @@ function placesOf({ listen, serve, peers }: FileTables, file: InFile): Place[] {
       `nobody can use '${serve[0]?.name}': name who may under [[peers]], or a socket under [listen]`,
     )
   return places
+}
+
+function endpointsOf(address: string | readonly string[] | undefined, file: InFile): Endpoint[] {
+  if (address === undefined) return [{ host: '127.0.0.1', port: defaultPort }]
+  const endpoints: Endpoint[] = []
+  for (const text of typeof address === 'string' ? [address] : address) {
+    const endpoint = parseEndpoint(text, 0)
+    if (typeof endpoint === 'string') throw file.fail(['listen', 'address'], `address: ${endpoint}`)
+    for (const other of endpoints)
+      if (covers(endpoint, other) || covers(other, endpoint)) {
+        const both = `${endpointText(other)} and ${endpointText(endpoint)}`
+        throw file.fail(['listen', 'address'], `address: ${both} have addresses in common; leave one of them out`)
+      }
+    endpoints.push(endpoint)
+  }
+  return endpoints
+}
+
+/** Who listens at one listens at the other too: '::' is every address of the machine, 0.0.0.0 every one of IPv4. */
+function covers(one: Endpoint, other: Endpoint): boolean {
+  if (one.port !== other.port) return false
+  if (one.host === other.host) return one.port !== 0
+  return one.host === '::' || (one.host === '0.0.0.0' && !other.host.includes(':'))
 }
 
 function peersOf({ peers }: FileTables, served: ReadonlySet<string>, file: InFile): PeerConfig[] {

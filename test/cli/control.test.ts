@@ -63,7 +63,16 @@ test('a conflict is told with what both sides hold, safe to show; the rest with 
 })
 
 test('status has a line for each pair and served root, safe to show', () => {
-  const agent = { pid: 1, program: '0', command: 'run', uptimeMs: 5, config: null, listening: '127.0.0.1:4242' }
+  const addresses = ['127.0.0.1:4242', '[::1]:4242']
+  const agent = {
+    pid: 1,
+    program: '0',
+    command: 'run',
+    uptimeMs: 5,
+    config: null,
+    listening: '127.0.0.1:4242',
+    addresses,
+  }
   const pairs: PairAnswer[] = [
     calm,
     { ...calm, name: 'long-name', state: 'syncing', conflicts: 1, problems: 2, scanAgeMs: null },
@@ -77,7 +86,7 @@ test('status has a line for each pair and served root, safe to show', () => {
     'p          watching      scanned 2 min 5 s ago',
     'long-name  syncing       1 conflict; 2 problems; not scanned yet',
     'q          halted        /b\\x1b[31m is away (missing); scanned 900 ms ago',
-    'serving photos on 127.0.0.1:4242, used by laptop, phone',
-    'serving music on 127.0.0.1:4242, used by nobody',
+    'serving photos on 127.0.0.1:4242 and [::1]:4242, used by laptop, phone',
+    'serving music on 127.0.0.1:4242 and [::1]:4242, used by nobody',
   ])
 })

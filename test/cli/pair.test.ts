@@ -62,7 +62,7 @@ function houseOf(result: PassResult, seen: { config?: Config; asked: string[] })
         stopped(result)
       },
       close: async () => {},
-      listening: undefined,
+      addresses: [],
       pairs: [],
       served: [],
       letGoServed: async () => false,

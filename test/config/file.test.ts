@@ -55,6 +55,20 @@ test('a served root has room of its own to keep', async () => {
   expect([photos?.minFree, notes?.minFree]).toEqual([{ kind: 'share', share: 0.05, bytesMax: undefined }, minFree])
 })
 
+test('several addresses, in their order', async () => {
+  const text = whole.replace(
+    '"127.0.0.1:4300"',
+    '["127.0.0.1:4300", "[::1]:4300", "nas.local", "0.0.0.0:0", "0.0.0.0:0"]',
+  )
+  expect((await parse(text)).listen).toEqual([
+    wss('127.0.0.1', 4300),
+    wss('::1', 4300),
+    wss('nas.local', 4242),
+    wss('0.0.0.0', 0),
+    wss('0.0.0.0', 0),
+  ])
+})
+
 test('loopback and port 4242 unless it says otherwise', async () => {
   expect((await parse(whole.replace(/\[listen\]\naddress.*\n/, ''))).listen).toEqual([wss('127.0.0.1', 4242)])
   expect((await parse(whole.replace('127.0.0.1:4300', '[::]'))).listen).toEqual([wss('::', 4242)])
@@ -98,6 +112,23 @@ const bad: [string, (text: string) => string, RegExp][] = [
   ['a value of another type', (t) => t.replace('"/srv/photos"', '7'), /^:7: serve.path: .*string/],
   ['roots that are no list', (t) => t.replace('["photos", "notes"]', '"photos"'), /^:16: peers.roots: .*array/],
   ['an address without sense', (t) => t.replace('127.0.0.1:4300', 'here:there'), /^:3: address: 'there' is no port/],
+  [
+    'several, one of them without sense',
+    (t) => t.replace('"127.0.0.1:4300"', '["[::1]:4300", "::1:4300"]'),
+    /^:3: address: /,
+  ],
+  ['no address in a list of them', (t) => t.replace('"127.0.0.1:4300"', '[]'), /^:3: listen.address/],
+  ['addresses that are none', (t) => t.replace('"127.0.0.1:4300"', '[1]'), /^:3: listen.address/],
+  [
+    'two addresses of which one is in the other',
+    (t) => t.replace('"127.0.0.1:4300"', '["127.0.0.1:4300", "[::]:4300"]'),
+    /^:3: address: 127.0.0.1:4300 and \[::\]:4300 have addresses in common/,
+  ],
+  [
+    'an address twice',
+    (t) => t.replace('"127.0.0.1:4300"', '["0.0.0.0:4300", "127.0.0.1:4300"]'),
+    /^:3: address: 0.0.0.0:4300 and 127.0.0.1:4300 have/,
+  ],
   ['a served root with a slash', (t) => t.replace('name = "notes"', 'name = "a/b"'), /^:10: name: a served root/],
   ['two served roots of one name', (t) => t.replace('name = "notes"', 'name = "photos"'), /^:10: two served roots/],
   [

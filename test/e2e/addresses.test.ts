@@ -37,3 +37,39 @@ describe.each(rows)('an agent that listens at %s', (listens, reached) => {
     expect(box.read('b/f')).toBe('f')
   })
 })
+
+test.runIf(hasIpv6)(
+  'at several addresses, each by its number and by its name; status names them all, and one can come and go',
+  async () => {
+    const box = sandbox()
+    box.write('a/f', 'f')
+    box.write('b/g', 'g')
+    await box.tandem(['keygen', 'lead', '--out', box.at('lead.key')])
+    const config = box.at('serve.toml')
+    const write = (addresses: readonly string[]) => {
+      const list = addresses.map((address) => `"${address}"`).join(', ')
+      const text = servingText({ r: 'b' }, 0, box).replace('"127.0.0.1:0"', `[${list}]`)
+      writeFileSync(config, text, { mode: 0o600 })
+    }
+    const sync = (address: string) =>
+      box.tandem(['sync', 'a', `wss://${address}/r`, '--secret-file', 'lead.key', '--batch'])
+    write(['127.0.0.1:0', '[::1]:0'])
+    const serving = box.start(['serve', '--config', config], { state: box.at('serving-state') })
+    const first = String((await serving.event('listening')).address)
+    const second = String((await serving.event('listening', 1)).address)
+    expect([first, second]).toEqual([
+      expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^\[::1\]:\d+$/),
+    ])
+    for (const address of [first, second, `localhost:${portOf(first)}`])
+      expect((await sync(address)).code, address).toBe(0)
+    const status = await box.tandem(['status'], { state: box.at('serving-state') })
+    expect(status.stdout).toContain(`serving r on ${first} and ${second}, used by nobody`)
+    // The second leaves its port to one that has every address of the machine, in one step.
+    write([`[::]:${portOf(second)}`])
+    serving.signal('SIGHUP')
+    await serving.event('listening', 2)
+    expect((await sync(`127.0.0.1:${portOf(second)}`)).code).toBe(0)
+    expect((await sync(first)).code).toBe(3)
+  },
+)
