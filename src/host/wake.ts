@@ -13,14 +13,74 @@ const lateMs = 30_000
  * @throws signal.reason when it aborts
  */
 export async function sleepAwake(clock: Clock, durationMs: number, signal: AbortSignal): Promise<boolean> {
-  for (let leftMs = durationMs; leftMs > 0; leftMs -= lookMs) {
-    const partMs = Math.min(leftMs, lookMs)
-    const nowMs = clock.now()
-    const wallNs = clock.wallNs()
-    await clock.sleep(partMs, signal)
-    const passedMs = clock.now() - nowMs
-    const wallPassedMs = Number((clock.wallNs() - wallNs) / 1_000_000n)
-    if (wallPassedMs - passedMs >= sleptMs || passedMs - partMs >= lateMs) return true
+  signal.throwIfAborted()
+  const over = new AbortController()
+  let slept = false
+  const wake = () => {
+    slept = true
+    over.abort()
   }
-  return false
+  const end = () => over.abort(signal.reason)
+  const lookout = lookoutOf(clock)
+  signal.addEventListener('abort', end, { once: true })
+  lookout.add(wake)
+  try {
+    await clock.sleep(durationMs, over.signal)
+  } catch (error) {
+    if (!slept) throw error
+  } finally {
+    lookout.remove(wake)
+    signal.removeEventListener('abort', end)
+  }
+  return slept
+}
+
+const lookouts = new WeakMap<Clock, Lookout>()
+
+function lookoutOf(clock: Clock): Lookout {
+  const known = lookouts.get(clock)
+  if (known !== undefined) return known
+  const made = new Lookout(clock)
+  lookouts.set(clock, made)
+  return made
+}
+
+/** Looks once for all who wait: a hub has many links, and nothing else to do. */
+class Lookout {
+  private readonly waiting = new Set<() => void>()
+  private looking: AbortController | undefined
+
+  constructor(private readonly clock: Clock) {}
+
+  add(wake: () => void): void {
+    this.waiting.add(wake)
+    if (this.looking !== undefined) return
+    this.looking = new AbortController()
+    void this.look(this.looking.signal)
+  }
+
+  remove(wake: () => void): void {
+    this.waiting.delete(wake)
+    if (this.waiting.size > 0) return
+    this.looking?.abort()
+    this.looking = undefined
+  }
+
+  private async look(signal: AbortSignal): Promise<void> {
+    const { clock } = this
+    while (!signal.aborted) {
+      const nowMs = clock.now()
+      const wallNs = clock.wallNs()
+      try {
+        await clock.sleep(lookMs, signal)
+      } catch (error) {
+        if (!signal.aborted) throw error
+        return
+      }
+      const passedMs = clock.now() - nowMs
+      const wallPassedMs = Number((clock.wallNs() - wallNs) / 1_000_000n)
+      if (wallPassedMs - passedMs < sleptMs && passedMs - lookMs < lateMs) continue
+      for (const wake of [...this.waiting]) wake()
+    }
+  }
 }
