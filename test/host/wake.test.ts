@@ -14,8 +14,7 @@ class CountingClock extends HandClock {
 
 test('however many wait, one looks for all of them, once a second', async () => {
   const clock = new CountingClock()
-  const { signal } = new AbortController()
-  const waits = Array.from({ length: 50 }, () => sleepAwake(clock, 3_500, signal))
+  const waits = Array.from({ length: 50 }, () => sleepAwake(clock, 3_500, new AbortController().signal))
   for (let at = 0; at < 7; at++) await clock.pass(500)
   expect(await Promise.all(waits)).toEqual(Array(50).fill(false))
   expect(clock.sleeps.filter((durationMs) => durationMs === 3_500)).toHaveLength(50)
