@@ -118,7 +118,7 @@ const mutations = [
         '      if (waiter.directories.length < 0) {',
       ],
     ],
-    tests: ['test/replica/jobs/scan.test.ts', 'test/replica/local.test.ts'],
+    tests: ['test/replica/jobs/scan-meanwhile.test.ts', 'test/replica/local.test.ts'],
   },
   {
     name: 'the cursor in the first transaction',
