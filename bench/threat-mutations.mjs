@@ -143,8 +143,8 @@ export const threats = [
     edits: [
       [
         'src/status/escape.ts',
-        '  return line.replace(unsafeInJson, (character) =>',
-        '  return line.replace(/^\\0/, (character) =>',
+        '(character) =>\n    [...Array(character.length)',
+        '(character) =>\n    character || [...Array(character.length)',
       ],
     ],
     tests: of('shown', 13),
@@ -242,8 +242,8 @@ export const threats = [
     edits: [
       [
         'src/replica/read-only.ts',
-        '  async apply(_: number, operations: readonly Operation[]): Promise<readonly Outcome[]> {\n',
-        '  async apply(_: number, operations: readonly Operation[], by = "x"): Promise<readonly Outcome[]> {\n    if (by) return await this.root.apply(_, operations, by)\n',
+        "    const detail = 'the root is served read-only'\n",
+        "    if (operations.length > 0) return await super.apply(_, operations, 'boot')\n    const detail = 'the root is served read-only'\n",
       ],
     ],
     tests: of('peers', 22),
@@ -263,9 +263,13 @@ export const threats = [
     built: true,
   },
   {
-    name: 'T23: a time is told as it was asked for',
+    name: 'T23: a time is told that is not there',
     edits: [
-      ['src/host/node/times.ts', '  const rest = left < 0n ? left + nsPerSecond : left\n', '  const rest = left\n'],
+      [
+        `${jobs}/apply-batch.ts`,
+        'contentOf(formOf(staged, fingerprint',
+        'contentOf(formOf({ ...staged, mtimeNs: staged.mtimeNs + 1n }, fingerprint',
+      ],
     ],
     tests: of('content', 23),
   },
