@@ -366,7 +366,7 @@ export const itemsMax = 20_000
  * What the requests under way on a link may cost together: their frames, and what each item takes in memory beside them. One
  * request alone may cost more.
  */
-export const requestCostMax = 32 << 20
+export const requestCostMax = 16 << 20
 export const itemCostBytes = 400
 
 const linkCodes: readonly string[] = [

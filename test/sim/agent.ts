@@ -21,6 +21,8 @@ export class Agent {
   private life: SimHost | undefined
   private house: House | undefined
   private starting = false
+  /** Told of each life. */
+  onStart: () => void = () => {}
 
   constructor(
     readonly name: string,
@@ -42,6 +44,7 @@ export class Agent {
     this.lives += 1
     const life = simHost(this.place, this.name, this.dice)
     this.life = life
+    this.onStart()
     this.machine.scheduler.note(`${this.name} starts as ${life.process.pid}`)
     void this.live(life)
   }

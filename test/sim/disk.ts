@@ -19,6 +19,7 @@ export interface DiskEvent {
     | 'replaced' // lost its name to one that was moved there: no watcher hears of it
     | 'modified'
     | 'stored' // through a mapping: no watcher hears of it
+    | 'stored-unstamped' // likewise, and no time was moved either
     | 'attributes'
     | 'close-write'
     | 'freed'
@@ -211,7 +212,7 @@ export class Disk {
       inode.mtimeNs = this.stamp()
       inode.ctimeNs = inode.mtimeNs
     }
-    this.tellAtHome('stored', inode, actor)
+    this.tellAtHome(clean ? 'stored' : 'stored-unstamped', inode, actor)
   }
 
   setMode(inode: Inode, mode: number, actor: Actor): void {

@@ -57,6 +57,10 @@ export class Oracle {
   private readonly machines = new Set<Machine>()
   private readonly roots = new Map<OracleSide, Inode>()
   private readonly claims = new Claims()
+  /** Stored through a mapping without a moved time, and where. While an agent lives it hears of the mapping's end. */
+  private readonly unstamped = new Map<Version, Disk>()
+  /** Of these, those for which no agent lived all the while. */
+  private readonly unheard = new Set<Version>()
   /** Something was rolled back: what users had replaced or deleted may be back, and old agreements may be forgotten. */
   private rolledBack = false
 
@@ -75,6 +79,16 @@ export class Oracle {
       machine.onPowerLoss(() => this.lostPower(machine))
     }
     for (const side of sides) this.refresh(side, rootPath)
+  }
+
+  /** Of what was stored without a trace before this it hears nothing: it knows the file by its times. */
+  noteStart(machine: Machine): void {
+    for (const [version, disk] of this.unstamped) if (machine.disks.includes(disk)) this.unheard.add(version)
+  }
+
+  /** Nobody could know of it, and who took its file for what it was before has kept it among the versions. */
+  private isUnheardOf(version: Version): boolean {
+    return this.unheard.has(version) && [...(this.holders.get(version) ?? [])].some((inode) => inode.links > 0)
   }
 
   /** Stores went back to an earlier state. */
@@ -106,7 +120,8 @@ export class Oracle {
     for (const side of this.sides)
       for (const inode of treeOf(side.machine, side.root).values()) visible.add(versionOf(inode))
     for (const [version, fate] of this.fates)
-      if (!fate.over && !visible.has(version)) this.violate(`lost: ${spoken(version)} is visible nowhere`)
+      if (!fate.over && !visible.has(version) && !this.isUnheardOf(version))
+        this.violate(`lost: ${spoken(version)} is visible nowhere`)
     if (!this.rolledBack) this.checkRemoved()
   }
 
@@ -217,9 +232,10 @@ export class Oracle {
 
   private userDid(event: DiskEvent, place: Place | undefined): void {
     const { inode, what } = event
-    if (what === 'modified' || what === 'stored') {
+    if (what === 'modified' || what === 'stored' || what === 'stored-unstamped') {
       this.writers.set(inode, user)
       this.userWrote(inode)
+      if (what === 'stored-unstamped') this.unstamped.set(versionOf(inode), inode.disk)
     } else if (what === 'created' && inode.kind !== 'directory') {
       this.writers.set(inode, user)
       this.born(inode)

@@ -114,7 +114,7 @@ class SimWatch implements Watch {
   }
 
   private concerns(event: DiskEvent): boolean {
-    if (event.what === 'stored' || event.what === 'freed' || event.what === 'replaced') return false
+    if (unheard.has(event.what)) return false
     if (event.directory === undefined || !this.watched.has(event.directory)) return false
     return event.directory !== this.root || event.name !== privateName
   }
@@ -185,3 +185,6 @@ export function covers(batch: WatchBatch, path: RelPath): boolean {
     if (at === rootPath) return false
   }
 }
+
+/** What no watcher is told of. */
+const unheard: ReadonlySet<DiskEvent['what']> = new Set(['stored', 'stored-unstamped', 'freed', 'replaced'])

@@ -87,6 +87,7 @@ export class SimWorld {
             new Agent('peer', second, role('peer', [betaRoot]), open, dice),
           ]
         : [new Agent('solo', first, role('solo', [alphaRoot, betaRoot]), open, dice)]
+    for (const agent of this.agents) agent.onStart = () => this.oracle.noteStart(agent.machine)
     // The lead's stores: it alone has an archive.
     first.shelf.onCommit = (path, records) => {
       if (path.endsWith('/archive.mdb')) this.oracle.checkClaims(records)
