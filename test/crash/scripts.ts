@@ -130,18 +130,7 @@ export const scripts: readonly Script[] = [
     beta.write('g', 'g of beta')
     beta.create('d/n', 'n of beta')
   }),
-  {
-    name: 'they meet for the first time, partly equal',
-    before: (alpha, beta) => {
-      usualTree(alpha)
-      beta.create('f', 'f as it was')
-      beta.create('g', 'another g')
-      beta.mkdir('d')
-      beta.create('d/own', 'own of beta')
-    },
-    steps: [],
-    fromStart: true,
-  },
+  once('a file is written in place', (alpha) => alpha.write('f', 'f of alpha')),
   {
     name: 'a user saves just before the exchange',
     steps: [
@@ -170,7 +159,18 @@ export const scripts: readonly Script[] = [
       after(8, (alpha) => alpha.save('f', 'f of alpha, 2')),
     ],
   },
-  once('a file is written in place', (alpha) => alpha.write('f', 'f of alpha')),
+  {
+    name: 'they meet for the first time, partly equal',
+    before: (alpha, beta) => {
+      usualTree(alpha)
+      beta.create('f', 'f as it was')
+      beta.create('g', 'another g')
+      beta.mkdir('d')
+      beta.create('d/own', 'own of beta')
+    },
+    steps: [],
+    fromStart: true,
+  },
   once('a file is renamed', (alpha) => alpha.rename('f', 'h')),
   once('a file is renamed over another', (alpha) => alpha.rename('f', 'g')),
   once('a file is moved into a directory', (alpha) => alpha.rename('f', 'd/in/f')),
