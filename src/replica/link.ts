@@ -6,7 +6,6 @@ import { sleepAwake } from '../host/wake.js'
 import { Malformed } from '../wire/bytes.js'
 import type { Role, Speaker } from '../wire/hello.js'
 import { decode, encode, type Message } from '../wire/message.js'
-import { Flight } from './flight.js'
 import { answerTo, checkWelcome, helloOf, type Self } from './greeting.js'
 import type { Rate } from './rate.js'
 import { Shortening } from './shortening.js'
@@ -26,7 +25,7 @@ export interface LinkEnd {
  * The session on a socket, the same at both ends: greeting, messages, heartbeats, and the order of what goes out. Whatever
  * the far end does ends this link at worst.
  *
- * Small messages go out at once. Bulk waits until most of what went before has arrived, so that what is small never waits behind
+ * Small messages go out at once. Bulk waits until the socket has little to send, so that what is small never waits behind
  * much, and until the window of its stream has room. It may travel shorter; whatever comes is delivered in order all the same.
  */
 export class Link {
@@ -44,7 +43,6 @@ export class Link {
   private arrivedBytes = 0
   private isRestoring = false
   private readonly ending = new AbortController()
-  private readonly flight = new Flight()
   private readonly bulkQueue: Waiting[] = []
   /** Of what waits, bytes of files: whatever else is long goes before them, for somebody waits for it. */
   private readonly packQueue: Waiting[] = []
@@ -109,7 +107,7 @@ export class Link {
     if (this.ended !== undefined) throw this.ended
     const isPack = message.kind === 'pack' || message.kind === 'stage'
     const isNext = this.bulkQueue.length === 0 && (!isPack || this.packQueue.length === 0)
-    if (isNext && this.mayGo(frame)) return this.putBulk(frame)
+    if (isNext && this.socket.bufferedBytes < bufferedLowBytes) return this.put(frame)
     const queue = isPack ? this.packQueue : this.bulkQueue
     await new Promise<void>((resolve, reject) => queue.push({ frame, resolve, reject }))
   }
@@ -186,10 +184,7 @@ export class Link {
     else if (message.kind === 'ping') this.send({ kind: 'pong' })
     else if (message.kind === 'hello' || message.kind === 'welcome')
       throw new LinkFailure('protocol', 'a second greeting')
-    else if (message.kind === 'pong') {
-      this.flight.pong(this.clock.now())
-      this.release()
-    } else this.end.message(message, sizeBytes)
+    else if (message.kind !== 'pong') this.end.message(message, sizeBytes)
   }
 
   private hear(message: Message): void {
@@ -206,20 +201,6 @@ export class Link {
     assert(frame.length <= frameBytesMax, `a frame of ${frame.length} bytes`)
     this.rate?.note(frame.length)
     this.socket.send(frame)
-  }
-
-  private mayGo(frame: Uint8Array): boolean {
-    return this.socket.bufferedBytes < bufferedLowBytes && this.flight.fits(frame.length)
-  }
-
-  private putBulk(frame: Uint8Array): void {
-    this.put(frame)
-    if (this.flight.put(frame.length)) this.ping()
-  }
-
-  private ping(): void {
-    this.send({ kind: 'ping' })
-    this.flight.ping(this.clock.now())
   }
 
   /** Waits until bulk may go; nothing is said of the end of the link, which the caller looks for. */
@@ -250,14 +231,12 @@ export class Link {
     else this.socket.resume()
   }
 
-  /** Lets bulk go while little of it is on its way. */
+  /** Lets bulk go while the socket has little to send. */
   private release(): void {
-    while (this.ended === undefined) {
-      const queue = this.bulkQueue.length > 0 ? this.bulkQueue : this.packQueue
-      const [next] = queue
-      if (next === undefined || !this.mayGo(next.frame)) return
-      queue.shift()
-      this.putBulk(next.frame)
+    while (this.ended === undefined && this.socket.bufferedBytes < bufferedLowBytes) {
+      const next = this.bulkQueue.shift() ?? this.packQueue.shift()
+      if (next === undefined) return
+      this.put(next.frame)
       next.resolve()
     }
   }
@@ -274,7 +253,7 @@ export class Link {
       if (this.ended !== undefined) return
       if (slept && this.greet === undefined) {
         this.heard = false
-        this.ping()
+        this.send({ kind: 'ping' })
         if (await this.isOverAfter(wakeMs)) return
         // What has arrived is read before it is judged.
         if (await this.isOverAfter(0)) return
@@ -286,7 +265,7 @@ export class Link {
       if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
       // Who is heard need not be asked, but has to hear something from who does not read. The lead asks first: one is enough.
       const asksAfter = this.role === 'lead' ? 1 : 2
-      if ((silent >= asksAfter || this.isPaused) && this.greet === undefined) this.ping()
+      if ((silent >= asksAfter || this.isPaused) && this.greet === undefined) this.send({ kind: 'ping' })
       this.release()
     }
   }
