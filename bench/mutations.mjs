@@ -161,7 +161,7 @@ const mutations = [
   {
     name: 'the budget counted by the lead only',
     edits: [[`${jobs}/apply-batch.ts`, 'this.budget?.askForBatch(this.input.operations)', 'undefined']],
-    tests: ['test/replica/jobs/budget.test.ts', 'test/threats'],
+    tests: ['test/replica/jobs/budget.test.ts'],
   },
   {
     name: 'names as looked up, not as listed, where they fold',
