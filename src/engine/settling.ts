@@ -70,8 +70,13 @@ export class Settling {
     const edits: ArchiveEdit[] = []
     const written: RelPath[] = []
     const supplied: RelPath[] = []
-    const isMade = (path: RelPath) =>
-      operations.some((one, at) => one.path === path && isCreation(one) && outcomes[at]?.kind === 'done')
+    let made: ReadonlySet<RelPath> | undefined
+    const isMade = (path: RelPath) => {
+      made ??= new Set(
+        operations.filter((one, at) => isCreation(one) && outcomes[at]?.kind === 'done').map((one) => one.path),
+      )
+      return made.has(path)
+    }
     operations.forEach((operation, at) => {
       const outcome = outcomes[at]
       const pending = this.pending.get(operation.path)
