@@ -1,4 +1,13 @@
-import { type AbsPath, absPath, parentOf, privateName, type RelPath, relPath, rootPath } from '../core/path.js'
+import {
+  type AbsPath,
+  absPath,
+  directoryOf,
+  nameOf,
+  privateName,
+  type RelPath,
+  relPath,
+  rootPath,
+} from '../core/path.js'
 import type { Files } from '../host/files.js'
 import type { World } from '../host/workers.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
@@ -15,18 +24,12 @@ export function placeInRoot(
   const whole = files.realPath(path)
   if (isRoot(whole)) return { root: whole, path: rootPath }
   // The last name may be a link, and is meant as such.
-  const cut = path.lastIndexOf('/')
-  let below = relPath(path.slice(cut + 1))
-  for (let at = files.realPath(absPath(path.slice(0, Math.max(1, cut)))); ; at = aboveOf(at)) {
+  let below = relPath(nameOf(path))
+  for (let at = files.realPath(directoryOf(path)); ; at = directoryOf(at)) {
     if (isRoot(at)) return { root: at, path: below }
     if (at === '/') return undefined
-    below = relPath(`${at.slice(at.lastIndexOf('/') + 1)}/${below}`)
+    below = relPath(`${nameOf(at)}/${below}`)
   }
-}
-
-function aboveOf(path: AbsPath): AbsPath {
-  const parent = parentOf(relPath(path.slice(1)))
-  return absPath(`/${parent}`)
 }
 
 /**

@@ -1,4 +1,13 @@
-import { type AbsPath, absPath, isReserved, type RelPath, relPath, rootPath } from '../core/path.js'
+import {
+  type AbsPath,
+  absPath,
+  directoryOf,
+  isReserved,
+  nameOf,
+  type RelPath,
+  relPath,
+  rootPath,
+} from '../core/path.js'
 import { isDistant } from '../host/distant.js'
 import { FileFailure, type Files } from '../host/files.js'
 import type { Host } from '../host/host.js'
@@ -180,11 +189,10 @@ interface Place {
 
 /** @throws ReplicaFailure 'not-directory' when no file can stand there */
 function placeOfFile(path: AbsPath): Place & { readonly only: RelPath } {
-  const cut = path.lastIndexOf('/')
-  const only = relPath(path.slice(cut + 1))
+  const only = relPath(nameOf(path))
   if (only === rootPath || isReserved(only))
     throw new ReplicaFailure('not-directory', path, 'no file that is a root can stand there')
-  return { path, key: `${path}\0`, directory: absPath(path.slice(0, Math.max(1, cut))), only }
+  return { path, key: `${path}\0`, directory: directoryOf(path), only }
 }
 
 interface Shared {

@@ -5,7 +5,7 @@ import { programVersion } from '../agent/version.js'
 import { readConfigFile } from '../config/file.js'
 import { stateDirectory } from '../config/state.js'
 import { Failure } from '../core/failure.js'
-import { type AbsPath, absPath, privateName } from '../core/path.js'
+import { type AbsPath, absPath, directoryOf, privateName } from '../core/path.js'
 import type { World } from '../host/workers.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
 import { type DiskFacts, diskText, durabilityFaults } from '../status/durability-faults.js'
@@ -53,7 +53,7 @@ type Tell = (title: string, lines: readonly string[], faults: readonly string[])
 
 function examine(world: World, title: string, path: AbsPath, tell: Tell): void {
   try {
-    const facts = factsOf(world, directoryOf(world, path))
+    const facts = factsOf(world, examined(world, path))
     tell(title, [diskText(facts)], durabilityFaults(facts))
   } catch (error) {
     if (!(error instanceof Failure)) throw error
@@ -62,10 +62,9 @@ function examine(world: World, title: string, path: AbsPath, tell: Tell): void {
 }
 
 /** The private folder of a root that is a file lies beside it. @throws FileFailure */
-function directoryOf({ files }: World, path: AbsPath): AbsPath {
+function examined({ files }: World, path: AbsPath): AbsPath {
   if (files.statPath(path)?.kind !== 'file') return path
-  const real = files.realPath(path)
-  return absPath(real.slice(0, Math.max(1, real.lastIndexOf('/'))))
+  return directoryOf(files.realPath(path))
 }
 
 /** @throws FileFailure, ReplicaFailure */

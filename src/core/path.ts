@@ -57,7 +57,13 @@ export function parentOf(path: RelPath): RelPath {
   return (cut < 0 ? '' : path.slice(0, cut)) as RelPath
 }
 
-export function nameOf(path: RelPath): string {
+/** The directory that holds it; '/' lies in itself. */
+export function directoryOf(path: AbsPath): AbsPath {
+  return path.slice(0, Math.max(1, path.lastIndexOf('/'))) as AbsPath
+}
+
+/** The last component; '' of a root. */
+export function nameOf(path: RelPath | AbsPath): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 

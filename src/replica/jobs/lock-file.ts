@@ -1,4 +1,4 @@
-import { type AbsPath, absPath } from '../../core/path.js'
+import { type AbsPath, directoryOf, nameOf } from '../../core/path.js'
 import { isDistant } from '../../host/distant.js'
 import { FileFailure } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
@@ -23,9 +23,8 @@ export function lockState(
   folder: string,
   locks: AbsPath | undefined,
 ): 'held' | 'free' | undefined {
-  const cut = path.lastIndexOf('/')
-  const directory = absPath(path.slice(0, Math.max(cut, 1)))
-  const name = path.slice(cut + 1)
+  const directory = directoryOf(path)
+  const name = nameOf(path)
   // Nobody is led to lock just any file by what stands in a root.
   if (name !== lockFileName(folder)) return undefined
   // What lies behind a network may not answer; our own directory does, or nothing works.

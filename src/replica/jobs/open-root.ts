@@ -1,4 +1,4 @@
-import { type AbsPath, absoluteOf, absPath, type RelPath } from '../../core/path.js'
+import { type AbsPath, absoluteOf, directoryOf, type RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { bytesText } from '../../status/amounts.js'
@@ -147,7 +147,7 @@ function makeRoot(world: World, path: AbsPath): boolean {
     if (!(error instanceof FileFailure)) throw error
     if (error.code === 'exists') return false
     if (error.code === 'absent') {
-      const detail = `it cannot be made: its directory ${parentOfRoot(path)} is not there; make that first, or mount what holds it`
+      const detail = `it cannot be made: its directory ${directoryOf(path)} is not there; make that first, or mount what holds it`
       throw new ReplicaFailure('missing', path, detail, error)
     }
     throw new ReplicaFailure('unwritable', path, error.message, error)
@@ -156,16 +156,12 @@ function makeRoot(world: World, path: AbsPath): boolean {
 
 /** A root that was made is there after a power loss, too: one that is gone halts its pair. */
 function syncAbove(world: World, path: AbsPath): void {
-  const parent = world.files.openDirectory(parentOfRoot(path))
+  const parent = world.files.openDirectory(directoryOf(path))
   try {
     parent.sync()
   } finally {
     parent.close()
   }
-}
-
-function parentOfRoot(path: AbsPath): AbsPath {
-  return absPath(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
 }
 
 /** What is something else is not taken for a file that is gone. */

@@ -1,5 +1,5 @@
 import type { Props } from '../../core/content.js'
-import { type AbsPath, absPath } from '../../core/path.js'
+import { type AbsPath, directoryOf, nameOf } from '../../core/path.js'
 import { type Directory, FileFailure, type FileHandle, type Files, type Stat } from '../../host/files.js'
 
 /**
@@ -35,10 +35,9 @@ export function setRootProps(files: Files, root: AbsPath, opened: Directory, pro
   const before = opened.stat()
   if (props.mode === undefined || props.mode === before.mode) return before
   const real = files.realPath(root)
-  const cut = real.lastIndexOf('/')
-  const name = real.slice(cut + 1)
+  const name = nameOf(real)
   if (name === '') throw new FileFailure('unsupported', root, 'chmod', 'ENOTSUP')
-  const parent = files.openDirectory(absPath(real.slice(0, cut) || '/'))
+  const parent = files.openDirectory(directoryOf(real))
   try {
     const found = parent.statAt(name)
     if (found?.inode !== before.inode || found.device !== before.device) return undefined

@@ -1,4 +1,4 @@
-import { type AbsPath, absPath, nameOf, parentOf, type RelPath } from '../../core/path.js'
+import { type AbsPath, directoryOf, nameOf, parentOf, type RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
 import { copyFile } from './copy-file.js'
@@ -75,9 +75,9 @@ export const copyOutJob: Job<CopyOut, void> = {
   run(world, { root: path, kept, to }) {
     const root = openRoot(world.files, path)
     try {
-      const directory = world.files.openDirectory(absPath(to.slice(0, Math.max(1, to.lastIndexOf('/')))))
+      const directory = world.files.openDirectory(directoryOf(to))
       try {
-        copyIn(root, kept, directory, to.slice(to.lastIndexOf('/') + 1))
+        copyIn(root, kept, directory, nameOf(to))
       } finally {
         directory.close()
       }
