@@ -3,7 +3,7 @@ import {
   anyone,
   bufferedLowBytes,
   frameBytesMax,
-  LinkFailure,
+  type LinkFailure,
   type Listener,
   type Place,
   type Secret,
@@ -12,6 +12,7 @@ import {
   sameUser,
   type Target,
 } from '../../src/host/sockets.js'
+import { codeOf } from './code-of.js'
 
 /** `place`: where to listen and to connect. */
 export interface SocketsFixture {
@@ -287,16 +288,6 @@ function started(socket: Socket, drained: () => void = () => {}): Started {
   const closed = new Inbox<LinkFailure>()
   socket.start({ frame: (bytes) => frames.put(bytes), drained, closed: (failure) => closed.put(failure) })
   return { frames, closed }
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-  } catch (error) {
-    if (error instanceof LinkFailure) return error.code
-    throw error
-  }
-  return 'no failure'
 }
 
 function pattern(size: number, seed: number): Buffer {

@@ -3,10 +3,11 @@ import { type ConnectionOptions, connect as tls } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { nodeSockets } from '../../src/host/node/sockets.js'
 import { unauthenticatedMax } from '../../src/host/node/waiting-room.js'
-import { type Endpoint, LinkFailure, type Listener, type Secret, type Socket } from '../../src/host/sockets.js'
+import type { Endpoint, LinkFailure, Listener, Secret, Socket } from '../../src/host/sockets.js'
 import { openRemote } from '../../src/replica/remote.js'
 import { decode, encode, type Message } from '../../src/wire/message.js'
 import { eventually } from '../e2e/harness.js'
+import { codeOf } from '../host/code-of.js'
 import { HandClock } from '../replica/wire-pair.js'
 import { hostileLead } from './fresh-lead.js'
 import { hello } from './hostile-lead.js'
@@ -41,16 +42,6 @@ async function connected(endpoint: Endpoint, secret = laptop): Promise<Socket> {
   const socket = await nodeSockets().connect({ kind: 'wss', endpoint, secret }, new AbortController().signal)
   ends.push(() => socket.close('end of test'))
   return socket
-}
-
-async function codeOf(attempt: Promise<unknown>): Promise<string> {
-  try {
-    await attempt
-  } catch (error) {
-    if (error instanceof LinkFailure) return error.code
-    throw error
-  }
-  return 'no failure'
 }
 
 /** Connects so often and says nothing; `cut` counts those that were ended. */
