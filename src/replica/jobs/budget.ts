@@ -82,8 +82,11 @@ export const letGoJob: Job<{ readonly place: RootPlace }, number> = {
   },
 }
 
-/** The account of one pair on one root. */
+/** The account of one pair on one root, for one question or one batch. */
 export class RemovalBudget {
+  /** Removals of the batch that are counted already. */
+  private counted = 0
+
   constructor(
     private readonly world: World,
     private readonly root: Directory,
@@ -103,25 +106,47 @@ export class RemovalBudget {
     this.with((accounts) => writeAccount(accounts, this.pair, { hours: [], held: 0, allowed: count }))
   }
 
-  /** The same for a batch, which must not leave the root or a `path` without members either. */
+  /**
+   * The same for a batch, which must not leave the root or a `path` without members either. What may be removed is counted now:
+   * a disk that fills up meanwhile would let more pass uncounted.
+   * @throws FileFailure when it cannot be counted
+   */
   askForBatch(operations: readonly Operation[]): RemovalsHeld | undefined {
     const removed = operations.filter(({ op }) => op === 'remove')
     if (removed.length === 0) return undefined
     const created = operations.length - removed.length === 0 ? 0 : operations.filter(isCreation).length
-    return this.decide(removed.length - created, () => this.emptiedBy(operations), removed.length)
+    const held = this.decide(removed.length - created, () => this.emptiedBy(operations), removed.length)
+    if (held === undefined) this.count(removed.length)
+    return held
   }
 
-  /** What a batch did. */
-  note(removed: number, created: number): void {
-    if (removed === 0 && created === 0) return
+  private count(removals: number): void {
     this.with((accounts) => {
       const account = readAccount(accounts, this.pair)
       const { hours, allowed } = account
-      // Nothing is counted of what was let go, nor before anything was removed.
-      if (allowed > 0) writeAccount(accounts, this.pair, { ...account, allowed: Math.max(0, allowed - removed) })
-      else if (removed > 0 || removedIn(hours, this.nowMs) > 0)
-        writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, removed, created) })
+      // Nothing is counted of what was let go.
+      if (allowed > 0) writeAccount(accounts, this.pair, { ...account, allowed: Math.max(0, allowed - removals) })
+      else {
+        writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, removals, 0) })
+        this.counted = removals
+      }
     })
+  }
+
+  /** What the batch did: what was counted and not removed makes up as what was created does. If it cannot be noted, too much is counted. */
+  note(removed: number, created: number): void {
+    const back = created + Math.max(0, this.counted - removed)
+    if (back === 0) return
+    try {
+      this.with((accounts) => {
+        const account = readAccount(accounts, this.pair)
+        const { hours, allowed } = account
+        if (allowed === 0 && removedIn(hours, this.nowMs) > 0)
+          writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, 0, back) })
+      })
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+    }
   }
 
   private decide(

@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
 import { absent } from '../../../src/core/content.js'
 import type { Operation, Outcome } from '../../../src/core/operation.js'
+import { FileFailure } from '../../../src/host/files.js'
 import { letGoJob, removingJob } from '../../../src/replica/jobs/budget.js'
 import { type Fixture, freshRoot, makeDirectory, pair, remove, writeFile } from './fixture.js'
 import { Crash } from './stepping.js'
@@ -114,7 +115,7 @@ test('without a budget anything may go', () => {
   ).toEqual(Array(12).fill('done'))
 })
 
-test('a crash at any call forgets at most the removals of the batch in hand', () => {
+test('a crash at any call forgets no removal', () => {
   for (let n = 0; ; n++) {
     const root = rootOf(10)
     root.apply(removals(root, 0, 4))
@@ -128,9 +129,30 @@ test('a crash at any call forgets at most the removals of the batch in hand', ()
     }
     root.restart()
     const gone = 10 - left(root)
-    expect(spoken(root.apply(removals(root, 6, 8)).outcomes)).toEqual(['held', 'held'])
-    expect(gone).toBeLessThanOrEqual(5)
+    const tooMany = 5 - gone + 1
+    expect(spoken(root.apply(removals(root, 6, 6 + tooMany)).outcomes)).toEqual(Array(tooMany).fill('held'))
     root.dispose()
     if (!crashed) break
   }
+})
+
+test.each([
+  ['nothing can be counted: nothing is removed, and what is created is told', 0, ['disk-full', 'done']],
+  ['only what was counted too much cannot be noted: what was done is told', 1, ['superseded', 'done']],
+])('the disk is full when the account is written: %s', (_, counted, told) => {
+  const root = rootOf(9)
+  root.apply([remove('d/0', root.content('d/0')), ...removals(root, 1, 2)])
+  const [removal] = removals(root, 2, 3)
+  if (removal === undefined) throw new Error('no removal')
+  root.write('d/2', 'edited meanwhile, by its user')
+  let writes = 0
+  root.trap.fail((call, path) =>
+    call === 'replace' && path.includes('budget') && writes++ >= counted
+      ? new FileFailure('disk-full', path, 'rename', 'ENOSPC')
+      : undefined,
+  )
+  const { outcomes } = root.apply([removal, writeFile('d/new', absent, 0, 'new')], ['new'])
+  root.trap.release()
+  expect(spoken(outcomes)).toEqual(told)
+  expect(left(root)).toBe(8)
 })
