@@ -86,14 +86,13 @@ export class Agent {
     return [...this.conflicts]
   }
 
-  /** The same of names that a root cannot hold beside others. */
+  /** Every path of which it said that its root cannot hold the name beside others: told once, though a user resolves what is above. */
   heldApart(): RelPath[] {
     return [...this.apart]
   }
 
   forgetConflicts(): void {
     this.conflicts = new Set()
-    this.apart = new Set()
   }
 
   private async live(life: SimHost): Promise<void> {

@@ -29,6 +29,12 @@ export interface DiskEvent {
   readonly actor: Actor
 }
 
+/** What a program has of a file that it mapped. */
+export interface Mapping {
+  /** As the file's `cleanings` was when this mapping was last stored through: from then on its pages can be written to unseen. */
+  storedAfter: number | undefined
+}
+
 export interface DiskOptions {
   readonly device: bigint
   /** The file system's wall clock. */
@@ -204,15 +210,19 @@ export class Disk {
     this.tellAtHome('modified', inode, actor)
   }
 
-  /** A store through a shared mapping. Only the first one into a clean page moves the times (E5); no event comes of any. */
-  store(inode: Inode, bytes: Uint8Array, position: number, actor: Actor): void {
-    const clean = !inode.dirtyPages
+  /**
+   * A store through a shared mapping. Only the first one of a mapping since the pages were clean moves the times (E5; a page that
+   * another program has made dirty is no difference); no event comes of any.
+   */
+  store(inode: Inode, bytes: Uint8Array, position: number, actor: Actor, mapping: Mapping): void {
+    const isFirst = mapping.storedAfter !== inode.cleanings
+    mapping.storedAfter = inode.cleanings
     this.setData(inode, spliced(inode.data, bytes, position).subarray(0, inode.data.length))
-    if (clean) {
+    if (isFirst) {
       inode.mtimeNs = this.stamp()
       inode.ctimeNs = inode.mtimeNs
     }
-    this.tellAtHome(clean ? 'stored' : 'stored-unstamped', inode, actor)
+    this.tellAtHome(isFirst ? 'stored' : 'stored-unstamped', inode, actor)
   }
 
   setMode(inode: Inode, mode: number, actor: Actor): void {
@@ -390,7 +400,6 @@ export class Disk {
     this.usedBytes += grown
     inode.data = data
     inode.stuck = false
-    inode.dirtyPages = true
     this.markDirty(inode)
   }
 
@@ -402,7 +411,7 @@ export class Disk {
 
   private save(inode: Inode): void {
     inode.saved = { data: inode.data, mode: inode.mode, mtimeNs: inode.mtimeNs, ctimeNs: inode.ctimeNs }
-    inode.dirtyPages = false
+    inode.cleanings++
     this.dirty.delete(inode)
   }
 
@@ -410,7 +419,11 @@ export class Disk {
     if (!this.failNextSync) return false
     this.failNextSync = false
     // Pitfall 15: told once. The pages count as clean from now on, and what they held is not on the platter.
-    for (const inode of covered) if (inode.kind === 'file' && this.dirty.has(inode)) inode.stuck = true
+    for (const inode of covered) {
+      if (inode.kind !== 'file' || !this.dirty.has(inode)) continue
+      inode.stuck = true
+      inode.cleanings++
+    }
     return true
   }
 

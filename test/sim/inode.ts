@@ -41,8 +41,8 @@ export class Inode {
   holder: object | undefined
   /** A failed sync was told: these bytes count as clean, but are not on the platter until they are written again. */
   stuck = false
-  /** Some page is not on the platter: a store into it moves no time. A change of properties alone leaves the pages clean. */
-  dirtyPages = false
+  /** How often its pages became clean: after that the first store of each mapping is the kernel's business once more. */
+  cleanings = 0
   /** When the first unsaved change was made. */
   dirtySinceNs = 0
   /** Unlinked and closed: gone. */

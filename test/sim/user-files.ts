@@ -1,5 +1,5 @@
 import { type AbsPath, absoluteOf, nameOf, parentOf, type RelPath, rootPath } from '../../src/core/path.js'
-import { type Disk, user } from './disk.js'
+import { type Disk, type Mapping, user } from './disk.js'
 import { failure, type Inode } from './inode.js'
 import type { Machine } from './machine.js'
 import { treeOf } from './tree.js'
@@ -134,6 +134,7 @@ export class UserFiles {
 export class UserHandle {
   private readonly disk: Disk
   private readonly boot: string
+  private readonly mapping: Mapping = { storedAfter: undefined }
   private open = true
 
   constructor(
@@ -163,7 +164,7 @@ export class UserHandle {
 
   /** A store through a mapping: no longer than the file is. */
   store(text: string, position: number): void {
-    if (this.usable()) this.disk.store(this.inode, bytesOf(text), position, user)
+    if (this.usable()) this.disk.store(this.inode, bytesOf(text), position, user, this.mapping)
   }
 
   /** close, or munmap after it: the last writer is gone, and watchers hear so. */
