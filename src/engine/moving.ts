@@ -301,6 +301,8 @@ function take(context: MovingContext, overlay: Overlay, to: Side, operation: Ope
     emit({ event: 'path-applied', pair, path, to, what: 'created', bytes: 0 })
   } else {
     overlay.move(to, from, path, operation.expect)
+    // Its properties may have been changed just before, and nobody has told: what is recorded with the rename is not reported.
+    if (content.kind === 'directory') overlay.note(to, [{ kind: 'entry', path, found: content }])
     emit({ event: 'path-applied', pair, path, to, what: 'moved', from, bytes: 0 })
   }
 }

@@ -71,6 +71,31 @@ const once: readonly [wrong: string, profile: Profile][] = [
       ],
     },
   ],
+  [
+    'a directory whose mode was changed just before it was renamed for the other side: nobody told of the mode',
+    {
+      seed: 152_629,
+      topology: 'local',
+      steps: 60,
+      chaosMs: 630,
+      faults: { interleave: 0.04856189973652363, lateness: 1 },
+      disks: ['usual', 'usual'],
+      watcher: 'auto',
+      only: [19, 34],
+    },
+  ],
+  [
+    'the disk was full when removals were counted: what had been done was forgotten',
+    {
+      seed: 100_354,
+      topology: 'linked',
+      steps: 60,
+      chaosMs: 1_019,
+      faults: { interleave: 0.04569514006376267, fullDisks: 2 },
+      disks: ['usual', 'usual'],
+      watcher: 'auto',
+    },
+  ],
 ]
 
 test.each(once)('no longer: %s', async (_, profile) => {
