@@ -5,7 +5,7 @@ import { folded } from '../../src/core/folding.js'
 import { movedPath } from '../../src/core/moves.js'
 import { type AbsPath, isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../../src/core/path.js'
 import { Claims } from './claims.js'
-import { type Disk, type DiskEvent, user } from './disk.js'
+import { type Actor, type Disk, type DiskEvent, user } from './disk.js'
 import type { Inode } from './inode.js'
 import type { Machine } from './machine.js'
 import type { Scheduler } from './scheduler.js'
@@ -202,27 +202,28 @@ export class Oracle {
       this.changes += 1
       if (actor === user) this.touched.get(place.side)?.set(place.path, this.scheduler.timeNs)
       else if (what !== 'close-write') this.agentChanges += 1
-      if (actor !== user) this.followRename(inode, what, place)
+      this.followRename(inode, what, place, actor)
     }
     if (actor === user) this.userDid(event, place)
     else this.agentDid(event, place, disk)
     if (place !== undefined && what !== 'close-write') this.refresh(place.side, place.path)
   }
 
-  /** What a user touched in something that an agent renames was touched where it is now. */
-  private followRename(inode: Inode, what: DiskEvent['what'], to: Place): void {
+  /** What something held goes along with it when it is renamed, as its agreement does; so does, by an agent, what a user touched in it. */
+  private followRename(inode: Inode, what: DiskEvent['what'], to: Place, actor: Actor): void {
     if (what === 'moved-from') this.leaving.set(inode, to)
     if (what !== 'moved-to') return
     const from = this.leaving.get(inode)
     this.leaving.delete(inode)
     if (from?.side !== to.side) return
-    // So was what it held before: a lead that has not heard yet of what is gone from there looks for it at the new place.
+    // A lead that has not heard yet of what is gone or was written there looks for it at the new place.
     const past = this.past.get(to.side)
     for (const [path, held] of [...(past ?? [])]) {
       if (!isWithin(path, from.path)) continue
       const at = movedPath(path, { from: from.path, path: to.path })
       past?.set(at, new Set([...(past.get(at) ?? []), ...held]))
     }
+    if (actor === user) return
     const touched = this.touched.get(to.side)
     for (const [path, at] of [...(touched ?? [])]) {
       if (isWithin(path, from.path)) touched?.set(movedPath(path, { from: from.path, path: to.path }), at)
