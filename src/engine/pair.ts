@@ -49,6 +49,8 @@ export class Pair implements Steered {
   private lettingGo = false
   private inCycle = false
   private readonly asked = new AskedCycles()
+  /** When the generation that the archive has was drawn. */
+  private drawnAt: Instant
   private auditDue = false
   private auditing = false
   /** What the audit found, until it is repaired. */
@@ -70,6 +72,7 @@ export class Pair implements Steered {
     /** The markers of both roots have the generation: nothing is done before, but what there is to do is already asked for. */
     private readonly marked: Promise<unknown>,
   ) {
+    this.drawnAt = options.host.clock.now()
     // Who does nothing need not hear of it.
     marked.catch(() => undefined)
     for (const side of ['alpha', 'beta'] as const) void this.follow(side)
@@ -315,6 +318,7 @@ export class Pair implements Steered {
     const letGo = this.lettingGo
     this.lettingGo = false
     this.inCycle = true
+    const { generation } = this.facts
     const result = await runCycle(this.context(), {
       number: ++this.cycle,
       overlay,
@@ -335,7 +339,15 @@ export class Pair implements Steered {
       this.inCycle = false
     })
     this.throwIfFailed()
+    if (this.facts.generation !== generation) await this.mark()
     return result
+  }
+
+  /** The archive has a new generation; a marker that is behind is harmless. */
+  private async mark(): Promise<void> {
+    const { alpha, beta } = this.sides
+    const { generation } = this.facts
+    await Promise.all([alpha, beta].map(({ replica }) => replica.setGeneration(this.held.id, generation)))
   }
 
   /** Beside the cycles: it does not hold them up. */
@@ -418,7 +430,12 @@ export class Pair implements Steered {
   }
 
   private factsAt(reached: Readonly<Record<Side, number>>): ArchiveFacts {
-    return { ...this.factsOf(reached), batches: this.held.nextBatch() }
+    const facts = { ...this.factsOf(reached), batches: this.held.nextBatch() }
+    const now = this.options.host.clock.now()
+    if (now - this.drawnAt < generationMs) return facts
+    // What was agreed since the last one was drawn could be forgotten unnoticed, if an older copy of the archive were put back.
+    this.drawnAt = now
+    return { ...facts, generation: facts.generation + 1 }
   }
 
   private factsOf(reached: Readonly<Record<Side, number>>): ArchiveFacts {
@@ -540,6 +557,9 @@ export class Pair implements Steered {
     this.throwIfFailed()
   }
 }
+
+/** A life of weeks draws a generation now and then. */
+const generationMs = 3_600_000
 
 /** From being told to stop to closing roots under operations that do not end. */
 const stopMs = 10_000

@@ -86,9 +86,13 @@ export class Oracle {
     for (const [version, disk] of this.unstamped) if (machine.disks.includes(disk)) this.unheard.add(version)
   }
 
-  /** Nobody could know of it, and who took its file for what it was before has kept it among the versions. */
+  /**
+   * Nobody could know of it, and who took its file for what it was before has kept it among the versions: what was stored without
+   * a trace; or, after stores went back by less than a generation, what looks like something that was removed once.
+   */
   private isUnheardOf(version: Version): boolean {
-    return this.unheard.has(version) && [...(this.holders.get(version) ?? [])].some((inode) => inode.links > 0)
+    if (!this.unheard.has(version) && !this.rolledBack) return false
+    return [...(this.holders.get(version) ?? [])].some((inode) => inode.links > 0)
   }
 
   /** Stores went back to an earlier state. */
