@@ -19,5 +19,5 @@ export function sealOf(members: Iterable<IndexMember>): Uint8Array | undefined {
 }
 
 function isTrusted(record: IndexRecord): boolean {
-  return record.problem === undefined && !(record.racy && record.fingerprint !== undefined)
+  return record.problem === undefined && !(record.racy && (record.fingerprint ?? record.target) !== undefined)
 }

@@ -303,7 +303,7 @@ export class ApplyBatch {
     // The stamp is the staged handle's: whatever else than ctime differs now is already the user's next edit.
     const now = lookAt(target)
     if (now !== undefined && sameObject(now, staged)) {
-      const racy = now.kind === 'file' && isStagedRacy(now, this.world.clock.wallNs())
+      const racy = now.kind !== 'directory' && isStagedRacy(now, this.world.clock.wallNs())
       this.recordings[at] = { path, before: record, fields: fieldsOf(now, { ...readOf(step.goal), racy }) }
     } else {
       // What was published is recorded all the same: what came after it is a change, even if it is what was there before.
@@ -405,7 +405,8 @@ export class ApplyBatch {
     }
     // A write between the check and our setting of the time left no trace in the stamp: the bytes are read again.
     const retimed = after.kind === 'file' && after.mtimeNs !== checked.stat.mtimeNs
-    const racy = after.kind === 'file' && (retimed || step.racy || isRacy(after, this.world.clock.wallNs(), 'free'))
+    const racy =
+      after.kind !== 'directory' && (retimed || step.racy || isRacy(after, this.world.clock.wallNs(), 'free'))
     if (operation.props.mtimeNs !== undefined && after.mtimeNs !== operation.props.mtimeNs) this.dirty.add(path)
     const read = readOf(step.expect)
     this.recordings[at] = { path, before: record, fields: fieldsOf(after, { ...read, racy }) }

@@ -4,7 +4,7 @@ import type { Directory, Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import type { IndexRecord, RecordFields } from '../../index/record.js'
 import { readWhole } from './read.js'
-import { fieldsOf, isStampOf } from './stamp.js'
+import { fieldsOf, isRacy, isStampOf } from './stamp.js'
 
 /**
  * What becomes of the record of one member. `below` says whether the scan has to go on: a directory that was not known at
@@ -51,10 +51,15 @@ export function lookAt(
     case 'directory':
       return lookAtDirectory(stat, above, old)
     case 'symlink': {
-      if (old !== undefined && old.problem === undefined && isStampOf(old, stat)) return same
+      const before = old?.kind === 'symlink' && old.problem === undefined ? old : undefined
+      const isKnown = before !== undefined && isStampOf(before, stat)
+      if (isKnown && !before.racy) return same
       const target = directory.readSymlink(name)
-      const quiet = old?.kind === 'symlink' && old.problem === undefined && old.target === target
-      return { ...changed(fieldsOf(stat, { ...unread, target })), quiet }
+      // A link that took the place of another one may have its inode and its times.
+      const racy = isRacy(stat, world.clock.wallNs(), 'free')
+      const quiet = before?.target === target
+      if (quiet && isKnown && racy) return same
+      return { ...changed(fieldsOf(stat, { ...unread, target, racy })), quiet }
     }
     case 'special':
       return old?.kind === 'special' && old.problem === undefined ? same : changed(fieldsOf(stat, unread))

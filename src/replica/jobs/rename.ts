@@ -119,7 +119,7 @@ function lookAgain({ path, from = path }: Step, source: Directory, parent: Direc
 function fieldsNow(record: IndexRecord, now: Stat, after: Stat, wallNs: bigint): RecordFields {
   if (!isStampOf(record, now) || !sameObject(now, after)) return record
   const { fingerprint, target } = record
-  const racy = after.kind === 'file' && (record.racy || isStagedRacy(after, wallNs))
+  const racy = record.racy || isStagedRacy(after, wallNs)
   return fieldsOf(after, { fingerprint, target, racy })
 }
 

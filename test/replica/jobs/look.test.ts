@@ -81,3 +81,22 @@ test('a stamp from the future is read again each time, and nothing is written do
   expect(look()).toMatchObject({ kind: 'changed', quiet: false })
   directory.close()
 })
+
+test('a link that took the place of one with its very inode and times is read again, until its times are past', () => {
+  const { world } = freshRoot()
+  const stat: Stat = { ...directory(own, 2n), kind: 'symlink', ctimeNs: 5_000_000_001n }
+  const at = (wallNs: bigint, old: IndexRecord | undefined, target: string) => {
+    const parent: LookedInto = { statAt: () => stat, readSymlink: () => target, openFile: refuse }
+    const clock = { ...nodeClock(), wallNs: () => wallNs }
+    const looked = lookAt({ ...world, clock }, parent, directory(own, 1n), 'link', old, false)
+    return looked.kind === 'changed' ? { ...looked.fields, quiet: looked.quiet } : looked.kind
+  }
+  const first = at(5_001_000_000n, undefined, 'one')
+  if (typeof first === 'string') throw new Error(first)
+  expect(first).toMatchObject({ target: 'one', racy: true })
+  const record = recordOf(first, 0, 1)
+  expect(at(5_002_000_000n, record, 'one')).toBe('same')
+  expect(at(9_000_000_000n, record, 'two')).toMatchObject({ target: 'two', racy: false, quiet: false })
+  expect(at(9_000_000_000n, record, 'one')).toMatchObject({ target: 'one', racy: false, quiet: true })
+  expect(at(9_000_000_000n, { ...record, racy: false }, 'never read')).toBe('same')
+})
