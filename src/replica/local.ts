@@ -84,7 +84,9 @@ export class LocalReplica implements Replica {
     const generation = await root.generationOf(request.pair)
     // Before a scan is paid for: a pair that waits for room comes here again and again.
     await root.room.check()
+    // What it finds half done is looked at with the rest.
     await root.ready(request.watch)
+    const unacknowledged = await root.pastOf(request.pair)
     this.watchLater = this.resident && !request.watch
     const { facts, index, place } = root
     return {
@@ -95,7 +97,7 @@ export class LocalReplica implements Replica {
       boot: place.boot,
       index: index.id,
       run: index.run,
-      unacknowledged: await root.pastOf(request.pair),
+      unacknowledged,
       folding: facts.folding,
       hardLink: root.hardLink,
     }

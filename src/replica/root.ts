@@ -16,11 +16,11 @@ import { letGoJob } from './jobs/budget.js'
 import { generationJob } from './jobs/generation.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
 import { closeRootJob, openRootJob, type RootFacts } from './jobs/open-root.js'
-import { unacknowledgedJob } from './jobs/past.js'
 import type { RootPlace } from './jobs/place.js'
 import { type Recovered, recoverJob } from './jobs/recover.js'
 import type { ScanOutput, Span } from './jobs/scan.js'
 import { sweepJob } from './jobs/sweep.js'
+import { unacknowledgedJob } from './jobs/unacknowledged.js'
 import { Keeping } from './keeping.js'
 import { PatientWorkers } from './patient-workers.js'
 import type { PastOutcome } from './replica.js'
@@ -213,8 +213,10 @@ export class LocalRoot {
   }
 
   /** Outcomes that the pair's lead has not acknowledged: of earlier lives of this agent, and of this one. */
-  pastOf(pair: string): Promise<readonly PastOutcome[]> {
-    return this.host.workers.run(unacknowledgedJob, { place: this.place, pair }, 'edit')
+  async pastOf(pair: string): Promise<readonly PastOutcome[]> {
+    const { outcomes, dirty } = await this.host.workers.run(unacknowledgedJob, { place: this.place, pair }, 'edit')
+    this.mark(dirty)
+    return outcomes
   }
 
   /**

@@ -361,5 +361,6 @@ export class Chaos {
     const byMs = dice.chance(0.5) ? dice.between(-50, 50) : dice.between(-7_200_000, 7_200_000)
     this.world.scheduler.note(`${machine.name}'s clock jumps by ${byMs} ms`)
     machine.skewNs += BigInt(byMs) * 1_000_000n
+    if (byMs < 0) machine.setBackMs -= byMs
   }
 }

@@ -16,6 +16,8 @@ const linksMax = 40
 export class Machine {
   /** Error of the wall clock. */
   skewNs = 0n
+  /** By how much its clock was set back, in all. */
+  setBackMs = 0
   bootId: string
   /** Asked at every call of every process here: may run others meanwhile, end the process, or name a failure as the answer. */
   onCall: ((call: Call) => FileCode | undefined) | undefined

@@ -16,6 +16,8 @@ export interface Places {
   readonly wallNs: bigint
   /** The machine went down in between: what is missing proves nothing, for it may only not have reached the disk. */
   readonly otherBoot: boolean
+  /** When the batch began, by the wall clock. */
+  readonly beganNs: bigint
   readonly umask: number
   /** The directory `in` that holds the name, if any. */
   inHolding(name: string): Directory | undefined
@@ -54,10 +56,13 @@ export function finishStep(step: Step, slot: string, oldSlot: string, places: Pl
 }
 
 function finishWrite(step: Step, slot: string, oldSlot: string, places: Places): FinishedStep {
+  const staged = places.inHolding(step.staged)
+  if (staged !== undefined && places.otherBoot && wasWritten(staged, step, places.beganNs))
+    return giveUp(step, places, staged, step.staged, (target) => putBack(target, staged, step.staged))
   const out = places.outHolding(slot)
   const old = places.outHolding(oldSlot)
   const held = out === undefined ? 'absent' : likenessOrOther(out, slot, step.goal, 'bytes')
-  const published = places.inHolding(step.staged) === undefined && held !== 'same' && held !== 'written'
+  const published = staged === undefined && held !== 'same' && held !== 'written'
   if (old !== undefined) {
     // Without exchange: the old object was taken out first.
     if (published) return done(step, contentOf(step.goal), places)
@@ -74,6 +79,15 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
     return now === 'goal' ? done(step, contentOf(step.goal), places) : undone
   }
   return giveUp(step, places, out, slot, (target) => giveBack(target, out, slot, step.goal))
+}
+
+/**
+ * Its user has written to what we had staged: it was published, and the power loss took the rename back, not his bytes. What a
+ * power loss has done to ours carries no time after the batch began.
+ */
+function wasWritten(staged: Directory, { staged: name, goal }: Step, beganNs: bigint): boolean {
+  const stat = staged.statAt(name)
+  return stat?.kind === 'file' && goal.kind === 'file' && stat.mtimeNs !== goal.mtimeNs && stat.mtimeNs > beganNs
 }
 
 function finishRemoval(step: Step, slot: string, places: Places): FinishedStep {
@@ -143,6 +157,17 @@ export function nowAt(step: Step, places: Pick<Places, 'root'>): 'goal' | 'absen
     if (goal === 'absent') return 'absent'
     if (goal === 'same' || goal === 'written') return 'goal'
     return likenessOrOther(parent, name, step.expect, 'bytes') === 'other' ? 'other' : 'expect'
+  })
+}
+
+/** Whether the path shows what was made there (whatever mode it has by now), or the properties that were set. */
+export function isShown(root: Directory, step: Step, content: Content): boolean {
+  return inParent(step, { root }, false, (parent, name) => {
+    const stat = parent.statAt(name)
+    if (stat === undefined || stat.kind !== content.kind) return false
+    if (step.op === 'make' || content.kind === 'symlink') return true
+    const { mode, mtimeNs } = content.props
+    return stat.mode === (mode ?? stat.mode) && (stat.kind !== 'file' || stat.mtimeNs === (mtimeNs ?? stat.mtimeNs))
   })
 }
 

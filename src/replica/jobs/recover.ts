@@ -1,9 +1,19 @@
+import type { Content } from '../../core/content.js'
 import type { AbsPath, RelPath } from '../../core/path.js'
 import type { Directory } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { openBeside } from './beside.js'
-import { finishStep, nowAt, type Places } from './finish-step.js'
-import { completeLine, type Intent, intentOfSlot, oldSlotName, outcomeLine, restoredLine, slotName } from './intent.js'
+import { finishStep, isShown, nowAt, type Places } from './finish-step.js'
+import {
+  completeLine,
+  type Intent,
+  intentOfSlot,
+  oldSlotName,
+  outcomeLine,
+  restoredLine,
+  type Step,
+  slotName,
+} from './intent.js'
 import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
 import { noteBatch, recoveredLine } from './journal.js'
 import { leftFolders, removeLeft, type UnclearFolder } from './left-folders.js'
@@ -77,6 +87,19 @@ export const recoverJob: Job<Recover, Recovered> = {
   },
 }
 
+/** Finishes the batches of a pair that this process has left half told. Answers the paths that must be looked at. */
+export function finishOwn(
+  world: World,
+  place: RootPlace,
+  root: Directory,
+  own: StageFolder,
+  pair: string,
+): readonly RelPath[] {
+  const dirty = new Set<RelPath>()
+  new Recovery(world, place, root, own, own, [own], dirty).finishPair(pair)
+  return [...dirty]
+}
+
 /** The end of one folder. */
 class Recovery {
   constructor(
@@ -100,6 +123,14 @@ class Recovery {
       }
       this.finish(name, file, intent)
       this.adopt(name, file)
+    }
+  }
+
+  finishPair(pair: string): void {
+    for (const { name, acknowledged } of intentNames(this.folder.intents)) {
+      if (acknowledged || !name.startsWith(`${pair}-`)) continue
+      const intent = readIntent(this.folder.intents, name)
+      if (intent !== undefined && !intent.complete) this.finish(name, name, intent)
     }
   }
 
@@ -145,16 +176,25 @@ class Recovery {
     for (const [at, outcome] of intent.outcomes) {
       const step = intent.steps[at]
       if (step === undefined || outcome.kind !== 'done' || step.path === '') continue
-      if (step.op === 'make' || step.op === 'props') continue
-      // What was made way for first is back where something else was to be: only what the path shows is told.
-      const rolledBack =
-        step.op === 'rename'
-          ? isUnrenamed(this.root, step)
-          : nowAt(step, places) !== (step.op === 'remove' ? 'absent' : 'goal')
-      if (rolledBack) lines.push(outcomeLine(at, undefined))
+      if (this.isRolledBack(step, outcome.content, places)) lines.push(outcomeLine(at, undefined))
       this.dirty.add(step.path)
     }
     return lines
+  }
+
+  private isRolledBack(step: Step, content: Content, places: Places): boolean {
+    switch (step.op) {
+      case 'rename':
+        return isUnrenamed(this.root, step)
+      case 'make':
+      case 'props':
+        return !isShown(this.root, step, content)
+      // What was made way for first is back where something else was to be: only what the path shows is told.
+      case 'remove':
+        return nowAt(step, places) !== 'absent'
+      case 'write':
+        return nowAt(step, places) !== 'goal'
+    }
   }
 
   private besideOf({ header }: Intent) {
@@ -168,6 +208,7 @@ class Recovery {
       root: this.root,
       wallNs: this.world.clock.wallNs(),
       otherBoot,
+      beganNs: intent.header.beganNs,
       umask: umaskOf(this.world, this.own.in),
       inHolding: (name) => (name === '' ? undefined : ins.find((directory) => directory.statAt(name) !== undefined)),
       outHolding: (name) => outs.find((directory) => directory.statAt(name) !== undefined),

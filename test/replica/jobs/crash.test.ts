@@ -1,14 +1,14 @@
 import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
 import { absent } from '../../../src/core/content.js'
-import type { Operation } from '../../../src/core/operation.js'
+import type { Operation, Outcome } from '../../../src/core/operation.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
 import { readJournal } from '../../../src/replica/jobs/journal.js'
-import { unacknowledgedJob } from '../../../src/replica/jobs/past.js'
 import { type Recovered, recoverJob } from '../../../src/replica/jobs/recover.js'
 import { sweepJob } from '../../../src/replica/jobs/sweep.js'
+import { unacknowledgedJob } from '../../../src/replica/jobs/unacknowledged.js'
 import { type Fixture, freshRoot, makeDirectory, oldNs, pair, remove, writeFile } from './fixture.js'
 import { Crash } from './stepping.js'
 
@@ -356,7 +356,22 @@ test('S1-12: the folder of a process that lives is left alone', () => {
     dirty: [],
   })
   expect(fs.readdirSync(root.abs(`.tandem/stage/${mine.folder}/intents`))).toHaveLength(1)
-  expect(unacknowledgedJob.run(root.world, { place: mine, pair })).toHaveLength(operations.length)
+  expect(unacknowledgedJob.run(root.world, { place: mine, pair }).outcomes).toHaveLength(operations.length)
+})
+
+test('what a batch did is told to the next lead, though it could not be written down when it was done', () => {
+  const { root, operations } = prepared()
+  root.trap.fail((call, path) =>
+    call === 'reopenFile' && path.includes('/intents')
+      ? new FileFailure('disk-full', path, 'write', 'ENOSPC')
+      : undefined,
+  )
+  const done = root.apply(operations, texts).outcomes
+  root.trap.release()
+  const told = unacknowledgedJob.run(root.world, { place: root.place, pair })
+  const spoken = ({ kind, path }: Outcome) => `${kind} ${path}`
+  expect(told.outcomes.map(({ outcome }) => spoken(outcome))).toEqual(done.map(spoken))
+  expect([...told.dirty].sort()).toEqual(operations.map(({ path }) => path).sort())
 })
 
 test('S2-18: outcomes are told again by each new process until they are acknowledged', () => {
@@ -433,6 +448,49 @@ test('S1-1: after the machine went down only what the path shows is told as done
   root.restart('boot-2')
   expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
   expect(root.tree()).toEqual({ a: 'old' })
+})
+
+test('S1-1: a directory that the power loss took back was not made, a mode that it took back was not set', () => {
+  const root = freshRoot()
+  root.write('a', 'as it was')
+  root.scan([''])
+  root.scan(['a'])
+  const before = root.content('a')
+  if (before.kind !== 'file') throw new Error('no file')
+  const { mtimeNs } = before.props
+  const operations = [
+    makeDirectory('m'),
+    { op: 'set-props', path: relPath('a'), expect: before, props: { mode: 0o600, mtimeNs } } as const,
+  ]
+  expect(root.apply(operations).outcomes.map(({ kind }) => kind)).toEqual(['done', 'done'])
+  fs.rmdirSync(root.abs('m'))
+  fs.chmodSync(root.abs('a'), before.props.mode ?? 0)
+  root.restart('boot-2')
+  expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+})
+
+test.each([
+  ['a new file', undefined],
+  ['one in the place of another', 'old'],
+])('what its user wrote into %s is his, though the power loss took it back to the staged ones', (_, old) => {
+  const root = freshRoot()
+  if (old !== undefined) root.write('a', old)
+  root.scan([''])
+  if (old !== undefined) root.scan(['a'])
+  root.trap.before('rename:no-replace', 1, () => root.trap.crash(0))
+  const expected = old === undefined ? absent : root.content('a')
+  expect(crashes(() => root.apply([writeFile('a', expected, 0, 'new')], ['new']))).toBe(true)
+  // It was published, its user went on in it, and then the power failed: the renames are undone, not his bytes.
+  const folder = root.abs(`.tandem/stage/${root.place.folder}`)
+  const [intent] = fs.readdirSync(`${folder}/intents`)
+  const staged = /"staged":"([^"]+)"/.exec(fs.readFileSync(`${folder}/intents/${intent}`, 'utf8'))?.[1]
+  const [displaced] = fs.readdirSync(`${folder}/out`)
+  const from = old === undefined ? root.abs('a') : `${folder}/out/${displaced}`
+  fs.renameSync(from, `${folder}/in/${staged}`)
+  fs.writeFileSync(`${folder}/in/${staged}`, 'written by its user')
+  root.restart('boot-2')
+  recover(root)
+  expect(Object.values(root.tree()).sort()).toEqual([...(old === undefined ? [] : [old]), 'written by its user'])
 })
 
 test('S1-2: received bytes go at the start, and what belongs to no intent is kept', () => {

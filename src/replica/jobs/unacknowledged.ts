@@ -1,0 +1,36 @@
+import type { RelPath } from '../../core/path.js'
+import type { Job } from '../../host/workers.js'
+import type { PastOutcome } from '../replica.js'
+import { pastOutcomes } from './past.js'
+import { openRoot, openStage, type RootPlace } from './place.js'
+import { finishOwn } from './recover.js'
+
+export interface Unacknowledged {
+  readonly outcomes: readonly PastOutcome[]
+  /** Paths that must be looked at before the outcomes are told. */
+  readonly dirty: readonly RelPath[]
+}
+
+/**
+ * What this process's folder tells of batches that were done and not acknowledged: its own, and those it recovered. A batch that
+ * did not come to its end (its outcomes could not be written down, or a call failed on the way) is finished first, as a recovery
+ * does. While no batch of the pair is under way.
+ */
+export const unacknowledgedJob: Job<{ readonly place: RootPlace; readonly pair: string }, Unacknowledged> = {
+  name: 'unacknowledged',
+  run(world, { place, pair }) {
+    const root = openRoot(world.files, place.root)
+    try {
+      const stage = openStage(root, place)
+      try {
+        const dirty = finishOwn(world, place, root, stage, pair)
+        const outcomes = pastOutcomes(stage.intents).find((past) => past.pair === pair)?.outcomes ?? []
+        return { outcomes, dirty }
+      } finally {
+        stage.close()
+      }
+    } finally {
+      root.close()
+    }
+  },
+}
