@@ -51,6 +51,8 @@ export class Oracle {
   private readonly touched = new Map<OracleSide, Map<RelPath, number>>()
   /** What an agent has just taken from a visible place. */
   private readonly leaving = new Map<Inode, Place>()
+  /** Directories that users renamed. */
+  private readonly overtaking: { readonly from: Place; readonly to: Place; readonly timeNs: number }[] = []
   private readonly current = new Map<OracleSide, Map<RelPath, Held>>()
   /** All that a path ever held. */
   private readonly past = new Map<OracleSide, Map<RelPath, Set<Held>>>()
@@ -211,6 +213,17 @@ export class Oracle {
     if (actor === user) this.userDid(event, place)
     else this.agentDid(event, place, disk)
     if (place !== undefined && what !== 'close-write') this.refresh(place.side, place.path)
+    if (place !== undefined && actor !== user) this.followOvertaken(inode, place)
+  }
+
+  /** What an agent puts into a directory that its user has just renamed it puts, as far as it knows, to the old place. */
+  private followOvertaken(inode: Inode, { side, path }: Place): void {
+    for (const { from, to, timeNs } of this.overtaking) {
+      if (to.side !== side || !isWithin(path, to.path) || this.scheduler.timeNs - timeNs > overtakenNs) continue
+      const at = movedPath(path, { from: to.path, path: from.path })
+      const past = this.past.get(side)
+      past?.set(at, new Set([...(past.get(at) ?? []), heldIn(inode)]))
+    }
   }
 
   /** What something held goes along with it when it is renamed, as its agreement does; so does, by an agent, what a user touched in it. */
@@ -227,7 +240,10 @@ export class Oracle {
       const at = movedPath(path, { from: from.path, path: to.path })
       past?.set(at, new Set([...(past.get(at) ?? []), ...held]))
     }
-    if (actor === user) return
+    if (actor === user) {
+      if (inode.kind === 'directory') this.overtaking.push({ from, to, timeNs: this.scheduler.timeNs })
+      return
+    }
     const touched = this.touched.get(to.side)
     for (const [path, at] of [...(touched ?? [])]) {
       if (isWithin(path, from.path)) touched?.set(movedPath(path, { from: from.path, path: to.path }), at)
@@ -472,6 +488,9 @@ interface Place {
 /** From a call that found no room to the end of what is done about it, over a slow link. */
 const shortAgoNs = 10e9
 const directoryHeld: Held = 'directory'
+
+/** For so long an agent may hold a directory open that was renamed. */
+const overtakenNs = 1e9
 
 /** What an archive may claim of a path: kind and content, no properties. */
 function heldIn(inode: Inode): Held {
