@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { BadPath } from '../../src/core/path.js'
 import { FileFailure } from '../../src/host/files.js'
@@ -52,6 +54,12 @@ describe('workers', () => {
       map: new Map([[1, 2]]),
     }
     expect(await start(1).run(echo, input, 'edit')).toEqual(input)
+  })
+
+  test('a thread that is ended while it loads does not take the process with it', () => {
+    const script = fileURLToPath(new URL('./fixtures/ended-early.mjs', import.meta.url))
+    const { status, signal, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
   })
 
   test('a thread gives back what it does not need, and goes on', async () => {

@@ -173,6 +173,8 @@ class Thread {
   private busySinceMs: number | undefined
   /** It has loaded all it needs. */
   isReady = false
+  private loaded: Promise<void> = Promise.resolve()
+  private settleLoaded: () => void = () => {}
 
   constructor(
     private readonly entry: URL,
@@ -207,6 +209,8 @@ class Thread {
   /** Waits for the jobs in hand; those that wait here refuse themselves, since the pool is closed. */
   async close(): Promise<void> {
     await this.queue.onIdle()
+    // koffi ends the whole process (SIGABRT) when its thread is ended while it loads.
+    await this.loaded
     await this.worker?.terminate()
   }
 
@@ -248,8 +252,12 @@ class Thread {
     sizeYoungGeneration()
     const worker = new Worker(this.entry, { execArgv: [], workerData: { heartbeat: this.heartbeat } })
     this.worker = worker
+    this.loaded = new Promise<void>((resolve) => {
+      this.settleLoaded = resolve
+      worker.once('exit', () => resolve())
+    })
     worker.on('message', (answer: Answer | typeof readyWord) => {
-      if (answer === readyWord) this.isReady = true
+      if (answer === readyWord) this.ready()
       else this.settle(answer)
       this.state.changed()
     })
@@ -259,6 +267,11 @@ class Thread {
       if (this.inHand.size > 0 || !this.state.closed) this.fail(new Error(`exit ${code}`))
     })
     return worker
+  }
+
+  private ready(): void {
+    this.isReady = true
+    this.settleLoaded()
   }
 
   private settle(answer: Answer): void {
