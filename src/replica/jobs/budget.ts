@@ -84,8 +84,9 @@ export const letGoJob: Job<{ readonly place: RootPlace }, number> = {
 
 /** The account of one pair on one root, for one question or one batch. */
 export class RemovalBudget {
-  /** Removals of the batch that are counted already. */
+  /** Removals of the batch that are counted already: against the window, or against what was let go. */
   private counted = 0
+  private fromAllowed = 0
 
   constructor(
     private readonly world: World,
@@ -125,10 +126,12 @@ export class RemovalBudget {
       const account = readAccount(accounts, this.pair)
       const { hours, allowed } = account
       // Nothing is counted of what was let go.
-      if (allowed > 0) writeAccount(accounts, this.pair, { ...account, allowed: Math.max(0, allowed - removals) })
-      else {
-        writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, removals, 0) })
+      if (allowed > 0) {
+        this.fromAllowed = Math.min(allowed, removals)
+        writeAccount(accounts, this.pair, { ...account, allowed: allowed - this.fromAllowed })
+      } else {
         this.counted = removals
+        writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, removals, 0) })
       }
     })
   }
@@ -136,12 +139,14 @@ export class RemovalBudget {
   /** What the batch did: what was counted and not removed makes up as what was created does. If it cannot be noted, too much is counted. */
   note(removed: number, created: number): void {
     const back = created + Math.max(0, this.counted - removed)
-    if (back === 0) return
+    const allowedBack = Math.max(0, this.fromAllowed - removed)
+    if (back === 0 && allowedBack === 0) return
     try {
       this.with((accounts) => {
         const account = readAccount(accounts, this.pair)
         const { hours, allowed } = account
-        if (allowed === 0 && removedIn(hours, this.nowMs) > 0)
+        if (allowedBack > 0) writeAccount(accounts, this.pair, { ...account, allowed: allowed + allowedBack })
+        else if (allowed === 0 && removedIn(hours, this.nowMs) > 0)
           writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, 0, back) })
       })
     } catch (error) {

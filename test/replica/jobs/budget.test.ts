@@ -104,6 +104,19 @@ test('what is held may go once somebody said so: so many paths, and no more', ()
   expect(letGoJob.run(root.world, { place: root.place })).toBe(6)
 })
 
+test('what was let go and could not be removed may go at the next attempt', () => {
+  const root = rootOf(20)
+  const { budget } = root
+  if (budget === undefined) throw new Error('no budget')
+  removingJob.run(root.world, { place: root.place, pair, budget, count: 12, confirmed: true })
+  const batch = removals(root, 0, 12)
+  for (let at = 0; at < 7; at++) root.write(`d/${at}`, 'edited meanwhile, by its user')
+  expect(spoken(root.apply(batch).outcomes)).toEqual([...Array(7).fill('superseded'), ...Array(5).fill('done')])
+  root.scan(Array.from({ length: 7 }, (_, at) => `d/${at}`))
+  expect(spoken(root.apply(removals(root, 0, 7)).outcomes)).toEqual(Array(7).fill('done'))
+  expect(spoken(root.apply(removals(root, 12, 18)).outcomes)).toEqual(Array(6).fill('held'))
+})
+
 test('without a budget anything may go', () => {
   const root = rootOf(10)
   root.budget = undefined
