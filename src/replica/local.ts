@@ -2,6 +2,7 @@ import { absent } from '../core/content.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
+import { StoreFailure } from '../host/store.js'
 import { BytesReader } from '../wire/bytes.js'
 import { digestText, foldAll } from '../wire/fold.js'
 import { operationList, outcomeList, suppliedList, wantList } from '../wire/list.js'
@@ -85,8 +86,8 @@ export class LocalReplica implements Replica {
     // Before a scan is paid for: a pair that waits for room comes here again and again.
     await root.room.check()
     // What it finds half done is looked at with the rest.
-    await root.ready(request.watch)
     const unacknowledged = await root.pastOf(request.pair)
+    await root.ready(request.watch)
     this.watchLater = this.resident && !request.watch
     const { facts, index, place } = root
     return {
@@ -309,6 +310,10 @@ export class LocalReplica implements Replica {
       // for what happened later.
       await this.session?.drained()
       return outcomes
+    } catch (error) {
+      // The index could not be written: what was done is found by a scan of the whole root.
+      if (error instanceof StoreFailure) root.fail(error)
+      throw error
     } finally {
       release()
     }

@@ -415,7 +415,8 @@ export class LocalRoot {
     this.publish(readReports(new BytesReader(output.reports)), output.spans, undefined)
   }
 
-  private fail(error: unknown): void {
+  /** Ends the root: the next who needs it opens it anew, and looks at all of it. */
+  fail(error: unknown): void {
     if (this.failure !== undefined || this.ending.signal.aborted) return
     this.failure = { error }
     for (const listener of this.listeners) listener.failed(error)

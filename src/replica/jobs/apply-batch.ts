@@ -90,7 +90,8 @@ export class ApplyBatch {
       this.recordings.filter((recording) => recording !== undefined),
     )
     for (const path of recorded.dirty) this.dirty.add(path)
-    this.doubt(new Set(recorded.unwritten))
+    // Told as done it would be agreed on, and what becomes of it before the next scan would be told to nobody.
+    if (recorded.failure !== undefined) throw recorded.failure
     const outcomes = this.outcomes.map((outcome, at) => outcome ?? missing(this.input.operations[at]?.path ?? rootPath))
     return { outcomes, first: recorded.first, last: recorded.last, dirty: [...this.dirty], notes: this.notes }
   }
@@ -432,20 +433,6 @@ export class ApplyBatch {
   private settle(at: number, outcome: Outcome): void {
     this.outcomes[at] = outcome
     if (outcome.kind === 'superseded') this.dirty.add(outcome.path)
-  }
-
-  /**
-   * Done, but unknown to the index: what becomes of it before the next scan would be told to nobody, so nothing may be agreed
-   * on it yet.
-   */
-  private doubt(unwritten: ReadonlySet<RelPath>): void {
-    for (const [at, outcome] of this.outcomes.entries())
-      if (outcome?.kind === 'done' && unwritten.has(outcome.path))
-        this.settle(at, {
-          kind: 'superseded',
-          path: outcome.path,
-          detail: 'it was done, and the index could not be written',
-        })
   }
 
   private noteUnmade(at: number): void {

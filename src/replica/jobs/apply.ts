@@ -49,7 +49,8 @@ export interface ApplyOutput extends Omit<Applied, 'outcomes'> {
  * Applies the operations of a batch in order, each on its own: one that fails does not stop the others. Visible when it
  * returns; on disk after syncJob. What was replaced or removed lies in staging until sweepJob has looked at it again, a
  * second later or more. In the lane of the batch's stageJobs; scans of the directories concerned wait meanwhile.
- * @throws ReplicaFailure 'missing', 'unreadable', 'in-doubt': what was done by then is told by the intent at the next start
+ * @throws ReplicaFailure 'missing', 'unreadable', 'in-doubt', StoreFailure: what was done by then is told by the intent when the pair is
+ * opened again
  */
 export const applyJob: Job<ApplyInput, ApplyOutput> = {
   name: 'apply',

@@ -21,8 +21,8 @@ export interface Recorded {
   readonly last: number
   /** Paths to be looked at: their record is newer than what the job saw, or could not be written. */
   readonly dirty: readonly RelPath[]
-  /** Paths of which the index knows nothing: it could not be written. */
-  readonly unwritten: readonly RelPath[]
+  /** The index knows nothing of something that is there now: it could not be written. */
+  readonly failure: StoreFailure | undefined
 }
 
 /** Most records of one transaction. */
@@ -32,7 +32,7 @@ export const recordsMax = 5_000
 export function recordAll(index: Index, recordings: readonly Recording[]): Recorded {
   let [first, last] = [1, 0]
   const dirty: RelPath[] = []
-  const unwritten: RelPath[] = []
+  let failure: StoreFailure | undefined
   // A type change is two steps at one path: the second finds what the first has recorded, not what the job had looked at.
   const own = new Map<RelPath, IndexRecord | undefined>()
   for (let at = 0; at < recordings.length; at += recordsMax) {
@@ -44,14 +44,14 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
       if (first > last) first = written.first
       last = written.last
     } catch (error) {
-      // What was done is done and the outcomes must come out; the index lags, which the next scan heals. Whatever it finds at a
-      // path that is known differs from what is known; at others it may find nothing, as if nothing had been done.
+      // What was done is done; the index lags, which the next scan heals: whatever it finds at a path that is known differs from
+      // what is known. At others it may find nothing by then, as if nothing had been done.
       if (!(error instanceof StoreFailure)) throw error
-      for (const { path, before, from } of part)
-        (before === undefined || from !== undefined ? unwritten : dirty).push(path)
+      if (part.some(({ before, from }) => before === undefined || from !== undefined)) failure = error
+      for (const { path } of part) dirty.push(path)
     }
   }
-  return { first, last, dirty, unwritten }
+  return { first, last, dirty, failure }
 }
 
 function recordPart(
