@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import {
   closeSync,
-  existsSync,
   ftruncateSync,
   linkSync,
   lstatSync,
@@ -20,6 +19,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { describe, expect, test } from 'vitest'
+import { describeDepths } from './depth.suite.js'
 import { eventuallyEqual, expectEqual, type Sandbox, sandbox, serve } from './harness.js'
 
 /** Names that a careless program takes for something else. */
@@ -91,92 +91,7 @@ describe('names', () => {
   )
 })
 
-/** Makes `depth` directories in each other below a directory, and a file in each `every`th; no path may be too long for it. */
-function chain(top: string, name: string, depth: number, every: number): void {
-  let fd = openSync(top, 'r')
-  for (let at = 1; at <= depth; at++) {
-    const here = `/proc/self/fd/${fd}`
-    mkdirSync(`${here}/${name}`)
-    const next = openSync(`${here}/${name}`, 'r')
-    closeSync(fd)
-    fd = next
-    if (at % every === 0) writeFileSync(`/proc/self/fd/${fd}/file`, `at depth ${at}`)
-  }
-  closeSync(fd)
-}
-
-/** What the file in the directory at each depth holds, of those that have one. */
-function filesOfChain(top: string, name: string): string[] {
-  const found: string[] = []
-  let fd = openSync(top, 'r')
-  for (;;) {
-    const members = readdirSync(`/proc/self/fd/${fd}`)
-    if (members.includes('file')) found.push(readFileSync(`/proc/self/fd/${fd}/file`, 'utf8'))
-    if (!members.includes(name)) break
-    const next = openSync(`/proc/self/fd/${fd}/${name}`, 'r')
-    closeSync(fd)
-    fd = next
-  }
-  closeSync(fd)
-  return found
-}
-
-/** Removes what has paths that are too long for node. */
-function removeAll(...paths: string[]): void {
-  const done = spawnSync('rm', ['-rf', ...paths])
-  if (done.status !== 0) throw new Error(`rm: ${done.stderr}`)
-}
-
-describe.skipIf(process.platform !== 'linux')('depth (needs /proc/self/fd to build it)', () => {
-  test.each([
-    // what                              name              levels
-    ['paths of more than 4,096 bytes', 'd'.repeat(250), 24],
-    ['1,000 levels of directories', 'd', 1_000],
-  ])(
-    '%s',
-    async (_, name, depth) => {
-      const box = sandbox()
-      mkdirSync(box.at('a'))
-      mkdirSync(box.at('b'))
-      try {
-        chain(box.at('a'), name, depth, 1)
-        box.write('a/neighbour', 'x')
-        expect(await box.tandem(['sync', 'a', 'b'])).toMatchObject({ code: 0, stderr: '' })
-        expect(filesOfChain(box.at('b'), name)).toEqual(Array.from({ length: depth }, (_, at) => `at depth ${at + 1}`))
-        expect(box.read('b/neighbour')).toBe('x')
-        // Every path is found from the root down: a thousand levels take a while, and once is enough.
-        if (depth > 100) return
-        const again = await box.tandem(['sync', 'a', 'b'])
-        expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/all files are equal/) })
-        // And all of it goes again, from the leaves up.
-        removeAll(box.at('b', name))
-        expect(await box.tandem(['sync', 'a', 'b'])).toMatchObject({ code: 0, stderr: '' })
-        expect(readdirSync(box.at('a')).toSorted()).toEqual(['.tandem', 'neighbour'])
-      } finally {
-        removeAll(box.at('a'), box.at('b'))
-      }
-    },
-    120_000,
-  )
-})
-
-describe('many', () => {
-  test('100,000 entries in one directory, over the link: all arrive', async () => {
-    const box = sandbox(existsSync('/dev/shm') ? '/dev/shm' : undefined)
-    const count = 100_000
-    mkdirSync(box.at('a/many'), { recursive: true })
-    mkdirSync(box.at('b'))
-    // Links to the same target: the quickest entries there are; one in a hundred is a file.
-    for (let at = 0; at < count; at++) {
-      const path = box.at(`a/many/a rather long name, so that the listing has to be split ${at}`)
-      if (at % 100 === 0) writeFileSync(path, `${at}`)
-      else symlinkSync('target', path)
-    }
-    const { url, keyFile } = await serve(box, { r: 'b' })
-    expect(await box.tandem(['sync', 'a', url('r'), '--secret-file', keyFile])).toMatchObject({ code: 0, stderr: '' })
-    expect(readdirSync(box.at('b/many'))).toHaveLength(count)
-  }, 120_000)
-})
+describeDepths([['paths of more than 4,096 bytes', 'd'.repeat(250), 24]])
 
 describe('sizes', () => {
   test('files of 0 bytes, made, filled and emptied', async () => {

@@ -9,9 +9,10 @@ import { reconcile } from '../../src/core/reconcile.js'
 import { wholeTouched } from '../../src/core/tree.js'
 import { openRootJob } from '../../src/replica/jobs/open-root.js'
 import { agreed, plainRules, tree } from '../core/fixtures.js'
-import { expectEqual, type Sandbox, sandbox, tree as treeOf } from '../e2e/harness.js'
+import { type Sandbox, sandbox, tree as treeOf } from '../e2e/harness.js'
 import { foldingDisk } from '../host/folding-disk.js'
 import { freshRoot, packOf } from '../replica/jobs/fixture.js'
+import { describeHarms, usualHarms } from './archives.suite.js'
 import { hostileLead } from './fresh-lead.js'
 import type { HostileLead } from './hostile-lead.js'
 
@@ -180,64 +181,7 @@ describe.runIf(process.getuid?.() === 0)(
   },
 )
 
-/** Two pairs, both known, of which one is to be harmed. */
-async function known(): Promise<Sandbox> {
-  const box = sandbox()
-  for (let at = 0; at < 100; at++) box.write(`a/d${at % 7}/${at}`, `file ${at}`)
-  box.write('c/other', 'of another pair')
-  for (const [one, other] of [
-    ['a', 'b'],
-    ['c', 'd'],
-  ] as const)
-    expect((await box.tandem(['sync', one, other])).code).toBe(0)
-  return box
-}
-
-const archiveOf = (box: Sandbox, largest: boolean) =>
-  fs
-    .readdirSync(box.at('state/pairs'))
-    .map((id) => box.at('state/pairs', id, 'archive.mdb'))
-    .sort((one, other) => fs.statSync(other).size - fs.statSync(one).size)
-    .at(largest ? 0 : -1) ?? ''
-
-/** LMDB knows its files by these two, and follows what is behind them wherever it leads. */
-function noiseInside(archive: string): void {
-  const fd = fs.openSync(archive, 'r+')
-  for (let at = 8_192; at < fs.statSync(archive).size; at += 4_096)
-    fs.writeSync(fd, Buffer.alloc(64, 0xa5), 0, 64, at + 16)
-  fs.closeSync(fd)
-}
-
-const harms: [string, (archive: string, other: string) => void, 0 | 3][] = [
-  // what became of it    how                                                                              how a pass ends
-  ['noise', (archive) => fs.writeFileSync(archive, Buffer.alloc(fs.statSync(archive).size, 0xa5)), 0],
-  ['cut off', (archive) => fs.truncateSync(archive, 8_192), 0],
-  ['empty', (archive) => fs.truncateSync(archive, 0), 0],
-  ['noise behind its first two pages', noiseInside, 0],
-  // Whose roots these are cannot be told: a person says.
-  ["another pair's", (archive, other) => fs.copyFileSync(other, archive), 3],
-]
-test.each(harms)(
-  'T21: an archive that is %s removes nothing, is no crash, and is one again after',
-  async (_, harm, code) => {
-    const box = await known()
-    const archive = archiveOf(box, true)
-    const other = archiveOf(box, false)
-    expect(archive).not.toBe(other)
-    harm(archive, other)
-    fs.rmSync(box.at('a/d1/1'))
-    const before = treeOf(box.at('b'))
-    const end = await box.tandem(['sync', 'a', 'b', '--batch'])
-    expect(end.code, end.stderr).toBe(code)
-    expect(treeOf(box.at('b'))).toEqual(before)
-    if (code !== 0) expect((await box.tandem(['sync', 'a', 'b', '--batch', '-ignorearchives'])).code).toBe(0)
-    expectEqual(box.at('a'), box.at('b'))
-    expect(treeOf(box.at('b'))).toEqual(before)
-    fs.rmSync(box.at('a/d1/1'))
-    expect((await box.tandem(['sync', 'a', 'b', '--batch'])).code).toBe(0)
-    expect(box.exists('b/d1/1')).toBe(false)
-  },
-)
+describeHarms((what) => usualHarms.has(what))
 
 function fileAt(lead: HostileLead, path: string) {
   const { size, mode, mtimeNs } = fs.statSync(lead.there.abs(path), { bigint: true })

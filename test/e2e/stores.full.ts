@@ -1,0 +1,3 @@
+import { describeDamages, usualDamages } from './stores.suite.js'
+
+describeDamages((what) => !usualDamages.has(what))

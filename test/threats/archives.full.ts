@@ -1,0 +1,3 @@
+import { describeHarms, usualHarms } from './archives.suite.js'
+
+describeHarms((what) => !usualHarms.has(what))
