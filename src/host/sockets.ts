@@ -114,7 +114,7 @@ export interface Socket {
 export const frameBytesMax = 1 << 20
 
 /** The low mark of Socket.bufferedBytes: bulk waits while there is as much as this. */
-export const bufferedLowBytes = 1 << 20
+export const bufferedLowBytes = 64 * 1024
 
 export type LinkCode =
   | 'refused' // nobody listens there

@@ -179,6 +179,10 @@ export const sendto = bind<SendTo>(
 )
 
 /** 0, or -1. `length`: the room in `into` before, the bytes used after. */
+export const setsockopt = bind<(fd: number, level: number, option: number, value: Memory, length: number) => number>(
+  'int setsockopt(int fd, int level, int option, void *value, uint32_t length)',
+)
+
 export const getsockopt = bind<
   (fd: number, level: number, option: number, into: Memory, length: Uint32Array) => number
 >('int getsockopt(int fd, int level, int option, void *into, void *length)')

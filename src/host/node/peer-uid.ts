@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { getpeereid, getsockopt, onLinux } from './libc.js'
+import { socketDescriptor } from './socket-buffers.js'
 
 const socketLevel = 1
 /** SO_PEERCRED, unix(7): struct ucred, the pid, uid and gid of the far end, u32 each. */
@@ -7,7 +8,7 @@ const peerCredentials = 17
 
 /** The user at the far end of a connected Unix socket, as the kernel tells; undefined when it does not. */
 export function peerUid(socket: Socket): number | undefined {
-  const handle = descriptorOf(socket)
+  const handle = socketDescriptor(socket)
   if (handle === undefined) return undefined
   if (!onLinux) {
     const ids = new Uint32Array(2)
@@ -25,11 +26,4 @@ export function strangerAt(socket: Socket): string | undefined {
   const uid = peerUid(socket)
   if (uid === undefined) return 'nobody can tell whose it is'
   return uid === own || uid === 0 ? undefined : `it belongs to user ${uid}, not to this user (${own})`
-}
-
-/** Node has it, but no name for it. */
-function descriptorOf(socket: Socket): number | undefined {
-  const handle: unknown = '_handle' in socket ? socket._handle : undefined
-  if (typeof handle !== 'object' || handle === null || !('fd' in handle)) return undefined
-  return typeof handle.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined
 }

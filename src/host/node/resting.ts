@@ -1,12 +1,12 @@
 /**
- * Notices when a time of much work is over. A time of work lasts until nothing was noted for restMs; what was noted in it is
- * added up. Edits now and then are little work, until they come to much.
+ * Notices when a time of much work is over. A time of work lasts until nothing was noted for restMs; what counts is the processor time
+ * that the process took in it, whichever thread. Edits now and then are little work, until they come to much.
  */
 export class Resting {
-  /** In this time of work. */
-  private worked = 0
-  /** Since the last rest. */
-  private workedSince = 0
+  /** Processor time when this time of work began. */
+  private beganMs: number
+  /** The same at the last rest. */
+  private restedMs: number
   private lastMs = 0
   /** Once, and is to again. */
   private isRested = false
@@ -16,12 +16,14 @@ export class Resting {
   constructor(
     private readonly isBusy: () => boolean,
     private readonly rest: () => void,
-  ) {}
+    private readonly processorMs: () => number = processMs,
+  ) {
+    this.beganMs = processorMs()
+    this.restedMs = this.beganMs
+  }
 
-  /** A piece of work is done that took so long. */
-  note(durationMs: number): void {
-    this.worked += durationMs
-    this.workedSince += durationMs
+  /** A piece of work is done. */
+  note(): void {
     this.lastMs = performance.now()
     this.timer ??= this.later(restMs)
   }
@@ -37,10 +39,11 @@ export class Resting {
       this.timer = this.later(Math.max(left, restMs / 10))
       return
     }
-    const isMuch = this.worked >= workMsMin || this.workedSince >= littleMsMax
-    this.worked = 0
+    const nowMs = this.processorMs()
+    const isMuch = nowMs - this.beganMs >= workMsMin || nowMs - this.restedMs >= littleMsMax
+    this.beganMs = nowMs
     if (!isMuch && !this.isRested) return
-    this.workedSince = 0
+    this.restedMs = nowMs
     this.isRested = !this.isRested
     this.rest()
     if (this.isRested) this.timer = this.later(longRestMs)
@@ -59,3 +62,8 @@ export const longRestMs = 10_000
 export const workMsMin = 500
 /** So much work by and by leaves something too. A rest costs about a tenth of a second. */
 export const littleMsMax = 4 * workMsMin
+
+function processMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}

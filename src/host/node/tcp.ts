@@ -17,6 +17,7 @@ import {
 } from '../sockets.js'
 import { attempted } from './attempt.js'
 import { connectFault, handshakeFault, listenFault } from './link-fault.js'
+import { keepBuffersSmall } from './socket-buffers.js'
 import { WaitingRoom } from './waiting-room.js'
 import { admit, openWebsocket } from './websockets.js'
 
@@ -60,6 +61,7 @@ export function connectWss(
     stream.once('secureConnect', () => {
       tune(stream)
       const isShort = isLoopback(stream.remoteAddress)
+      if (isShort) keepBuffersSmall(stream)
       openWebsocket(stream, { identity: secret.identity, remote: remoteOf(stream), isShort }, done, failed)
     })
     return () => stream.destroy()
@@ -77,6 +79,7 @@ export function connectWs(endpoint: Endpoint, signal: AbortSignal, deadlineMs: n
       if (!isLoopback(stream.remoteAddress))
         return fail(new LinkFailure('denied', `${target}: ws:// is not encrypted and never leaves this machine`))
       tune(stream)
+      keepBuffersSmall(stream)
       openWebsocket(stream, { identity: anyone, remote: remoteOf(stream), isShort: true }, done, failed)
     })
     return () => stream.destroy()
@@ -104,7 +107,10 @@ export function listenTcp(
   const named = new WeakMap<object, { readonly identity: string; readonly known: boolean }>()
   const server = kind === 'wss' ? tlsServer(secretOf, deadlineMs, named) : createPlainServer({ maxHeaderSize })
   server.maxConnections = connectionsMax
-  server.on('connection', (raw) => waiting.enter(remoteOf(raw), raw))
+  server.on('connection', (raw) => {
+    waiting.enter(remoteOf(raw), raw)
+    if (isLoopback(raw.remoteAddress)) keepBuffersSmall(raw)
+  })
   // A failed handshake, or what is not HTTP.
   server.on('clientError', (error: Error, stream: Duplex) => {
     const guest = remoteOf(stream)

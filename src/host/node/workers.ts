@@ -279,7 +279,7 @@ class Thread {
     if (waiting === undefined) return
     this.inHand.delete(answer.id)
     if (this.inHand.size === 0) {
-      if (waiting.job.name !== giveBackJob.name) this.resting.note(this.busyMs)
+      if (waiting.job.name !== giveBackJob.name) this.resting.note()
       this.busySinceMs = undefined
     }
     if (answer.thrown === undefined) waiting.resolve(answer.output)

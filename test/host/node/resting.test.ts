@@ -3,7 +3,13 @@ import { littleMsMax, longRestMs, Resting, restMs, workMsMin } from '../../../sr
 
 let rests = 0
 let busy = false
+let processorMs = 0
 let resting: Resting
+
+function work(ms: number): void {
+  processorMs += ms
+  resting.note()
+}
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -14,12 +20,13 @@ beforeEach(() => {
     () => {
       rests++
     },
+    () => processorMs,
   )
 })
 afterEach(() => vi.useRealTimers())
 
 test('much work, then nothing: a rest, and one more when nothing came for long', () => {
-  resting.note(workMsMin)
+  work(workMsMin)
   vi.advanceTimersByTime(restMs - 1)
   expect(rests).toBe(0)
   vi.advanceTimersByTime(1)
@@ -33,11 +40,11 @@ test('much work, then nothing: a rest, and one more when nothing came for long',
 })
 
 test('the long rest waits for a pause in what came meanwhile', () => {
-  resting.note(workMsMin)
+  work(workMsMin)
   vi.advanceTimersByTime(restMs)
   expect(rests).toBe(1)
   for (let edit = 0; edit < 50; edit++) {
-    resting.note(1)
+    work(1)
     vi.advanceTimersByTime(restMs / 2)
   }
   expect(rests).toBe(1)
@@ -47,7 +54,7 @@ test('the long rest waits for a pause in what came meanwhile', () => {
 
 test('what comes within a time of work is added up, and puts its end off', () => {
   for (let piece = 0; piece < 10; piece++) {
-    resting.note(workMsMin / 10)
+    work(workMsMin / 10)
     vi.advanceTimersByTime(restMs / 2)
   }
   expect(rests).toBe(0)
@@ -58,17 +65,17 @@ test('what comes within a time of work is added up, and puts its end off', () =>
 test('a little work now and then is none, until it comes to much', () => {
   const edits = littleMsMax / 20
   for (let edit = 0; edit < edits - 1; edit++) {
-    resting.note(20)
+    work(20)
     vi.advanceTimersByTime(2 * restMs)
   }
   expect(rests).toBe(0)
-  resting.note(20)
+  work(20)
   vi.advanceTimersByTime(2 * restMs)
   expect(rests).toBe(1)
 })
 
 test('a piece of work that is not done yet is waited for', () => {
-  resting.note(workMsMin)
+  work(workMsMin)
   busy = true
   vi.advanceTimersByTime(20 * restMs)
   expect(rests).toBe(0)
@@ -77,8 +84,15 @@ test('a piece of work that is not done yet is waited for', () => {
   expect(rests).toBe(1)
 })
 
+test('what the main thread takes counts as well', () => {
+  processorMs += workMsMin - 1
+  work(1)
+  vi.advanceTimersByTime(restMs)
+  expect(rests).toBe(1)
+})
+
 test('nothing is done after the end', () => {
-  resting.note(workMsMin)
+  work(workMsMin)
   resting.close()
   vi.advanceTimersByTime(10 * restMs)
   expect(rests).toBe(0)
