@@ -44,7 +44,7 @@ export class Resting {
     this.beganMs = nowMs
     if (!isMuch && !this.isRested) return
     this.restedMs = nowMs
-    this.isRested = !this.isRested
+    this.isRested = isMuch
     this.rest()
     if (this.isRested) this.timer = this.later(longRestMs)
   }

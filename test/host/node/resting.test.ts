@@ -52,6 +52,19 @@ test('the long rest waits for a pause in what came meanwhile', () => {
   expect(rests).toBe(2)
 })
 
+test('much work before the long rest is a time of its own: two rests follow it', () => {
+  work(workMsMin)
+  vi.advanceTimersByTime(restMs)
+  expect(rests).toBe(1)
+  work(workMsMin)
+  vi.advanceTimersByTime(longRestMs)
+  expect(rests).toBe(2)
+  vi.advanceTimersByTime(longRestMs)
+  expect(rests).toBe(3)
+  vi.advanceTimersByTime(10 * longRestMs)
+  expect(rests).toBe(3)
+})
+
 test('what comes within a time of work is added up, and puts its end off', () => {
   for (let piece = 0; piece < 10; piece++) {
     work(workMsMin / 10)
