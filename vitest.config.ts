@@ -14,7 +14,6 @@ const longest = [
   'e2e/preferences',
   'e2e/carriers',
   'sim/seeds-2',
-  'e2e/relay',
   'e2e/watch',
   'e2e/sync',
   'crash/crash-2',
