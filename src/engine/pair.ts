@@ -177,11 +177,11 @@ export class Pair implements Steered {
     }
     const marked = Promise.all([mark(sides.alpha), mark(sides.beta)])
     emit({ event: 'pair-opened', pair: config.name, alpha: replicas.alpha.canonical, beta: replicas.beta.canonical })
-    const kept = new Pair(options, sides, held, next, held.opens(), rules, digest, stop, marked)
+    const life = new Pair(options, sides, held, next, held.opens(), rules, digest, stop, marked)
     // Its root may know nothing of what was done, nor of what has become of it since.
     for (const { opened } of [sides.alpha, sides.beta])
-      for (const { outcome } of opened.unacknowledged) kept.recheck.add(outcome.path)
-    return kept
+      for (const { outcome } of opened.unacknowledged) life.recheck.add(outcome.path)
+    return life
   }
 
   /**

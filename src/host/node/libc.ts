@@ -178,11 +178,12 @@ export const sendto = bind<SendTo>(
   'intptr_t sendto(int fd, const void *from, size_t size, int flags, const void *address, unsigned int addressSize)',
 )
 
-/** 0, or -1. `length`: the room in `into` before, the bytes used after. */
+/** 0, or -1. `length`: bytes of `value`. */
 export const setsockopt = bind<(fd: number, level: number, option: number, value: Memory, length: number) => number>(
   'int setsockopt(int fd, int level, int option, void *value, uint32_t length)',
 )
 
+/** 0, or -1. `length`: the room in `into` before, the bytes used after. */
 export const getsockopt = bind<
   (fd: number, level: number, option: number, into: Memory, length: Uint32Array) => number
 >('int getsockopt(int fd, int level, int option, void *into, void *length)')
