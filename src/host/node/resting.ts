@@ -8,9 +8,11 @@ export class Resting {
   /** The same at the last rest. */
   private restedMs: number
   private lastMs = 0
-  /** Once, and is to again. */
-  private isRested = false
+  /** When it is to rest again, having rested once; undefined: it has not. */
+  private restAgainMs: number | undefined
   private timer: NodeJS.Timeout | undefined
+  /** The timer is that of the long rest: what comes meanwhile is looked at before. */
+  private isLong = false
 
   /** `rest` is called once after each such time, and once more when nothing came for longRestMs. */
   constructor(
@@ -25,15 +27,19 @@ export class Resting {
   /** A piece of work is done. */
   note(): void {
     this.lastMs = performance.now()
+    if (this.isLong) this.close()
     this.timer ??= this.later(restMs)
   }
 
   close(): void {
     clearTimeout(this.timer)
+    this.timer = undefined
+    this.isLong = false
   }
 
   private look(): void {
     this.timer = undefined
+    this.isLong = false
     const left = this.lastMs + restMs - performance.now()
     if (left > 0 || this.isBusy()) {
       this.timer = this.later(Math.max(left, restMs / 10))
@@ -42,11 +48,21 @@ export class Resting {
     const nowMs = this.processorMs()
     const isMuch = nowMs - this.beganMs >= workMsMin || nowMs - this.restedMs >= littleMsMax
     this.beganMs = nowMs
-    if (!isMuch && !this.isRested) return
+    const again = this.restAgainMs
+    if (!isMuch && again === undefined) return
+    if (!isMuch && again !== undefined && again > performance.now()) {
+      this.waitLong(again)
+      return
+    }
+    this.restAgainMs = isMuch ? performance.now() + longRestMs : undefined
     this.restedMs = nowMs
-    this.isRested = isMuch
     this.rest()
-    if (this.isRested) this.timer = this.later(longRestMs)
+    if (this.restAgainMs !== undefined) this.waitLong(this.restAgainMs)
+  }
+
+  private waitLong(untilMs: number): void {
+    this.timer = this.later(untilMs - performance.now())
+    this.isLong = true
   }
 
   /** Nobody waits for a rest: the process may end meanwhile. */
