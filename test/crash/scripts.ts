@@ -14,6 +14,8 @@ export interface Script {
   readonly fromStart?: boolean
   /** How long after the beginning its last step comes. */
   readonly lastMs?: number
+  /** No disk has to take anything for it: a full one is not noticed. */
+  readonly needsNoRoom?: boolean
 }
 
 /** A user's hands: paths are plain text here. */
@@ -219,18 +221,24 @@ export const scripts: readonly Script[] = [
     alpha.save('f', 'f of both')
     beta.save('f', 'f of both')
   }),
-  once('a deletion here and an edit there', (alpha, beta) => {
-    alpha.remove('f')
-    beta.save('f', 'f of beta')
-  }),
+  {
+    ...once('a deletion here and an edit there', (alpha, beta) => {
+      alpha.remove('f')
+      beta.save('f', 'f of beta')
+    }),
+    needsNoRoom: true,
+  },
   once('a tree removed here and edited inside there', (alpha, beta) => {
     alpha.remove('d')
     beta.save('d/in/z', 'z of beta')
   }),
-  once('both remove it', (alpha, beta) => {
-    alpha.remove('f')
-    beta.remove('f')
-  }),
+  {
+    ...once('both remove it', (alpha, beta) => {
+      alpha.remove('f')
+      beta.remove('f')
+    }),
+    needsNoRoom: true,
+  },
   once('both create one name', (alpha, beta) => {
     alpha.create('n', 'n of alpha')
     beta.create('n', 'n of beta')

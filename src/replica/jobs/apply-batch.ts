@@ -115,14 +115,15 @@ export class ApplyBatch {
       },
       parentOf: (path: RelPath) => this.parents.open(parentOf(path)),
     }
-    const held = this.askBudget()
+    const held = this.budget?.askForBatch(this.input.operations)
     const prepared = this.input.operations.map((operation, at) =>
       operation.op === 'remove' && held !== undefined
-        ? held(operation.path)
+        ? heldBack(operation.path, held)
         : operation.path === rootPath && operation.op === 'set-props'
           ? this.prepareRoot(operation, preparation.recordAt(rootPath))
           : prepare(preparation, operation, at),
     )
+    this.countRemovals(prepared)
     for (const [at, one] of prepared.entries()) {
       if (one.kind === 'refused') this.settle(at, one.outcome)
       else if (one.note !== undefined) this.notes.push({ path: one.step.path, detail: one.note })
@@ -131,15 +132,14 @@ export class ApplyBatch {
     return prepared
   }
 
-  /** Undefined: what is removed may be removed; else what becomes of each removal. */
-  private askBudget(): ((path: RelPath) => Prepared) | undefined {
+  /** What cannot be counted is not removed; the rest of the batch is done. */
+  private countRemovals(prepared: Prepared[]): void {
     try {
-      const held = this.budget?.askForBatch(this.input.operations)
-      return held && ((path) => heldBack(path, held))
+      this.budget?.count(prepared.filter(isRemoval).length)
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
-      // What cannot be counted is not done; the rest of the batch is.
-      return (path) => ({ kind: 'refused', outcome: outcomeOfFailure(path, error) })
+      for (const [at, one] of prepared.entries())
+        if (isRemoval(one)) prepared[at] = { kind: 'refused', outcome: outcomeOfFailure(one.step.path, error) }
     }
   }
 
@@ -183,6 +183,7 @@ export class ApplyBatch {
       this.settle(at, { kind: 'failed', path: one.step.path, code, detail: failure.message, transient: true })
       if (isForgotten && one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
     }
+    this.budget?.note(0, 0)
   }
 
   private publish(prepared: readonly Prepared[]): void {
@@ -482,6 +483,8 @@ export class ApplyBatch {
     }
   }
 }
+
+const isRemoval = (one: Prepared): one is Ready => one.kind === 'ready' && one.step.op === 'remove'
 
 function heldBack(path: RelPath, { detail }: RemovalsHeld): Prepared {
   return { kind: 'refused', outcome: { kind: 'failed', path, code: 'held', detail, transient: false } }

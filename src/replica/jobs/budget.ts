@@ -107,21 +107,20 @@ export class RemovalBudget {
     this.with((accounts) => writeAccount(accounts, this.pair, { hours: [], held: 0, allowed: count }))
   }
 
-  /**
-   * The same for a batch, which must not leave the root or a `path` without members either. What may be removed is counted now:
-   * a disk that fills up meanwhile would let more pass uncounted.
-   * @throws FileFailure when it cannot be counted
-   */
+  /** The same for a batch, which must not leave the root or a `path` without members either. */
   askForBatch(operations: readonly Operation[]): RemovalsHeld | undefined {
     const removed = operations.filter(({ op }) => op === 'remove')
     if (removed.length === 0) return undefined
     const created = operations.length - removed.length === 0 ? 0 : operations.filter(isCreation).length
-    const held = this.decide(removed.length - created, () => this.emptiedBy(operations), removed.length)
-    if (held === undefined) this.count(removed.length)
-    return held
+    return this.decide(removed.length - created, () => this.emptiedBy(operations), removed.length)
   }
 
-  private count(removals: number): void {
+  /**
+   * So many are about to be made. They are counted before: a disk that fills up meanwhile would let more pass uncounted.
+   * @throws FileFailure when they cannot be counted
+   */
+  count(removals: number): void {
+    if (removals === 0) return
     this.with((accounts) => {
       const account = readAccount(accounts, this.pair)
       const { hours, allowed } = account

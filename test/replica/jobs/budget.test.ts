@@ -149,6 +149,20 @@ test('a crash at any call forgets no removal', () => {
   }
 })
 
+test('a batch that was refused counts nothing, however often it is tried', () => {
+  const root = rootOf(10)
+  for (let attempt = 0; attempt < 4; attempt++) {
+    root.trap.fail((call, path) =>
+      call === 'createFile' && path.includes('intents')
+        ? new FileFailure('disk-full', path, 'open', 'ENOSPC')
+        : undefined,
+    )
+    expect(spoken(root.apply(removals(root, 0, 4)).outcomes)).toEqual(Array(4).fill('disk-full'))
+    root.trap.release()
+  }
+  expect(spoken(root.apply(removals(root, 0, 5)).outcomes)).toEqual(Array(5).fill('done'))
+})
+
 test.each([
   ['nothing can be counted: nothing is removed, and what is created is told', 0, ['disk-full', 'done']],
   ['only what was counted too much cannot be noted: what was done is told', 1, ['superseded', 'done']],
@@ -157,7 +171,7 @@ test.each([
   root.apply([remove('d/0', root.content('d/0')), ...removals(root, 1, 2)])
   const [removal] = removals(root, 2, 3)
   if (removal === undefined) throw new Error('no removal')
-  root.write('d/2', 'edited meanwhile, by its user')
+  root.trap.after('replace', 1, () => root.write('d/2', 'edited meanwhile, by its user'))
   let writes = 0
   root.trap.fail((call, path) =>
     call === 'replace' && path.includes('budget') && writes++ >= counted
