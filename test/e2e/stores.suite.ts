@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { factsKey } from '../../src/archive/archive.js'
 import { absPath } from '../../src/core/path.js'
 import { nodeStores } from '../../src/host/node/store.js'
 import { expectEqual, type Sandbox, sandbox, tree } from './harness.js'
+import { noiseInside, overwrite } from './noise.js'
 
 /** Two equal roots of some hundred files, known to each other. */
 export async function known(): Promise<Sandbox> {
@@ -32,21 +33,10 @@ const damages: readonly [string, (path: string) => void, string][] = [
   // what is wrong with it            done                                                         what is said of it
   ['corrupt from the beginning', (path) => overwrite(path, 0, randomBytes(10_000)), 'corrupt'],
   ['all noise', (path) => overwrite(path, 0, randomBytes(statSync(path).size)), 'corrupt'],
-  ['noise in between', inside, 'corrupt'],
+  ['noise in between', noiseInside, 'corrupt'],
   ['truncated', (path) => truncateSync(path, Math.floor(statSync(path).size / 2)), 'corrupt'],
   ['truncated to its first page', (path) => truncateSync(path, 4_096), 'corrupt'],
 ]
-
-/** Leaves the two meta pages, by which LMDB knows its files. */
-function inside(path: string): void {
-  for (let at = 8_192; at < statSync(path).size; at += 4_096) overwrite(path, at + 16, randomBytes(64))
-}
-
-function overwrite(path: string, at: number, bytes: Uint8Array): void {
-  const fd = openSync(path, 'r+')
-  writeSync(fd, bytes, 0, bytes.length, at)
-  closeSync(fd)
-}
 
 /** Changes one record, as a version to come would have written it. */
 function amend(path: string, key: Uint8Array, change: (value: Buffer) => Buffer): void {

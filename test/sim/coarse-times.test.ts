@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest'
 import { relPath } from '../../src/core/path.js'
-import { agentHouse } from './agent-house.js'
-import { Dice } from './random.js'
-import { Scheduler } from './scheduler.js'
-import { SimWorld, type Topology } from './world.js'
+import { plainWorld } from './plain-world.js'
+import type { Topology } from './world.js'
 
 /** Times of exFAT. */
 const unitNs = 2_000_000_000n
@@ -19,9 +17,7 @@ test.each<[Topology, coarse: 0 | 1]>([
   ['linked', 0],
   ['local', 1],
 ])('a root that cannot hold a time does not play ping-pong with it: %s, root %i', async (topology, coarse) => {
-  const dice = new Dice(5)
-  const scheduler = new Scheduler(dice.stream('ties'), false)
-  const world = new SimWorld(scheduler, dice, topology, agentHouse())
+  const world = plainWorld(5, topology)
   const disk = world.disks[coarse]
   if (disk === undefined) throw new Error('no disk')
   disk.timeUnitNs = unitNs
@@ -31,9 +27,9 @@ test.each<[Topology, coarse: 0 | 1]>([
   const text = (files: typeof fine, path: typeof f) => Buffer.from(files.find(path)?.data ?? []).toString()
   /** Long enough for several full scans, in which nothing is written by anybody. */
   const expectQuiet = async () => {
-    await scheduler.pass(45e9)
+    await world.scheduler.pass(45e9)
     const before = { commits: world.commits, changes: world.oracle.agentChanges }
-    await scheduler.pass(70e9)
+    await world.scheduler.pass(70e9)
     expect({ commits: world.commits, changes: world.oracle.agentChanges }).toEqual(before)
   }
 

@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest'
 import { relPath } from '../../src/core/path.js'
-import { agentHouse } from './agent-house.js'
-import { Dice } from './random.js'
-import { Scheduler } from './scheduler.js'
-import { SimWorld, type Topology } from './world.js'
+import { plainWorld } from './plain-world.js'
+import type { SimWorld, Topology } from './world.js'
 
 const f = relPath('f')
 const msNs = 1e6
@@ -16,11 +14,9 @@ interface Watched {
 
 /** A pair at rest, of which alpha's user is about to write. */
 async function resting(topology: Topology): Promise<Watched> {
-  const dice = new Dice(7)
-  const scheduler = new Scheduler(dice.stream('ties'), false)
-  const world = new SimWorld(scheduler, dice, topology, agentHouse())
+  const world = plainWorld(7, topology)
   for (const agent of world.agents) agent.startAfter(1e6)
-  await scheduler.pass(20e9)
+  await world.scheduler.pass(20e9)
   const [, beta] = world.users
   const held = () => {
     const inode = beta.files.find(f)
@@ -29,7 +25,7 @@ async function resting(topology: Topology): Promise<Watched> {
   const pass = async (durationMs: number) => {
     const seen = [held()]
     for (let left = durationMs; left > 0; left -= 10) {
-      await scheduler.pass(10 * msNs)
+      await world.scheduler.pass(10 * msNs)
       if (seen.at(-1) !== held()) seen.push(held())
     }
     return seen

@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest'
 import { relPath } from '../../src/core/path.js'
-import { agentHouse } from './agent-house.js'
-import { Dice } from './random.js'
-import { Scheduler } from './scheduler.js'
-import { SimWorld } from './world.js'
+import { plainWorld } from './plain-world.js'
+import type { SimWorld } from './world.js'
 
 const note = relPath('note')
 
@@ -23,14 +21,12 @@ const breaks: readonly [string, (world: SimWorld) => void, withinMs: number][] =
 ]
 
 test.each(breaks)('an edit arrives, when %s', async (_, happen, withinMs) => {
-  const dice = new Dice(11)
-  const scheduler = new Scheduler(dice.stream('ties'), false)
-  const world = new SimWorld(scheduler, dice, 'linked', agentHouse())
+  const world = plainWorld(11, 'linked')
   const [alpha, beta] = world.users.map(({ files }) => files)
   if (alpha === undefined || beta === undefined) throw new Error('no users')
   for (const agent of world.agents) agent.startAfter(1e6)
   alpha.create(note, 'before')
-  await scheduler.pass(30e9)
+  await world.scheduler.pass(30e9)
   expect(Buffer.from(beta.find(note)?.data ?? []).toString()).toBe('before')
 
   happen(world)
@@ -40,24 +36,22 @@ test.each(breaks)('an edit arrives, when %s', async (_, happen, withinMs) => {
   let tookMs = 0
   for (; tookMs < 60_000; tookMs += 20) {
     if (Buffer.from(beta.find(note)?.data ?? []).toString() === 'after!') break
-    await scheduler.pass(20e6)
+    await world.scheduler.pass(20e6)
   }
   expect(tookMs).toBeLessThan(withinMs)
 })
 
 test('a network that is parted for a while: an edit is on the other side soon after they reach each other again', async () => {
-  const dice = new Dice(12)
-  const scheduler = new Scheduler(dice.stream('ties'), false)
-  const world = new SimWorld(scheduler, dice, 'linked', agentHouse())
+  const world = plainWorld(12, 'linked')
   const [alpha, beta] = world.users.map(({ files }) => files)
   if (alpha === undefined || beta === undefined) throw new Error('no users')
   for (const agent of world.agents) agent.startAfter(1e6)
-  await scheduler.pass(30e9)
+  await world.scheduler.pass(30e9)
   world.partNetwork()
-  await scheduler.pass(25e9)
+  await world.scheduler.pass(25e9)
   alpha.create(note, 'meanwhile')
   world.joinNetwork()
   // An attempt that was made before has its ten seconds.
-  await scheduler.pass(11e9)
+  await world.scheduler.pass(11e9)
   expect(Buffer.from(beta.find(note)?.data ?? []).toString()).toBe('meanwhile')
 })

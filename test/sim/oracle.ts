@@ -220,9 +220,7 @@ export class Oracle {
   private followOvertaken(inode: Inode, { side, path }: Place): void {
     for (const { from, to, timeNs } of this.overtaking) {
       if (to.side !== side || !isWithin(path, to.path) || this.scheduler.timeNs - timeNs > overtakenNs) continue
-      const at = movedPath(path, { from: to.path, path: from.path })
-      const past = this.past.get(side)
-      past?.set(at, new Set([...(past.get(at) ?? []), heldIn(inode)]))
+      this.remember(side, movedPath(path, { from: to.path, path: from.path }), [heldIn(inode)])
     }
   }
 
@@ -234,12 +232,8 @@ export class Oracle {
     this.leaving.delete(inode)
     if (from?.side !== to.side) return
     // A lead that has not heard yet of what is gone or was written there looks for it at the new place.
-    const past = this.past.get(to.side)
-    for (const [path, held] of [...(past ?? [])]) {
-      if (!isWithin(path, from.path)) continue
-      const at = movedPath(path, { from: from.path, path: to.path })
-      past?.set(at, new Set([...(past.get(at) ?? []), ...held]))
-    }
+    for (const [path, held] of [...(this.past.get(to.side) ?? [])])
+      if (isWithin(path, from.path)) this.remember(to.side, movedPath(path, { from: from.path, path: to.path }), held)
     if (actor === user) {
       if (inode.kind === 'directory') this.overtaking.push({ from, to, timeNs: this.scheduler.timeNs })
       return
@@ -409,9 +403,8 @@ export class Oracle {
   /** Notes what a side holds at and below a path now. */
   private refresh(side: OracleSide, path: RelPath): void {
     const current = this.current.get(side)
-    const past = this.past.get(side)
     const root = this.rootOf(side)
-    if (current === undefined || past === undefined) return
+    if (current === undefined) return
     const tree = new Map<RelPath, Inode>()
     const top = root === undefined || path === rootPath ? root : this.below(side.machine, root, path)
     if (top !== undefined && path !== rootPath) tree.set(path, top)
@@ -422,10 +415,15 @@ export class Oracle {
     for (const [at, inode] of tree) {
       const held = heldIn(inode)
       current.set(at, held)
-      const before = past.get(at)
-      if (before === undefined) past.set(at, new Set([held]))
-      else before.add(held)
+      this.remember(side, at, [held])
     }
+  }
+
+  private remember(side: OracleSide, path: RelPath, held: Iterable<Held>): void {
+    const past = this.past.get(side)
+    const before = past?.get(path)
+    if (before === undefined) past?.set(path, new Set(held))
+    else for (const one of held) before.add(one)
   }
 
   /** By the names as they stand in their directories: a disk that folds case would find others under them. */

@@ -1,27 +1,23 @@
 import { expect, test } from 'vitest'
 import { relPath } from '../../src/core/path.js'
-import { agentHouse } from './agent-house.js'
-import { Dice } from './random.js'
-import { Scheduler } from './scheduler.js'
-import { SimWorld, type Topology } from './world.js'
+import { plainWorld } from './plain-world.js'
+import type { Topology } from './world.js'
 
 test.each<Topology>(['local', 'linked'])(
   'full scans of a pair with a conflict that waits write nothing: %s',
   async (topology) => {
-    const dice = new Dice(5)
-    const scheduler = new Scheduler(dice.stream('ties'), false)
-    const world = new SimWorld(scheduler, dice, topology, agentHouse())
+    const world = plainWorld(5, topology)
     const [alpha, beta] = world.users
     alpha.files.create(relPath('f'), 'of alpha\n')
     beta.files.create(relPath('f'), 'of beta, longer\n')
     alpha.files.create(relPath('g'), 'g\n')
     for (const agent of world.agents) agent.startAfter(1e6)
-    await scheduler.pass(100e9)
+    await world.scheduler.pass(100e9)
     expect(world.agents.flatMap(({ events }) => events).filter(({ event }) => event === 'conflict-found')).toHaveLength(
       1,
     )
     const before = { commits: world.commits, changes: world.oracle.agentChanges }
-    await scheduler.pass(100e9)
+    await world.scheduler.pass(100e9)
     expect({ commits: world.commits, changes: world.oracle.agentChanges }).toEqual(before)
   },
 )

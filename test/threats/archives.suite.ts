@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
 import { expectEqual, type Sandbox, sandbox, tree as treeOf } from '../e2e/harness.js'
+import { noiseInside } from '../e2e/noise.js'
 
 /** Two pairs, both known, of which one is to be harmed. */
 async function known(): Promise<Sandbox> {
@@ -21,14 +22,6 @@ const archiveOf = (box: Sandbox, largest: boolean) =>
     .map((id) => box.at('state/pairs', id, 'archive.mdb'))
     .sort((one, other) => fs.statSync(other).size - fs.statSync(one).size)
     .at(largest ? 0 : -1) ?? ''
-
-/** LMDB knows its files by these two, and follows what is behind them wherever it leads. */
-function noiseInside(archive: string): void {
-  const fd = fs.openSync(archive, 'r+')
-  for (let at = 8_192; at < fs.statSync(archive).size; at += 4_096)
-    fs.writeSync(fd, Buffer.alloc(64, 0xa5), 0, 64, at + 16)
-  fs.closeSync(fd)
-}
 
 const harms: [string, (archive: string, other: string) => void, 0 | 3][] = [
   // what became of it    how                                                                              how a pass ends

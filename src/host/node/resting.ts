@@ -48,15 +48,17 @@ export class Resting {
     const nowMs = this.processorMs()
     const isMuch = nowMs - this.beganMs >= workMsMin || nowMs - this.restedMs >= littleMsMax
     this.beganMs = nowMs
-    const again = this.restAgainMs
-    if (!isMuch && again === undefined) return
-    if (!isMuch && again !== undefined && again > performance.now()) {
-      this.waitLong(again)
-      return
+    if (!isMuch) {
+      const again = this.restAgainMs
+      if (again === undefined) return
+      if (again > performance.now()) {
+        this.waitLong(again)
+        return
+      }
     }
-    this.restAgainMs = isMuch ? performance.now() + longRestMs : undefined
     this.restedMs = nowMs
     this.rest()
+    this.restAgainMs = isMuch ? performance.now() + longRestMs : undefined
     if (this.restAgainMs !== undefined) this.waitLong(this.restAgainMs)
   }
 

@@ -174,7 +174,6 @@ class Thread {
   /** It has loaded all it needs. */
   isReady = false
   private loaded: Promise<void> = Promise.resolve()
-  private settleLoaded: () => void = () => {}
 
   constructor(
     private readonly entry: URL,
@@ -253,11 +252,12 @@ class Thread {
     const worker = new Worker(this.entry, { execArgv: [], workerData: { heartbeat: this.heartbeat } })
     this.worker = worker
     this.loaded = new Promise<void>((resolve) => {
-      this.settleLoaded = resolve
+      // Its first word is that it is ready.
+      worker.once('message', () => resolve())
       worker.once('exit', () => resolve())
     })
     worker.on('message', (answer: Answer | typeof readyWord) => {
-      if (answer === readyWord) this.ready()
+      if (answer === readyWord) this.isReady = true
       else this.settle(answer)
       this.state.changed()
     })
@@ -267,11 +267,6 @@ class Thread {
       if (this.inHand.size > 0 || !this.state.closed) this.fail(new Error(`exit ${code}`))
     })
     return worker
-  }
-
-  private ready(): void {
-    this.isReady = true
-    this.settleLoaded()
   }
 
   private settle(answer: Answer): void {
