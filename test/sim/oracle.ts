@@ -115,10 +115,11 @@ export class Oracle {
    * `heldApart` those of which they say that another name stands in their way: only there may the roots differ.
    */
   checkEnd(conflicts: readonly RelPath[], heldApart: readonly RelPath[]): void {
-    for (const path of this.differences()) {
-      if (heldApart.includes(path) && this.hasLike(path)) continue
-      if (!conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)))
-        this.violate(`the roots differ at ${path}, which nobody calls a conflict`)
+    const differences = this.differences()
+    const unexplained = this.unexplained(differences, conflicts, heldApart)
+    for (const path of differences) {
+      if (unexplained.includes(path)) this.violate(`the roots differ at ${path}, which nobody calls a conflict`)
+      else if (this.isHeldApart(path, heldApart)) continue
       else if (!this.rolledBack && !this.sides.every((side) => this.wasTouched(side, path)))
         this.violate(`a conflict at ${path}, which only one side has touched`)
     }
@@ -129,6 +130,23 @@ export class Oracle {
       if (!fate.over && !visible.has(version) && !this.isUnheardOf(version))
         this.violate(`lost: ${spoken(version)} is visible nowhere`)
     if (!this.rolledBack) this.checkRemoved()
+  }
+
+  /** Differences that no conflict explains, and no name that stands in the way of another. */
+  unexplained(
+    differences: readonly RelPath[],
+    conflicts: readonly RelPath[],
+    heldApart: readonly RelPath[],
+  ): RelPath[] {
+    return differences.filter(
+      (path) =>
+        !this.isHeldApart(path, heldApart) &&
+        !conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)),
+    )
+  }
+
+  private isHeldApart(path: RelPath, heldApart: readonly RelPath[]): boolean {
+    return heldApart.includes(path) && this.hasLike(path)
   }
 
   /** Whether a root that folds names cannot hold the path: another one there, or at the other side, is the same to it. */

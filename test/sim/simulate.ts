@@ -217,7 +217,8 @@ async function settle(world: SimWorld, violations: string[], when: string): Prom
     if (oracle.changes !== changes) differences = oracle.differences()
     changes = oracle.changes
     // Conflicts are told after the last change, so differences are looked at until there are none left.
-    const now = differences.length === 0 ? '' : unexplained(world, differences).join(', ')
+    const now =
+      differences.length === 0 ? '' : oracle.unexplained(differences, conflictsOf(world), heldApart(world)).join(', ')
     if (oracle.agentChanges !== agentChanges || now !== differing) {
       agentChanges = oracle.agentChanges
       differing = now
@@ -238,16 +239,6 @@ function conflictsOf(world: SimWorld): RelPath[] {
 
 function heldApart(world: SimWorld): RelPath[] {
   return world.agents.flatMap((agent) => agent.heldApart())
-}
-
-/** Differences that no conflict explains, and no name that stands in the way of another. */
-function unexplained(world: SimWorld, differences: readonly RelPath[]): RelPath[] {
-  const conflicts = [...conflictsOf(world), ...heldApart(world).filter((path) => world.oracle.hasLike(path))]
-  return differences.filter((path) => !conflicts.some((conflict) => covers(conflict, path) || covers(path, conflict)))
-}
-
-function covers(above: RelPath, path: RelPath): boolean {
-  return above === '' || path === above || path.startsWith(`${above}/`)
 }
 
 /** A user looks at each difference and makes both sides what one of them is; of two names that cannot be held apart one goes. */
