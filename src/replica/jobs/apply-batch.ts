@@ -73,6 +73,7 @@ export class ApplyBatch {
       chmod: (chmod) => addToIntent(stage.intents, this.intent, chmodLine(chmod), true),
       restored: (path) => addToIntent(stage.intents, this.intent, restoredLine(path), false),
       moved: (path) => this.moved(path),
+      unseen: (path) => this.dirty.add(path),
     })
   }
 

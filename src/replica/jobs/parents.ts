@@ -21,6 +21,8 @@ export class Parents {
       restored(path: RelPath): void
       /** The directory that was changed under `path` is not there any more. */
       moved(path: RelPath): void
+      /** Whether it still is cannot be said. */
+      unseen(path: RelPath): void
     },
   ) {}
 
@@ -67,7 +69,7 @@ export class Parents {
     this.current = undefined
     try {
       if (current.chmod !== undefined) this.restore(current.chmod)
-      if (!this.isStill(current.path, current.directory)) this.on.moved(current.path)
+      this.lookAgain(current.path, current.directory)
     } finally {
       current.directory.close()
     }
@@ -89,19 +91,20 @@ export class Parents {
     }
   }
 
-  private isStill(path: RelPath, directory: Directory): boolean {
-    if (path === rootPath) return true
+  private lookAgain(path: RelPath, directory: Directory): void {
+    if (path === rootPath) return
     try {
       const again = this.root.openDirectory(path)
       try {
         const [one, other] = [again.stat(), directory.stat()]
-        return one.inode === other.inode && one.device === other.device
+        if (one.inode !== other.inode || one.device !== other.device) this.on.moved(path)
       } finally {
         again.close()
       }
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
-      return false
+      if (goneCodes.has(error.code)) this.on.moved(path)
+      else this.on.unseen(path)
     }
   }
 

@@ -239,6 +239,15 @@ test('T2: a directory that is moved away while it is changed takes the changes w
   expect(applied.dirty).toContain('d')
 })
 
+test('a directory that cannot be looked for again is not taken for one that was moved', () => {
+  const root = withFiles({ 'd/a': 'old' })
+  root.trap.fail((call, path) => failure(call === 'openDirectory' && path.endsWith('/d') && root.has('d/b'), 'io'))
+  const applied = root.apply([makeDirectory('d/b')])
+  expect(kinds(applied)).toEqual(['done'])
+  expect(root.record('d/b')).toBeDefined()
+  expect(applied.dirty).toEqual(['d'])
+})
+
 test('a reserved name is refused in every folding', () => {
   const root = freshRoot()
   root.scan([''])
