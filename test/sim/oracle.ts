@@ -46,6 +46,8 @@ export class Oracle {
   keeps = true
   private readonly held = new Map<Inode, Version>()
   private readonly writers = new Map<Inode, string>()
+  /** What an agent last wrote into a file, and which. */
+  private readonly copies = new Map<Inode, { readonly version: Version; readonly agent: string }>()
   private readonly parters = new Map<Inode, string>()
   /** When users last changed something at a path. */
   private readonly touched = new Map<OracleSide, Map<RelPath, number>>()
@@ -297,6 +299,7 @@ export class Oracle {
       this.lastCopy(inode, `${actor} wrote over`)
       this.drop(inode)
       this.hold(inode)
+      this.copies.set(inode, { version: versionOf(inode), agent: actor })
     } else if (what === 'created' && inode.kind !== 'directory') this.hold(inode)
     else if ((what === 'removed' || what === 'replaced') && inode.kind !== 'directory' && inode.links === 0) {
       this.parters.set(inode, actor)
@@ -404,6 +407,9 @@ export class Oracle {
 
   private foundAfterPowerLoss(inode: Inode): void {
     if (inode.kind === 'directory') return
+    // What a user wrote over it has gone down.
+    const copy = this.copies.get(inode)
+    if (copy?.version === versionOf(inode)) this.writers.set(inode, copy.agent)
     const writer = this.writers.get(inode)
     const place = inode.home === undefined ? undefined : this.placeOf(inode.home.directory, inode.home.name)
     if (!this.fates.has(versionOf(inode))) {
