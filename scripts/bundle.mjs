@@ -38,7 +38,5 @@ await build({
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)",
   },
-  // Failures cross between threads by the name of their class.
-  keepNames: true,
   logLevel: 'warning',
 })

@@ -20,7 +20,7 @@ export const openHouse: OpenHouse = async (config, emit, life = { resident: fals
     import('../wire/bytes.js'),
   ])
   // First of all the host: its first thread loads what it needs while we load the rest.
-  const host = nodeHost({ failures: [ReplicaFailure, Malformed] })
+  const host = nodeHost({ failures: { ReplicaFailure, Malformed } })
   try {
     const { openAgent } = await import('../agent/agent.js')
     const agent = await openAgent(config, host, emit, life)

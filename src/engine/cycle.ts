@@ -1,5 +1,5 @@
 import type { Archive, ArchiveFacts, OpenPath } from '../archive/archive.js'
-import type { ArchiveEdit } from '../archive/commit.js'
+import type { ArchiveEdit, LastEdits } from '../archive/commit.js'
 import type { Preferences } from '../config/preferences.js'
 import type { Conflict, Decision } from '../core/decision.js'
 import { emptiedScopes } from '../core/emptied.js'
@@ -17,6 +17,7 @@ import type { Replica } from '../replica/replica.js'
 import { countOf } from '../status/amounts.js'
 import type { Emit } from '../status/event.js'
 import { versionOf } from '../status/version.js'
+import type { Acknowledging } from './acknowledging.js'
 import { agreedTree, heldAnew, oriented } from './agreed.js'
 import { type Changes, changesOf } from './changes.js'
 import { identify } from './identify.js'
@@ -52,6 +53,7 @@ export interface CycleContext {
   readonly rules: Rules
   readonly preferences: Preferences
   readonly opens: Opens
+  readonly acknowledging: Acknowledging
   /** Stop handing out operations. */
   readonly stop: AbortSignal
   nextBatch(): number
@@ -96,7 +98,10 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const unlisted = afresh.filter((path) => sides.some((side) => input.overlay.isUnlisted(side, path)))
   const agreed = () => agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
-  const emptied = context.preferences.confirmbigdel && !input.letGo ? emptiedOf(context, agreed(), trees()) : []
+  // With `force` a side that was always empty empties the other.
+  const mayEmpty = input.overlay.tellsOfAbsence || context.rules.force !== 'nobody'
+  const looksFor = context.preferences.confirmbigdel && !input.letGo && mayEmpty
+  const emptied = looksFor ? emptiedOf(context, agreed(), trees()) : []
   const holding = input.letGo ? [] : [...emptied, ...heldBefore(context)]
   // Nothing is done that nobody was asked about.
   const asks = input.options.dryRun || input.options.decide !== undefined
@@ -160,6 +165,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
       replicas: context.replicas,
       workers: host.workers,
       emit,
+      acknowledging: context.acknowledging,
     },
     settles,
     torn,
@@ -181,12 +187,17 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
   try {
     await carryOut(context, plan, changes, torn, settling)
+  } catch (error) {
+    // What is visible is settled all the same.
+    await settling.finish()
+    throw error
   } finally {
     for (const side of ['alpha', 'beta'] as const) input.changed(side, settling.changed[side])
   }
 
   // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
-  if (!context.stop.aborted) await conclude(context, input, decisions, held, examined, settling)
+  const last = context.stop.aborted ? undefined : conclude(context, input, decisions, held, examined, settling)
+  await settling.finish(last)
   const result = resultOf([...items, ...waiting.map(heldItem)], decisions, settling)
   emit({
     event: 'cycle-committed',
@@ -293,31 +304,28 @@ async function carryOut(
   const batchesMax = maxthreads > 0 ? Math.min(maxthreads, batchesUnderWayMax) : batchesUnderWayMax
   const { nextBatch, stop } = context
   const sent = transferred(context.pair, context.emit, context.host.clock)
-  try {
-    const ended = await Promise.allSettled(
-      sides.map((side) =>
-        propagate(flow(side), { nextBatch, batchesMax, stop, sent: (bytes) => sent(side, bytes) }, async (settled) => {
-          settling.take(side, settled)
-        }),
-      ),
-    )
-    for (const end of ended) if (end.status === 'rejected') throw end.reason
-  } finally {
-    await settling.finish()
-  }
+  const ended = await Promise.allSettled(
+    sides.map((side) =>
+      propagate(flow(side), { nextBatch, batchesMax, stop, sent: (bytes) => sent(side, bytes) }, async (settled) => {
+        settling.take(side, settled)
+      }),
+    ),
+  )
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
 }
 
 /** Batches of one direction between their first byte and their outcomes. */
 const batchesUnderWayMax = 4
 
-async function conclude(
+/** What ends the cycle in the archive; undefined: nothing. */
+function conclude(
   context: CycleContext,
   input: CycleInput,
   decisions: readonly Decision[],
   held: readonly OpenPath[],
   examined: readonly RelPath[],
   settling: Settling,
-): Promise<void> {
+): LastEdits | undefined {
   const now: LeftOpen[] = [...settling.opened, ...held.map((open) => ({ open, retries: false }))]
   for (const decision of decisions) {
     const { path } = decision
@@ -336,8 +344,8 @@ async function conclude(
   const { opened, closed } = context.opens.replace(examined, now, context.host.clock.now())
   tellNew(context, decisions, opened)
   const facts = input.facts()
-  if (facts === undefined && opened.length === 0 && closed.length === 0) return
-  await settling.last({ facts, opened, closed })
+  if (facts === undefined && opened.length === 0 && closed.length === 0) return undefined
+  return { facts, opened, closed }
 }
 
 function versionsOf({ agreement, alpha, beta }: Conflict): Versions {

@@ -16,6 +16,7 @@ export class Overlay {
   readonly hints: Readonly<Record<Side, Map<RelPath, RelPath>>> = { alpha: new Map(), beta: new Map() }
   private noted = 0
   private unfinished = 0
+  private absences = 0
 
   /** A listing has begun to arrive and not ended: nothing may be concluded yet. */
   get isUnfinished(): boolean {
@@ -24,6 +25,11 @@ export class Overlay {
 
   get isEmpty(): boolean {
     return this.noted === 0
+  }
+
+  /** Something was reported absent, or left out of a listing: what was agreed may be gone. */
+  get tellsOfAbsence(): boolean {
+    return this.absences > 0
   }
 
   /** How much was reported, what was replaced since included. */
@@ -46,6 +52,7 @@ export class Overlay {
         if (before !== undefined) this.forgetMissing(side, before, report.members)
         for (const { name, found } of report.members) this.noteFound(side, node.reach(name), found)
         this.noted++
+        this.absences++
       }
     }
   }
@@ -135,6 +142,7 @@ export class Overlay {
     this.noted++
     const seen = node[side]
     seen.found = found
+    if (found.kind === 'absent') this.absences++
     if (found.kind === 'directory' || found.kind === 'problem') return
     this.forgetBelow(side, node)
   }

@@ -16,6 +16,7 @@ import {
   ReplicaFailure,
   type View,
 } from '../replica/replica.js'
+import { Acknowledging } from './acknowledging.js'
 import { type AuditContext, type AuditDifference, audit } from './audit.js'
 import { type CycleContext, runCycle } from './cycle.js'
 import { type HeldArchive, StaleArchive } from './held-archive.js'
@@ -49,6 +50,7 @@ export class Pair implements Steered {
   private lettingGo = false
   private inCycle = false
   private readonly asked = new AskedCycles()
+  private readonly acknowledging: Acknowledging
   /** When the generation that the archive has was drawn. */
   private drawnAt: Instant
   private auditDue = false
@@ -72,7 +74,10 @@ export class Pair implements Steered {
     /** The markers of both roots have the generation: nothing is done before, but what there is to do is already asked for. */
     private readonly marked: Promise<unknown>,
   ) {
-    this.drawnAt = options.host.clock.now()
+    const { clock } = options.host
+    this.drawnAt = clock.now()
+    const replicas = { alpha: sides.alpha.replica, beta: sides.beta.replica }
+    this.acknowledging = new Acknowledging(replicas, clock, this.ending.signal, (error) => this.fail(error))
     // Who does nothing need not hear of it.
     marked.catch(() => undefined)
     for (const side of ['alpha', 'beta'] as const) void this.follow(side)
@@ -210,6 +215,7 @@ export class Pair implements Steered {
         items: [...result.items, ...more.items.filter(({ path }) => !result.items.some((item) => item.path === path))],
       }
     }
+    await this.acknowledging.flush()
     return result
   }
 
@@ -225,7 +231,7 @@ export class Pair implements Steered {
     let first = true
     while (!finish.aborted && !this.stop.aborted) {
       if (this.paused) {
-        if (this.overlay.size > pausedReportsMax) return
+        if (this.overlay.size > pausedReportsMax) break
         await this.sleep(undefined, finish)
         continue
       }
@@ -247,6 +253,7 @@ export class Pair implements Steered {
       if (first) this.options.emit({ event: 'pair-current', pair: this.options.config.name })
       first = false
     }
+    await this.acknowledging.flush()
   }
 
   /** Ends the activities of this life of the pair. The archive stays held. */
@@ -472,6 +479,7 @@ export class Pair implements Steered {
       rules,
       preferences: options.config.preferences,
       opens,
+      acknowledging: this.acknowledging,
       stop,
       nextBatch: () => held.nextBatch(),
     }

@@ -8,6 +8,7 @@ import type { Workers } from '../host/workers.js'
 import type { Replica } from '../replica/replica.js'
 import type { Emit } from '../status/event.js'
 import { BytesWriter } from '../wire/bytes.js'
+import type { Acknowledging } from './acknowledging.js'
 import { agreementOf, oriented } from './agreed.js'
 import type { Changes } from './changes.js'
 import { isFirstMeeting } from './items.js'
@@ -31,6 +32,8 @@ export class Settling {
   private readonly queue: Batch[] = []
   private draining: Promise<void> | undefined
   private failure: unknown
+  /** What is to be written with the last of it. */
+  private last: LastEdits | undefined
 
   constructor(
     private readonly context: SettlingContext,
@@ -112,17 +115,17 @@ export class Settling {
     this.start()
   }
 
-  /** Resolves when all that was taken is in the archive. @throws what went wrong on the way */
-  async finish(): Promise<void> {
+  /**
+   * Nothing more is taken. Resolves when all that was is in the archive, and `last` with it or after it.
+   * @throws what went wrong on the way
+   */
+  async finish(last?: LastEdits): Promise<void> {
+    this.last = last
     this.start()
     // A batch that came as the last draining ended begins another.
     while (this.draining !== undefined) await this.draining
     if (this.failure !== undefined) throw this.failure
-  }
-
-  /** Writes what ends the cycle. */
-  async last(last: LastEdits): Promise<void> {
-    await this.commit([], last)
+    await this.commit([])
   }
 
   private editOf(settle: Settle, alpha: Content, beta: Content): ArchiveEdit {
@@ -151,19 +154,16 @@ export class Settling {
         alpha.sync(fewOrAll(batches.map(({ sync }) => sync.alpha))),
         beta.sync(fewOrAll(batches.map(({ sync }) => sync.beta))),
       ])
-      await this.commit(
-        batches.flatMap(({ edits }) => edits),
-        undefined,
-      )
-      for (const side of ['alpha', 'beta'] as const) {
-        const done = batches.flatMap(({ acknowledge }) => (acknowledge?.side === side ? [acknowledge.batch] : []))
-        if (done.length > 0) await this.context.replicas[side].acknowledge(done)
-      }
+      await this.commit(batches.flatMap(({ edits }) => edits))
+      for (const { acknowledge } of batches)
+        if (acknowledge !== undefined) this.context.acknowledging.add(acknowledge.side, acknowledge.batch)
     }
   }
 
-  private async commit(edits: readonly ArchiveEdit[], last: LastEdits | undefined): Promise<void> {
+  private async commit(edits: readonly ArchiveEdit[]): Promise<void> {
+    const last = this.queue.length === 0 ? this.last : undefined
     if (edits.length === 0 && last === undefined) return
+    if (last !== undefined) this.last = undefined
     const to = new BytesWriter(64 + edits.length * 128)
     // Parents first: a record hangs in its directory's.
     for (const edit of [...edits].sort(byPath)) encodeEdit(to, edit)
@@ -213,6 +213,7 @@ export interface SettlingContext {
   readonly replicas: Readonly<Record<Side, Replica>>
   readonly workers: Workers
   readonly emit: Emit
+  readonly acknowledging: Acknowledging
 }
 
 interface Pending {

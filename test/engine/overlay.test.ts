@@ -127,3 +127,14 @@ function drawnOf(tree: Tree): unknown {
   expect(new Set(names).size).toBe(names.length)
   return Object.fromEntries(names.map((name) => [name, drawnOf(tree.member(name))]))
 }
+
+test.each<[what: string, reports: readonly Report[], tells: boolean]>([
+  ['nothing was reported', [], false],
+  ['something new, and something else in its place', [entry('d/n', 'n'), entry('d/x', 'v2'), entry('f', {})], false],
+  ['it is gone', [entry('d/x', undefined)], true],
+  ['a listing may lack it', [listing('d', { x: 'v1' })], true],
+])('an overlay tells of absence only where a root did: %s', (_, reports, tells) => {
+  const overlay = new Overlay()
+  overlay.note('alpha', reports)
+  expect(overlay.tellsOfAbsence).toBe(tells)
+})

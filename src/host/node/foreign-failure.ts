@@ -3,14 +3,14 @@ import { BadPath } from '../../core/path.js'
 import { FileFailure } from '../files.js'
 import { StoreFailure } from '../store.js'
 
-/** A class of failures whose facts are plain data, so that a failure can be taken apart and put together again. */
-export interface FailureClass {
-  readonly name: string
-  readonly prototype: Failure
-}
+/**
+ * Classes of failures whose facts are plain data, so that a failure can be taken apart and put together again, by the name that
+ * each of theirs has: a bundler may give the class itself another.
+ */
+export type FailureClasses = Readonly<Record<string, { readonly prototype: Failure }>>
 
 /** Failures of the ground; a house with more classes names them to nodeWorkers. */
-export const groundFailures: readonly FailureClass[] = [FileFailure, StoreFailure, BadPath]
+export const groundFailures: FailureClasses = { FileFailure, StoreFailure, BadPath }
 
 /** A failure of another thread whose class is not known here: its name, code, message and whether waiting can help. */
 export class ForeignFailure extends Failure {
@@ -44,9 +44,9 @@ export function takeApart(error: unknown): Thrown {
 }
 
 /** The error again: a Failure of its class if `classes` has it, else a ForeignFailure; what is no Failure as it came. */
-export function putTogether({ error, failure }: Thrown, classes: readonly FailureClass[]): unknown {
+export function putTogether({ error, failure }: Thrown, classes: FailureClasses): unknown {
   if (failure === undefined || !(error instanceof Error)) return error
-  const known = classes.find((one) => one.name === failure.name)
+  const known = classes[failure.name]
   if (known === undefined) {
     const foreign = new ForeignFailure(failure.name, failure.code, error.message, failure.transient)
     foreign.cause = error

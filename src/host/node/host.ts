@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { Host } from '../host.js'
 import { nodeClock } from './clock.js'
-import { type FailureClass, groundFailures } from './foreign-failure.js'
+import { type FailureClasses, groundFailures } from './foreign-failure.js'
 import { nodeMachine } from './machine.js'
 import { nodeRandom } from './random.js'
 import { nodeSockets } from './sockets.js'
@@ -17,13 +17,13 @@ export interface HostOptions {
   /** Disk workers; as many as cores if not given. */
   readonly workers?: number
   /** Classes of failures, besides those of the host and of paths, that jobs throw and callers look for. */
-  readonly failures?: readonly FailureClass[]
+  readonly failures?: FailureClasses
 }
 
 /** The real world. Its threads start when they are first needed; closeHost ends them. */
 export function nodeHost(options: HostOptions = {}): Host {
   const count = options.workers ?? Math.min(availableParallelism(), workersMax)
-  const failures = [...groundFailures, ...(options.failures ?? [])]
+  const failures = { ...groundFailures, ...options.failures }
   return {
     clock: nodeClock(),
     random: nodeRandom(),

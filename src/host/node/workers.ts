@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { type Transferable, Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
 import { type ApartWorkers, type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
-import { type FailureClass, groundFailures, putTogether } from './foreign-failure.js'
+import { type FailureClasses, groundFailures, putTogether } from './foreign-failure.js'
 import { giveBack, giveBackJob } from './give-back.js'
 import { type Heartbeat, makeHeartbeat } from './heartbeat.js'
 import { exitNow } from './libc.js'
@@ -23,7 +23,7 @@ const priorities: Record<Order, number> = { edit: 2, small: 1, bulk: 0 }
  * in `failures` comes out of `run` as one of that class. A thread that ends by itself is a bug: its jobs in hand are rejected,
  * and so is every job after.
  */
-export function nodeWorkers(entry: URL, count: number, failures: readonly FailureClass[] = groundFailures): Workers {
+export function nodeWorkers(entry: URL, count: number, failures: FailureClasses = groundFailures): Workers {
   return new ThreadPool(entry, count, failures)
 }
 
@@ -43,7 +43,7 @@ class ThreadPool implements ApartWorkers {
   constructor(
     private readonly entry: URL,
     readonly count: number,
-    private readonly failures: readonly FailureClass[],
+    private readonly failures: FailureClasses,
     /** A job may never end: closing does not wait for it. */
     private readonly mayHang = false,
   ) {
@@ -177,7 +177,7 @@ class Thread {
 
   constructor(
     private readonly entry: URL,
-    private readonly failures: readonly FailureClass[],
+    private readonly failures: FailureClasses,
     private readonly state: PoolState,
     private readonly resting: Resting,
   ) {}
