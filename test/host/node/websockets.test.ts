@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { openWebsocket } from '../../../src/host/node/websockets.js'
@@ -10,7 +10,9 @@ test('what is sent in one turn leaves in one piece, and in its order', async () 
   const heard: string[] = []
   new WebSocketServer({ server }).on('connection', (web) => web.on('message', (data) => heard.push(String(data))))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const stream = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  const stream = connect(address.port, '127.0.0.1')
   onTestFinished(() => {
     stream.destroy()
     server.close()
