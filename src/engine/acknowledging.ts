@@ -8,7 +8,8 @@ import type { Replica } from '../replica/replica.js'
  */
 export class Acknowledging {
   private readonly settled: Record<Side, number[]> = { alpha: [], beta: [] }
-  private waiting: Promise<void> | undefined
+  private isWaiting = false
+  private telling: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly replicas: Readonly<Record<Side, Replica>>,
@@ -20,11 +21,16 @@ export class Acknowledging {
 
   add(side: Side, batch: number): void {
     this.settled[side].push(batch)
-    this.waiting ??= this.later()
+    if (!this.isWaiting) void this.later()
   }
 
-  /** Tells them of all. @throws LinkFailure, ReplicaFailure */
-  async flush(): Promise<void> {
+  /** Resolves when they have heard of all. @throws LinkFailure, ReplicaFailure */
+  flush(): Promise<void> {
+    this.telling = this.telling.then(() => this.tell())
+    return this.telling
+  }
+
+  private async tell(): Promise<void> {
     for (const side of ['alpha', 'beta'] as const) {
       const batches = this.settled[side].splice(0)
       if (batches.length > 0) await this.replicas[side].acknowledge(batches)
@@ -32,9 +38,10 @@ export class Acknowledging {
   }
 
   private async later(): Promise<void> {
+    this.isWaiting = true
     try {
       await this.clock.sleep(acknowledgeMs, this.over)
-      this.waiting = undefined
+      this.isWaiting = false
       await this.flush()
     } catch (error) {
       this.failed(error)
@@ -42,5 +49,5 @@ export class Acknowledging {
   }
 }
 
-/** A user who saves every few seconds is told of by one message, and so is a build that writes for minutes. */
+/** What is saved within so much time is acknowledged together. */
 const acknowledgeMs = 1_000

@@ -62,6 +62,28 @@ test('an edit travels by itself, and what comes while a cycle runs is the next o
   expect(await resident.end()).toMatchObject({ skipped: 0, failed: 0 })
 })
 
+test('batches that are settled within a second are acknowledged together, the last ones when the pair ends', async () => {
+  const resident = new Resident()
+  const { alpha, beta, clock } = await resident.begin({ f: 'v1' })
+  let told = 0
+  beta.before = (call) => {
+    if (call === 'acknowledge') told++
+  }
+  const save = async (text: string) => {
+    alpha.write('f', text)
+    await until(() => beta.tree().f === text, text)
+    await turns(50)
+  }
+  for (const text of ['v2', 'v3', 'v4']) await save(text)
+  expect([told, beta.past.length]).toEqual([0, 3])
+  await clock.pass(1_000)
+  await until(() => beta.past.length === 0, 'the acknowledgement')
+  await save('v5')
+  expect([told, beta.past.length]).toEqual([1, 1])
+  await resident.end()
+  expect([told, beta.past.length]).toEqual([2, 0])
+})
+
 test('what is superseded again and again is tried ever more seldom, and in the end', async () => {
   const resident = new Resident()
   const { alpha, beta } = await resident.begin({ f: 'v1' })
