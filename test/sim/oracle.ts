@@ -48,6 +48,8 @@ export class Oracle {
   private readonly writers = new Map<Inode, string>()
   /** What an agent last wrote into a file, and which. */
   private readonly copies = new Map<Inode, { readonly version: Version; readonly agent: string }>()
+  /** When an agent gave a file a visible name, in its disk's time. */
+  private readonly shownNs = new Map<Inode, bigint>()
   private readonly parters = new Map<Inode, string>()
   /** When users last changed something at a path. */
   private readonly touched = new Map<OracleSide, Map<RelPath, number>>()
@@ -294,6 +296,7 @@ export class Oracle {
 
   private agentDid(event: DiskEvent, place: Place | undefined, disk: Disk): void {
     const { inode, what, actor } = event
+    if (what === 'moved-to' && place !== undefined) this.shownNs.set(inode, inode.ctimeNs)
     if (what === 'modified') {
       this.writers.set(inode, actor)
       this.lastCopy(inode, `${actor} wrote over`)
@@ -407,11 +410,14 @@ export class Oracle {
 
   private foundAfterPowerLoss(inode: Inode): void {
     if (inode.kind === 'directory') return
-    // What a user wrote over it has gone down.
-    const copy = this.copies.get(inode)
-    if (copy?.version === versionOf(inode)) this.writers.set(inode, copy.agent)
-    const writer = this.writers.get(inode)
     const place = inode.home === undefined ? undefined : this.placeOf(inode.home.directory, inode.home.name)
+    const copy = this.copies.get(inode)
+    if (copy !== undefined) {
+      // What a user wrote over it has gone down; or its name has, and its time does not tell it from what was staged.
+      const isTold = place !== undefined || inode.mtimeNs > (this.shownNs.get(inode) ?? 0n)
+      if (copy.version === versionOf(inode) || !isTold) this.writers.set(inode, copy.agent)
+    }
+    const writer = this.writers.get(inode)
     if (!this.fates.has(versionOf(inode))) {
       // What the power loss made of a user's unsaved bytes is what the disk now says; of an agent's it may not be seen.
       if (writer === undefined || writer === user)
