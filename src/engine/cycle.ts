@@ -65,7 +65,10 @@ export interface CycleInput {
   readonly overlay: Overlay
   /** Paths that this cycle reads afresh from both sides, whatever was reported of them. */
   readonly recheck: readonly RelPath[]
-  /** Paths that the cycle changed itself, on one side, when they are visible; before the facts are asked for. */
+  /**
+   * Paths that the cycle changed itself, on one side. Only after both sides have synced: what they reported before they changed
+   * them has come by then.
+   */
   changed(side: Side, paths: readonly RelPath[]): void
   /** The same of what it renamed, with all that is in it. */
   moved(side: Side, from: RelPath, path: RelPath): void
@@ -98,8 +101,9 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const unlisted = afresh.filter((path) => sides.some((side) => input.overlay.isUnlisted(side, path)))
   const agreed = () => agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
-  // With `force` a side that was always empty empties the other.
-  const mayEmpty = input.overlay.tellsOfAbsence || context.rules.force !== 'nobody'
+  // With `force` a side that was always empty empties the other; what `path` names goes with a directory above it.
+  const mayEmpty =
+    input.overlay.tellsOfAbsence || context.rules.force !== 'nobody' || context.preferences.path.length > 0
   const looksFor = context.preferences.confirmbigdel && !input.letGo && mayEmpty
   const emptied = looksFor ? emptiedOf(context, agreed(), trees()) : []
   const holding = input.letGo ? [] : [...emptied, ...heldBefore(context)]
@@ -185,19 +189,17 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   }
   const operations = plan.alpha.length + plan.beta.length
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
+  let last: LastEdits | undefined
   try {
     await carryOut(context, plan, changes, torn, settling)
-  } catch (error) {
-    // What is visible is settled all the same.
-    await settling.finish()
-    throw error
+    // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
+    if (!context.stop.aborted) last = conclude(context, input, decisions, held, examined, settling)
   } finally {
-    for (const side of ['alpha', 'beta'] as const) input.changed(side, settling.changed[side])
+    // However it ended: what is visible is settled.
+    await settling.finish(last).finally(() => {
+      for (const side of sides) input.changed(side, settling.changed[side])
+    })
   }
-
-  // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
-  const last = context.stop.aborted ? undefined : conclude(context, input, decisions, held, examined, settling)
-  await settling.finish(last)
   const result = resultOf([...items, ...waiting.map(heldItem)], decisions, settling)
   emit({
     event: 'cycle-committed',

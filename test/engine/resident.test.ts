@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { OpenPath } from '../../src/archive/archive.js'
+import { absent } from '../../src/core/content.js'
 import { relPath } from '../../src/core/path.js'
 import type { PairLoop } from '../../src/engine/loop.js'
 import type { PassResult } from '../../src/engine/pass.js'
@@ -60,6 +61,23 @@ test('an edit travels by itself, and what comes while a cycle runs is the next o
   await until(() => beta.tree().late === 'l', 'both edits')
   expect(beta.tree()).toEqual({ f: 'v2', late: 'l' })
   expect(await resident.end()).toMatchObject({ skipped: 0, failed: 0 })
+})
+
+test('what a root reported of a path before we changed it may come after what became of the change', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1' })
+  beta.before = (call, replica) => {
+    if (call !== 'sync') return
+    beta.before = () => {}
+    // Somebody had made it and removed it again.
+    replica.tell([{ kind: 'entry', path: relPath('p'), found: absent }], beta.sequence)
+  }
+  alpha.write('p', 'new')
+  await until(() => beta.tree().p === 'new', 'the edit')
+  await turns(100)
+  expect([alpha.tree().p, beta.tree().p]).toEqual(['new', 'new'])
+  expect(resident.pair.agreed('p')).toBeDefined()
+  await resident.end()
 })
 
 test('batches that are settled within a second are acknowledged together, the last ones when the pair ends', async () => {

@@ -1,7 +1,7 @@
 import type { Job } from '../../host/workers.js'
 import { intentOfSlot, isBesideIntent } from './intent.js'
 import { intentFileName, intentNames } from './intent-file.js'
-import { dropFile, openRoot, openStage, type RootPlace } from './place.js'
+import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 
 export interface Acknowledge {
   readonly place: RootPlace
@@ -21,13 +21,7 @@ export const acknowledgeJob: Job<Acknowledge, void> = {
       const stage = openStage(root, place)
       try {
         const prefixes = new Set(batches.map((batch) => `${pair}-${batch}`))
-        const unsettled = new Set(stage.out.names().map(intentOfSlot))
-        for (const { name, acknowledged } of intentNames(stage.intents)) {
-          if (acknowledged || !prefixes.has(name.slice(0, name.lastIndexOf('-')))) continue
-          if (unsettled.has(name) || isBesideIntent(name))
-            stage.intents.rename(name, stage.intents, intentFileName(name, true), 'no-replace')
-          else dropFile(stage.intents, name)
-        }
+        acknowledgeIntents(stage, (name) => prefixes.has(name.slice(0, name.lastIndexOf('-'))))
       } finally {
         stage.close()
       }
@@ -35,4 +29,16 @@ export const acknowledgeJob: Job<Acknowledge, void> = {
       root.close()
     }
   },
+}
+
+/** Nobody need hear any more what these tell. */
+export function acknowledgeIntents(stage: StageFolder, isTold: (name: string) => boolean): void {
+  const told = intentNames(stage.intents).filter(({ name, acknowledged }) => !acknowledged && isTold(name))
+  if (told.length === 0) return
+  const unsettled = new Set(stage.out.names().map(intentOfSlot))
+  for (const { name } of told) {
+    if (unsettled.has(name) || isBesideIntent(name))
+      stage.intents.rename(name, stage.intents, intentFileName(name, true), 'no-replace')
+    else dropFile(stage.intents, name)
+  }
 }

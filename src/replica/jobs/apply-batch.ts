@@ -116,10 +116,10 @@ export class ApplyBatch {
       },
       parentOf: (path: RelPath) => this.parents.open(parentOf(path)),
     }
-    const held = this.budget?.askForBatch(this.input.operations)
+    const held = this.askBudget()
     const prepared = this.input.operations.map((operation, at) =>
       operation.op === 'remove' && held !== undefined
-        ? heldBack(operation.path, held)
+        ? held(operation.path)
         : operation.path === rootPath && operation.op === 'set-props'
           ? this.prepareRoot(operation, preparation.recordAt(rootPath))
           : prepare(preparation, operation, at),
@@ -131,6 +131,17 @@ export class ApplyBatch {
     }
     this.parents.close()
     return prepared
+  }
+
+  /** Undefined: what is removed may be removed; else what becomes of each removal. */
+  private askBudget(): ((path: RelPath) => Prepared) | undefined {
+    try {
+      const held = this.budget?.askForBatch(this.input.operations)
+      return held && ((path) => heldBack(path, held))
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return (path) => ({ kind: 'refused', outcome: outcomeOfFailure(path, error) })
+    }
   }
 
   /** What cannot be counted is not removed; the rest of the batch is done. */

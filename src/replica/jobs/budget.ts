@@ -21,7 +21,8 @@ export interface Budget {
  *
  *     { "version": 1, "hours": [[hour, sum, most], ...], "held": number, "allowed": number }
  *
- * `held`: so many removals wait for somebody's word; `allowed`: so many were let go and have not been made. History: 1 the first.
+ * `held`: so many removals wait for somebody's word; `allowed`: so many were let go and have not been made. `PAIR.let-go` is one that
+ * takes its place. History: 1 the first.
  */
 interface Account {
   readonly hours: readonly Hour[]
@@ -55,7 +56,10 @@ export interface Removing {
   readonly confirmed: boolean
 }
 
-/** Somebody who may has said so: what is held in the root, for whichever pair, may be removed. Answers how many paths that are. */
+/**
+ * Somebody who may has said so: what is held in the root, for whichever pair, may be removed. Answers how many paths that are. The
+ * accounts belong to jobs that may be at work on them: the word lies beside them until the next one takes it in.
+ */
 export const letGoJob: Job<{ readonly place: RootPlace }, number> = {
   name: 'let-go',
   run(world, { place }) {
@@ -67,10 +71,10 @@ export const letGoJob: Job<{ readonly place: RootPlace }, number> = {
         let count = 0
         for (const name of accounts.names()) {
           if (!/^[0-9a-f]{32}$/.test(name)) continue
-          const account = readAccount(accounts, name)
-          if (account.held === 0) continue
-          count += account.held
-          writeAccount(accounts, name, { hours: [], held: 0, allowed: account.held })
+          const { held } = readAccount(accounts, name)
+          if (held === 0) continue
+          count += held
+          writeAccount(accounts, wordOf(name), { hours: [], held: 0, allowed: held })
         }
         return count
       } finally {
@@ -122,7 +126,7 @@ export class RemovalBudget {
   count(removals: number): void {
     if (removals === 0) return
     this.with((accounts) => {
-      const account = readAccount(accounts, this.pair)
+      const account = this.read(accounts)
       const { hours, allowed } = account
       // Nothing is counted of what was let go.
       if (allowed > 0) {
@@ -142,7 +146,7 @@ export class RemovalBudget {
     if (back === 0 && allowedBack === 0) return
     try {
       this.with((accounts) => {
-        const account = readAccount(accounts, this.pair)
+        const account = this.read(accounts)
         const { hours, allowed } = account
         if (allowedBack > 0) writeAccount(accounts, this.pair, { ...account, allowed: allowed + allowedBack })
         else if (allowed === 0 && removedIn(hours, this.nowMs) > 0)
@@ -159,13 +163,23 @@ export class RemovalBudget {
     removals: number = count,
   ): RemovalsHeld | undefined {
     return this.with((accounts) => {
-      const account = readAccount(accounts, this.pair)
+      const account = this.read(accounts)
       if (removals <= account.allowed) return undefined
       const held = emptied() ?? this.tooMany(account, count)
       if (held !== undefined)
         writeAccount(accounts, this.pair, { ...account, held: Math.max(account.held, removals), allowed: 0 })
       return held
     })
+  }
+
+  /** The account, with what was let go meanwhile. Taken in twice it is the same. */
+  private read(accounts: Directory): Account {
+    const word = wordOf(this.pair)
+    const letGo = readAccount(accounts, word)
+    if (letGo.allowed === 0) return readAccount(accounts, this.pair)
+    writeAccount(accounts, this.pair, letGo)
+    dropFile(accounts, word)
+    return letGo
   }
 
   private tooMany({ hours }: Account, count: number): RemovalsHeld | undefined {
@@ -250,6 +264,9 @@ export class RemovalBudget {
 /** What stays is told exactly up to here. */
 const removalsShown = 10_000
 
+/** What somebody has let go and no job has taken in, as an account of its own. */
+const wordOf = (pair: string) => `${pair}.let-go`
+
 const accountsPath = join(privatePath, 'budget')
 const accountVersion = 1
 const accountBytesMax = 1 << 16
@@ -271,17 +288,17 @@ function openAccounts(root: Directory): Directory {
 }
 
 /** An account that is damaged is none. */
-function readAccount(accounts: Directory, pair: string): Account {
+function readAccount(accounts: Directory, name: string): Account {
   try {
-    return parseAccount(readWhole(accounts, pair, accountBytesMax).toString('utf8'))
+    return parseAccount(readWhole(accounts, name, accountBytesMax).toString('utf8'))
   } catch (error) {
     if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
     return nothing
   }
 }
 
-function writeAccount(accounts: Directory, pair: string, { hours, held, allowed }: Account): void {
-  const aside = `${pair}.new`
+function writeAccount(accounts: Directory, name: string, { hours, held, allowed }: Account): void {
+  const aside = `${name}.new`
   dropFile(accounts, aside)
   const file = accounts.createFile(aside, 0o600)
   try {
@@ -291,7 +308,7 @@ function writeAccount(accounts: Directory, pair: string, { hours, held, allowed 
   } finally {
     file.close()
   }
-  accounts.replace(aside, pair)
+  accounts.replace(aside, name)
 }
 
 function parseAccount(text: string): Account {

@@ -66,12 +66,18 @@ function sweepIntents(stage: StageFolder, settling: Settling): Looked {
   }
   let pending = 0
   const dirty: RelPath[] = []
-  for (const { name, acknowledged } of intentNames(stage.intents)) {
+  for (const { name, acknowledged: wasAcknowledged } of intentNames(stage.intents)) {
+    let acknowledged = wasAcknowledged
     const beside = isBesideIntent(name)
     const own = slots.get(name) ?? []
     let left = own.length
     if (beside || own.length > 0) {
-      const intent = readIntent(stage.intents, intentFileName(name, acknowledged))
+      let intent = readIntent(stage.intents, intentFileName(name, acknowledged))
+      if (intent === undefined && !acknowledged) {
+        // At this very moment, perhaps.
+        intent = readIntent(stage.intents, intentFileName(name, true))
+        acknowledged = intent !== undefined
+      }
       // Work in hand, or damaged: not for a sweep.
       if (intent === undefined || !(intent.complete || acknowledged)) continue
       const swept = beside ? sweepBeside(name, intent, settling) : sweepSlots(own, intent, settling)

@@ -1,6 +1,8 @@
 import type { RelPath } from '../../core/path.js'
 import type { Job } from '../../host/workers.js'
 import type { PastOutcome } from '../replica.js'
+import { acknowledgeIntents } from './acknowledge.js'
+import { intentFileName, readIntent } from './intent-file.js'
 import { pastOutcomes } from './past.js'
 import { openRoot, openStage, type RootPlace } from './place.js'
 import { finishOwn } from './recover.js'
@@ -24,6 +26,13 @@ export const unacknowledgedJob: Job<{ readonly place: RootPlace; readonly pair: 
       const stage = openStage(root, place)
       try {
         const dirty = finishOwn(world, place, root, stage, pair)
+        // Of a batch of which nothing was done nobody will ever hear.
+        acknowledgeIntents(stage, (name) => {
+          const intent = name.startsWith(`${pair}-`)
+            ? readIntent(stage.intents, intentFileName(name, false))
+            : undefined
+          return intent?.complete === true && intent.outcomes.size === 0
+        })
         const outcomes = pastOutcomes(stage.intents).find((past) => past.pair === pair)?.outcomes ?? []
         return { outcomes, dirty }
       } finally {

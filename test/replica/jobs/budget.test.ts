@@ -104,6 +104,18 @@ test('what is held may go once somebody said so: so many paths, and no more', ()
   expect(letGoJob.run(root.world, { place: root.place })).toBe(6)
 })
 
+test('a word that is given while the account is written is not lost', () => {
+  const root = rootOf(20)
+  const { budget } = root
+  if (budget === undefined) throw new Error('no budget')
+  const ask = () => removingJob.run(root.world, { place: root.place, pair, budget, count: 12, confirmed: false })
+  expect(ask()).toBeDefined()
+  root.trap.before('replace', 1, () => letGoJob.run(root.world, { place: root.place }))
+  expect(ask()).toBeDefined()
+  expect(ask()).toBeUndefined()
+  expect(spoken(root.apply(removals(root, 0, 12)).outcomes)).toEqual(Array(12).fill('done'))
+})
+
 test('what was let go and could not be removed may go at the next attempt', () => {
   const root = rootOf(20)
   const { budget } = root
@@ -147,6 +159,16 @@ test('a crash at any call forgets no removal', () => {
     root.dispose()
     if (!crashed) break
   }
+})
+
+test('the disk is full when it is written down what is held: nothing is removed, and what is created is told', () => {
+  const root = rootOf(9, 2)
+  root.trap.fail((call, path) =>
+    call === 'createFile' && path.includes('budget') ? new FileFailure('disk-full', path, 'open', 'ENOSPC') : undefined,
+  )
+  const { outcomes } = root.apply([writeFile('d/new', absent, 0, 'new'), ...removals(root, 0, 5)], ['new'])
+  expect(spoken(outcomes)).toEqual(['done', ...Array(5).fill('disk-full')])
+  expect(root.slots('in')).toEqual([])
 })
 
 test('a batch that was refused counts nothing, however often it is tried', () => {

@@ -359,6 +359,16 @@ test('S1-12: the folder of a process that lives is left alone', () => {
   expect(unacknowledgedJob.run(root.world, { place: mine, pair }).outcomes).toHaveLength(operations.length)
 })
 
+test('a batch of which nothing was done leaves no intent when nobody acknowledges it', () => {
+  const { root } = prepared()
+  root.apply([writeFile('new', absent, 0, 'new')], ['new'])
+  root.trap.before('rename:no-replace', 1, () => root.write('other', 'its user was faster'))
+  expect(root.apply([writeFile('other', absent, 0, 'new')], ['new']).outcomes).toMatchObject([{ kind: 'superseded' }])
+  expect(root.slots('intents')).toHaveLength(2)
+  expect(unacknowledgedJob.run(root.world, { place: root.place, pair }).outcomes).toHaveLength(1)
+  expect(root.slots('intents')).toHaveLength(1)
+})
+
 test('what a batch did is told to the next lead, though it could not be written down when it was done', () => {
   const { root, operations } = prepared()
   root.trap.fail((call, path) =>
@@ -533,7 +543,6 @@ test('an acknowledgement that comes while a sweep is reading disturbs neither', 
   root.trap.after('names', 2, () => {
     acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
   })
-  sweepJob.run(root.world, { place: root.place })
   expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
   expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
 })
