@@ -96,16 +96,23 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   const { host, emit, pair, opens } = context
   const started = host.clock.now()
   const examined = opens.touchedBy((path) => input.overlay.touches(path), started)
-  const afresh = [...examined, ...input.recheck]
-  await readAfresh(context, input.overlay, afresh)
-  const unlisted = afresh.filter((path) => sides.some((side) => input.overlay.isUnlisted(side, path)))
+  await readAfresh(context, input.overlay, [...examined, ...input.recheck])
   const agreed = () => agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
   // With `force` a side that was always empty empties the other; what `path` names goes with a directory above it.
   const mayEmpty =
     input.overlay.tellsOfAbsence || context.rules.force !== 'nobody' || context.preferences.path.length > 0
   const looksFor = context.preferences.confirmbigdel && !input.letGo && mayEmpty
-  const emptied = looksFor ? emptiedOf(context, agreed(), trees()) : []
+  let emptied = looksFor ? emptiedOf(context, agreed(), trees()) : []
+  if (emptied.length > 0) {
+    // What is open is neither agreed nor reported now, and may be what is left.
+    const unread = opens.all().flatMap(({ path }) => (examined.includes(path) ? [] : [path]))
+    await readAfresh(context, input.overlay, unread)
+    examined.push(...unread)
+    emptied = emptiedOf(context, agreed(), trees())
+  }
+  const afresh = [...examined, ...input.recheck]
+  const unlisted = afresh.filter((path) => sides.some((side) => input.overlay.isUnlisted(side, path)))
   const holding = input.letGo ? [] : [...emptied, ...heldBefore(context)]
   // Nothing is done that nobody was asked about.
   const asks = input.options.dryRun || input.options.decide !== undefined

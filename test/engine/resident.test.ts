@@ -117,6 +117,19 @@ test('what is superseded again and again is tried ever more seldom, and in the e
   await resident.end()
 })
 
+test('a root in which a conflict is left is not empty', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1' })
+  alpha.write('p', 'one')
+  beta.write('p', 'two')
+  await until(() => resident.pair.events.some(({ event }) => event === 'conflict-found'), 'the conflict')
+  await turns(50)
+  alpha.remove('f')
+  await resident.until(() => beta.tree().f === undefined, 'the removal')
+  expect([alpha.tree(), beta.tree()]).toEqual([{ p: 'one' }, { p: 'two' }])
+  await resident.end()
+})
+
 test('removals of an emptied root are held while the rest travels', async () => {
   const resident = new Resident()
   const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1' })

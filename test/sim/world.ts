@@ -92,7 +92,8 @@ export class SimWorld {
     first.shelf.onCommit = (path, records) => {
       if (path.endsWith('/archive.mdb')) this.oracle.checkClaims(records)
     }
-    this.users[0].files.create(kept, 'kept by all\n')
+    // No root is ever emptied: that would be held until somebody says something.
+    for (const user of this.users) user.files.create(kept, 'kept by all\n')
     for (const disk of this.disks) disk.syncFilesystem()
   }
 
