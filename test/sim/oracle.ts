@@ -193,6 +193,9 @@ export class Oracle {
       const was = before.get(path)
       if (path === rootPath || was === undefined || !isClaimed(content, was)) continue
       if (isClaimed(content, now?.get(path) ?? absentHeld) || this.touchedSince(side, path, sinceNs)) continue
+      // A sync of it failed, and no later one is told of that: Known limits.
+      const root = this.rootOf(side)
+      if (root !== undefined && this.below(side.machine, root, path)?.stuck === true) continue
       this.violate(`${side.name} lost ${spoken(was)} at ${path} with the power, which the archive had claimed`)
     }
   }
@@ -390,7 +393,8 @@ export class Oracle {
       this.drop(inode)
       this.held.delete(inode)
     }
-    for (const disk of machine.disks) for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode)
+    for (const disk of machine.disks)
+      for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode, machine.setBackMs > 0)
     for (const [version, fate] of this.fates)
       if (![...(this.holders.get(version) ?? [])].some((inode) => this.counts(inode))) fate.over = true
     this.changes += 1
@@ -408,13 +412,13 @@ export class Oracle {
     return inode.home !== undefined && this.placeOf(inode.home.directory, inode.home.name) !== undefined
   }
 
-  private foundAfterPowerLoss(inode: Inode): void {
+  private foundAfterPowerLoss(inode: Inode, isSetBack: boolean): void {
     if (inode.kind === 'directory') return
     const place = inode.home === undefined ? undefined : this.placeOf(inode.home.directory, inode.home.name)
     const copy = this.copies.get(inode)
     if (copy !== undefined) {
       // What a user wrote over it has gone down; or its name has, and its time does not tell it from what was staged.
-      const isTold = place !== undefined || inode.mtimeNs > (this.shownNs.get(inode) ?? 0n)
+      const isTold = place !== undefined || (!isSetBack && inode.mtimeNs > (this.shownNs.get(inode) ?? 0n))
       if (copy.version === versionOf(inode) || !isTold) this.writers.set(inode, copy.agent)
     }
     const writer = this.writers.get(inode)

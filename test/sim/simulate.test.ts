@@ -29,7 +29,8 @@ describe('the simulation, tried on a synchronizer that is right only when it is 
   ]
   test.each(rows)('it is caught by %s', async (_, house, faults, seen) => {
     const found: string[] = []
-    for (const seed of seeds) found.push(...(await history(seed, faults, house)).violations)
+    for (let seed = 1; seed <= 40 && !found.some((violation) => seen.test(violation)); seed++)
+      found.push(...(await history(seed, faults, house)).violations)
     expect(found.join('\n')).toMatch(seen)
   })
 })

@@ -211,8 +211,8 @@ export class ApplyBatch {
     if (prepared.some((one) => one.kind === 'ready' && one.step.op === 'remove')) checkRoot(this.root, this.input.place)
     const lines = this.outcomes.map((outcome, at) => (outcome?.kind === 'done' ? outcomeLine(at, outcome) : ''))
     this.note()
-    this.tell(this.intent, lines.join('') + completeLine())
-    // Only now: until the outcomes are told, a slot that is gone from `in` means that it was published.
+    // Until the outcomes are told a slot that is gone from `in` means that it was published.
+    if (!this.tell(this.intent, lines.join('') + completeLine())) return
     for (const [at, one] of prepared.entries()) {
       const moved = this.outcomes[at]?.kind === 'done' && this.besides === 0
       if (one.kind === 'ready' && one.step.staged !== '' && !moved) this.dropQuietly(this.stage.in, one.step.staged)
@@ -370,12 +370,14 @@ export class ApplyBatch {
     this.tell(intent, outcomeLine(0, outcome) + completeLine())
   }
 
-  /** Without it the next start of the agent finds out from the slots what was done, and nothing is swept before. */
-  private tell(intent: string, lines: string): void {
+  /** Whether it could be told. If not, the next opening of the pair finds out from the slots what was done, and nothing is swept before. */
+  private tell(intent: string, lines: string): boolean {
     try {
       addToIntent(this.stage.intents, intent, lines, false)
+      return true
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
+      return false
     }
   }
 

@@ -40,6 +40,8 @@ export function finishDirectory(parent: Directory, name: string, goal: Form & { 
   if (made?.kind !== 'directory') return undefined
   // The group that is handed down stays handed down.
   const mode = goal.mode | (made.mode & setgid)
+  // As it was made: another mode that it has a moment later is its user's.
+  if (mode === made.mode && goal.mtimeNs === 0n) return made
   if (mode !== made.mode) parent.setMode(name, mode)
   if (goal.mtimeNs !== 0n) parent.setTime(name, goal.mtimeNs)
   const stat = parent.statAt(name)

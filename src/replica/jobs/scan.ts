@@ -235,6 +235,7 @@ class Scanner {
     this.write([{ path: rootPath, directoryId: 0, name: '', old, fields, quiet: false }], [])
     if (old === undefined || !sameDirectory(old, stat))
       this.deeper.push({ directory: rootPath, placed: true, deep: false })
+    else if (old.problem !== undefined) this.deeper.push({ directory: rootPath, placed: false, deep: false })
   }
 
   private whole(target: ScanTarget, directory: Directory, stat: Stat, id: number, located: Located): void {

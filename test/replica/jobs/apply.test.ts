@@ -248,6 +248,16 @@ test('a directory that cannot be looked for again is not taken for one that was 
   expect(applied.dirty).toEqual(['d'])
 })
 
+test('the mode that its user gives a directory at the moment it is made is his change', () => {
+  const root = freshRoot()
+  root.scan([''])
+  root.trap.after('makeDirectory', 1, () => root.trap.after('statAt', 1, () => fs.chmodSync(root.abs('d'), 0o700)))
+  const [made] = root.apply([makeDirectory('d')]).outcomes
+  expect(root.stat('d').mode & 0o777).toBe(0o700)
+  expect(made).toMatchObject({ kind: 'done', content: { props: { mode: 0o755 } } })
+  expect(root.record('d')?.mode).toBe(0o755)
+})
+
 test('a reserved name is refused in every folding', () => {
   const root = freshRoot()
   root.scan([''])

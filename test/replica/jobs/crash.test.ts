@@ -369,6 +369,19 @@ test('a batch of which nothing was done leaves no intent when nobody acknowledge
   expect(root.slots('intents')).toHaveLength(1)
 })
 
+test('what a batch did not do is not told as done, though that could not be written down', () => {
+  const { root } = prepared()
+  root.trap.before('rename:no-replace', 1, () => root.write('new', 'its user was faster'))
+  root.trap.fail((call, path) =>
+    call === 'reopenFile' && path.includes('/intents')
+      ? new FileFailure('disk-full', path, 'write', 'ENOSPC')
+      : undefined,
+  )
+  expect(root.apply([writeFile('new', absent, 0, 'new')], ['new']).outcomes).toMatchObject([{ kind: 'superseded' }])
+  root.trap.release()
+  expect(unacknowledgedJob.run(root.world, { place: root.place, pair }).outcomes).toEqual([])
+})
+
 test('what a batch did is told to the next lead, though it could not be written down when it was done', () => {
   const { root, operations } = prepared()
   root.trap.fail((call, path) =>

@@ -78,6 +78,24 @@ describe.each(Object.entries(errnos))('%s', (errno, [code, helps]) => {
   })
 })
 
+test('a root that could not be listed is listed when it is looked at again, though nothing else tells of it', () => {
+  const root = freshRoot()
+  for (const path of paths) root.write(path, path)
+  root.trap.fail((call, path) => (call === 'names' && path === root.root ? fileFailure(call, path, 'EIO') : undefined))
+  scanAll(root)
+  expect(root.record('top')).toBeUndefined()
+  root.trap.release()
+  const targets: ScanTarget[] = [{ directory: rootPath, names: [''], placed: false, settled: [] }]
+  const { deeper } = scanJob.run(root.world, {
+    place: root.place,
+    targets,
+    full: false,
+    sealing: false,
+    reporting: true,
+  })
+  expect(deeper.map(({ directory }) => directory)).toEqual([rootPath])
+})
+
 test('a link that stands where a directory was is no directory, and nothing behind it is looked at (ELOOP)', () => {
   const root = changedRoot()
   fs.renameSync(root.abs('a/deep'), root.abs('../elsewhere'))
