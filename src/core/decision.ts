@@ -55,5 +55,7 @@ export interface Trouble {
 export interface Unread {
   readonly kind: 'unread'
   readonly path: RelPath
+  /** Where nothing can be decided before: the path itself, or a directory above it that would go with it. */
+  readonly undecided: RelPath
   readonly sides: readonly Side[]
 }

@@ -71,7 +71,7 @@ class Reconciliation {
     const verdict = judge(archive.agreement, a, b, rules)
     switch (verdict.kind) {
       case 'unread':
-        this.decisions.push({ kind: 'unread', path, sides: verdict.sides })
+        this.decisions.push({ kind: 'unread', path, undecided: path, sides: verdict.sides })
         return
       case 'conflict':
         this.conflict(path, archive, alpha, beta, a, b, rules)
@@ -129,7 +129,7 @@ class Reconciliation {
     if (likeness === 'same' && forced !== otherSide(directory)) this.replace(path, archive, full, other, directory)
     else if (forced === directory) this.override(directory, path, archive, alpha, beta)
     else if (likeness === 'unread' && forced === undefined)
-      this.decisions.push({ kind: 'unread', path, sides: [otherSide(directory)] })
+      this.decisions.push({ kind: 'unread', path, undecided: path, sides: [otherSide(directory)] })
     else if (before.kind === 'directory' && this.replaceUnchanged(path, archive, other, full, otherSide(directory)))
       return
     else if (forced !== undefined) this.override(forced, path, archive, alpha, beta)
@@ -154,7 +154,7 @@ class Reconciliation {
     } else if (obstacles.unread.length > 0) {
       this.decisions.length = mark
       for (const unread of obstacles.unread)
-        this.decisions.push({ kind: 'unread', path: unread, sides: [otherSide(source)] })
+        this.decisions.push({ kind: 'unread', path: unread, undecided: path, sides: [otherSide(source)] })
     }
     return true
   }

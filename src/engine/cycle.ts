@@ -335,6 +335,7 @@ function conclude(
   examined: readonly RelPath[],
   settling: Settling,
 ): LastEdits | undefined {
+  const undecided = new Set<RelPath>()
   const now: LeftOpen[] = [...settling.opened, ...held.map((open) => ({ open, retries: false }))]
   for (const decision of decisions) {
     const { path } = decision
@@ -347,9 +348,10 @@ function conclude(
     else if (decision.kind === 'problem') {
       const { code, detail } = decision.problem
       now.push({ open: { path, why: 'problem', detail: `${decision.side}: ${code}: ${detail}` }, retries: false })
-    } else if (decision.kind === 'unread')
-      now.push({ open: { path, why: 'superseded', detail: 'it changed each time it was read' }, retries: true })
+    } else if (decision.kind === 'unread') undecided.add(decision.undecided)
   }
+  for (const path of undecided)
+    now.push({ open: { path, why: 'superseded', detail: 'it changed each time it was read' }, retries: true })
   const { opened, closed } = context.opens.replace(examined, now, context.host.clock.now())
   tellNew(context, decisions, opened)
   const facts = input.facts()

@@ -141,7 +141,7 @@ function spokenOne(decision: Decision): string {
     case 'problem':
       return `${where} problem on ${decision.side}`
     case 'unread':
-      return `${where} read ${decision.sides.join(' and ')}`
+      return `${where} read ${decision.sides.join(' and ')}${decision.undecided === decision.path ? '' : ` for ${decision.undecided}`}`
   }
 }
 

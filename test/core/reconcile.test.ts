@@ -276,7 +276,7 @@ describe('what was not read yet', () => {
       { d: { a: 'xx', b: 'y' } },
       {},
       { d: { a: '?x', b: 'y' } },
-      ['d/a read beta'],
+      ['d/a read beta for d'],
     ],
     ['does not matter beside a known edit', { d: { a: 'xx', b: 'y' } }, {}, { d: { a: '?x', b: 'z' } }, ['d conflict']],
     ['does not matter if its size tells that it was edited', { d: { a: 'x' } }, {}, { d: { a: '?x' } }, ['d conflict']],
