@@ -38,6 +38,7 @@ export class Overlay {
   }
 
   note(side: Side, reports: readonly Report[]): void {
+    this.carryMoved(side, reports)
     for (const report of reports) {
       if (report.kind === 'moved') {
         this.hints[side].set(report.path, report.from)
@@ -136,6 +137,29 @@ export class Overlay {
 
   tree(side: Side, agreement: AgreementTree): Tree {
     return new SideTree(side, this.root, agreement, false)
+  }
+
+  /**
+   * What a root has reported in a directory goes along when it says that its user has renamed it. Only with the report that says what
+   * is at the old place now: what was reported there after that is of something else.
+   */
+  private carryMoved(side: Side, reports: readonly Report[]): void {
+    for (const moved of reports) {
+      if (moved.kind !== 'moved') continue
+      const { from, path } = moved
+      const source = this.find(from)
+      if (source === undefined || !reports.some((one) => one.kind === 'entry' && one.path === from)) continue
+      const hints = this.hints[side]
+      for (const [now, before] of [...hints]) {
+        if (now === from || !isWithin(now, from)) continue
+        hints.delete(now)
+        hints.set(movedPath(now, { from, path }), before)
+      }
+      if (!hasBelow(side, source)) continue
+      const target = this.reach(path)
+      this.forgetBelow(side, target)
+      this.moveBelow(side, source, target)
+    }
   }
 
   private noteFound(side: Side, node: Node, found: Found): void {

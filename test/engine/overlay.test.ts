@@ -138,3 +138,32 @@ test.each<[what: string, reports: readonly Report[], tells: boolean]>([
   overlay.note('alpha', reports)
   expect(overlay.tellsOfAbsence).toBe(tells)
 })
+
+const moved = (path: string, from: string): Report => ({ kind: 'moved', path: relPath(path), from: relPath(from) })
+
+test('what was reported in a directory goes along when its user renames it, moves into it too', () => {
+  const overlay = new Overlay()
+  overlay.note('beta', [entry('f', undefined), entry('d/g', {}), moved('d/g', 'f'), entry('d/new', 'n')])
+  overlay.note('beta', [entry('d', undefined), entry('h', {}), moved('h', 'd')])
+  expect([...overlay.hints.beta]).toEqual([
+    ['h/g', 'f'],
+    ['h', 'd'],
+  ])
+  const at = (path: string) =>
+    path.split('/').reduce((above, name) => above.member(name), overlay.tree('beta', agreed(O)))
+  expect(['h/g', 'h/new', 'd/new', 'd'].map((path) => at(path).found.kind)).toEqual([
+    'directory',
+    'file',
+    'absent',
+    'absent',
+  ])
+})
+
+test('what is reported at the old place after a rename is of something else', () => {
+  const overlay = new Overlay()
+  overlay.note('beta', [entry('d', undefined), entry('h', {}), moved('h', 'd')])
+  overlay.note('beta', [entry('d', {}), entry('d/new', 'n')])
+  overlay.note('beta', [moved('h', 'd')])
+  expect(overlay.tree('beta', agreed(O)).member('d').member('new').found.kind).toBe('file')
+  expect(overlay.tree('beta', agreed(O)).member('h').member('new').found.kind).toBe('absent')
+})
