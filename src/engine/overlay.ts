@@ -144,21 +144,21 @@ export class Overlay {
    * is at the old place now: what was reported there after that is of something else.
    */
   private carryMoved(side: Side, reports: readonly Report[]): void {
-    for (const moved of reports) {
-      if (moved.kind !== 'moved') continue
-      const { from, path } = moved
+    const moves = reports.filter((report) => report.kind === 'moved')
+    if (moves.length === 0) return
+    const told = new Set(reports.flatMap((report) => (report.kind === 'entry' ? [report.path] : [])))
+    for (const { from, path } of moves) {
       const source = this.find(from)
-      if (source === undefined || !reports.some((one) => one.kind === 'entry' && one.path === from)) continue
+      if (source === undefined || !told.has(from) || !hasBelow(side, source)) continue
+      const target = this.reach(path)
+      this.forgetBelow(side, target)
+      this.moveBelow(side, source, target)
       const hints = this.hints[side]
       for (const [now, before] of [...hints]) {
         if (now === from || !isWithin(now, from)) continue
         hints.delete(now)
         hints.set(movedPath(now, { from, path }), before)
       }
-      if (!hasBelow(side, source)) continue
-      const target = this.reach(path)
-      this.forgetBelow(side, target)
-      this.moveBelow(side, source, target)
     }
   }
 
