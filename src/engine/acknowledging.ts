@@ -3,11 +3,13 @@ import type { Clock } from '../host/clock.js'
 import type { Replica } from '../replica/replica.js'
 
 /**
- * Batches whose outcomes are in the archive. Their roots hear of it by and by, of several at a time: until then they keep what
- * they would tell to the next life of the pair, which knows by the number of a batch that it need not listen.
+ * Batches whose outcomes are in the archive. Their roots hear of small ones by and by, of several at a time: until then they keep what
+ * they would tell to the next life of the pair, which knows by the number of a batch that it need not listen. Of many outcomes they
+ * hear at once: telling them costs the next life a long message.
  */
 export class Acknowledging {
   private readonly settled: Record<Side, number[]> = { alpha: [], beta: [] }
+  private operations = 0
   private isWaiting = false
   private telling: Promise<void> = Promise.resolve()
 
@@ -19,9 +21,11 @@ export class Acknowledging {
     private readonly failed: (error: unknown) => void,
   ) {}
 
-  add(side: Side, batch: number): void {
+  add(side: Side, batch: number, operations: number): void {
     this.settled[side].push(batch)
-    if (!this.isWaiting) void this.later()
+    this.operations += operations
+    if (this.operations >= operationsMany) void this.flush().catch((error: unknown) => this.failed(error))
+    else if (!this.isWaiting) void this.later()
   }
 
   /** Resolves when they have heard of all. @throws LinkFailure, ReplicaFailure */
@@ -31,6 +35,7 @@ export class Acknowledging {
   }
 
   private async tell(): Promise<void> {
+    this.operations = 0
     for (const side of ['alpha', 'beta'] as const) {
       const batches = this.settled[side].splice(0)
       if (batches.length > 0) await this.replicas[side].acknowledge(batches)
@@ -51,3 +56,4 @@ export class Acknowledging {
 
 /** What is saved within so much time is acknowledged together. */
 const acknowledgeMs = 1_000
+const operationsMany = 100

@@ -196,11 +196,11 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   }
   const operations = plan.alpha.length + plan.beta.length
   if (operations > 0) emit({ event: 'cycle-started', pair, cycle: input.number, operations, bytes: bytesOf(plan) })
-  let last: LastEdits | undefined
+  let last: (() => LastEdits | undefined) | undefined
   try {
     await carryOut(context, plan, changes, torn, settling)
     // Told to stop: what was not handed out is neither settled nor open, so the cursors stay where they are.
-    if (!context.stop.aborted) last = conclude(context, input, decisions, held, examined, settling)
+    if (!context.stop.aborted) last = () => conclude(context, input, decisions, held, examined, settling)
   } finally {
     // However it ended: what is visible is settled.
     await settling.finish(last).finally(() => {

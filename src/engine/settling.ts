@@ -32,8 +32,8 @@ export class Settling {
   private readonly queue: Batch[] = []
   private draining: Promise<void> | undefined
   private failure: unknown
-  /** What is to be written with the last of it. */
-  private last: LastEdits | undefined
+  /** Says what is to be written with the last of it. */
+  private conclude: (() => LastEdits | undefined) | undefined
 
   constructor(
     private readonly context: SettlingContext,
@@ -111,16 +111,17 @@ export class Settling {
       if (pending.left === 0 && !pending.broken) edits.push(this.editOf(pending.settle, pending.alpha, pending.beta))
     })
     const sync = side === 'alpha' ? { alpha: written, beta: supplied } : { alpha: supplied, beta: written }
-    this.queue.push({ edits, sync, acknowledge: { side, batch } })
+    this.queue.push({ edits, sync, acknowledge: { side, batch, operations: operations.length } })
     this.start()
   }
 
   /**
-   * Nothing more is taken. Resolves when all that was is in the archive, and `last` with it or after it.
+   * Nothing more is taken. Resolves when all that was is in the archive, and what `conclude` says with it or after it. It is asked
+   * when both roots have synced: what they had to tell before that has come.
    * @throws what went wrong on the way
    */
-  async finish(last?: LastEdits): Promise<void> {
-    this.last = last
+  async finish(conclude?: () => LastEdits | undefined): Promise<void> {
+    this.conclude = conclude
     this.start()
     // A batch that came as the last draining ended begins another.
     while (this.draining !== undefined) await this.draining
@@ -156,14 +157,18 @@ export class Settling {
       ])
       await this.commit(batches.flatMap(({ edits }) => edits))
       for (const { acknowledge } of batches)
-        if (acknowledge !== undefined) this.context.acknowledging.add(acknowledge.side, acknowledge.batch)
+        if (acknowledge !== undefined)
+          this.context.acknowledging.add(acknowledge.side, acknowledge.batch, acknowledge.operations)
     }
   }
 
   private async commit(edits: readonly ArchiveEdit[]): Promise<void> {
-    const last = this.queue.length === 0 ? this.last : undefined
+    let last: LastEdits | undefined
+    if (this.queue.length === 0) {
+      last = this.conclude?.()
+      this.conclude = undefined
+    }
     if (edits.length === 0 && last === undefined) return
-    if (last !== undefined) this.last = undefined
     const to = new BytesWriter(64 + edits.length * 128)
     // Parents first: a record hangs in its directory's.
     for (const edit of [...edits].sort(byPath)) encodeEdit(to, edit)
@@ -230,7 +235,7 @@ interface Pending {
 interface Batch {
   readonly edits: readonly ArchiveEdit[]
   readonly sync: Readonly<Record<Side, readonly RelPath[]>>
-  readonly acknowledge: { readonly side: Side; readonly batch: number } | undefined
+  readonly acknowledge: { readonly side: Side; readonly batch: number; readonly operations: number } | undefined
 }
 
 /** So many paths are synced one by one; more, all at once, and need not be named. */

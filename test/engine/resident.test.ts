@@ -63,6 +63,14 @@ test('an edit travels by itself, and what comes while a cycle runs is the next o
   expect(await resident.end()).toMatchObject({ skipped: 0, failed: 0 })
 })
 
+test('many outcomes are acknowledged at once: telling them again would cost the next life a long message', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1' })
+  for (let at = 0; at < 150; at++) alpha.write(`n${at}`, `${at}`)
+  await until(() => beta.tree().n149 === '149' && beta.past.length < 100, 'the acknowledgement')
+  await resident.end()
+})
+
 test('what a root reported of a path before we changed it may come after what became of the change', async () => {
   const resident = new Resident()
   const { alpha, beta } = await resident.begin({ f: 'v1' })
