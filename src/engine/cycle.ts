@@ -106,7 +106,8 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   let emptied = looksFor ? emptiedOf(context, agreed(), trees()) : []
   if (emptied.length > 0) {
     // What is open is neither agreed nor reported now, and may be what is left.
-    const unread = opens.all().flatMap(({ path }) => (examined.includes(path) ? [] : [path]))
+    const read = new Set(examined)
+    const unread = opens.all().flatMap(({ path }) => (read.has(path) ? [] : [path]))
     await readAfresh(context, input.overlay, unread)
     examined.push(...unread)
     emptied = emptiedOf(context, agreed(), trees())

@@ -140,19 +140,23 @@ export class Overlay {
   }
 
   /**
-   * What a root has reported in a directory goes along when it says that its user has renamed it. Only with the report that says what
-   * is at the old place now: what was reported there after that is of something else.
+   * What a root has reported in a directory goes along when it says that its user has renamed it. Only with the report that nothing is
+   * at the old place any more: what is reported there later is of something else. It counts as not listed at the new place, so that
+   * it is read there as a whole: an ignored name may be none there, and a listing may have been on its way to the old one.
    */
   private carryMoved(side: Side, reports: readonly Report[]): void {
     const moves = reports.filter((report) => report.kind === 'moved')
     if (moves.length === 0) return
-    const told = new Set(reports.flatMap((report) => (report.kind === 'entry' ? [report.path] : [])))
+    const gone = new Set(
+      reports.flatMap((report) => (report.kind === 'entry' && report.found.kind === 'absent' ? [report.path] : [])),
+    )
     for (const { from, path } of moves) {
       const source = this.find(from)
-      if (source === undefined || !told.has(from) || !hasBelow(side, source)) continue
+      if (source === undefined || !gone.has(from) || !hasBelow(side, source)) continue
       const target = this.reach(path)
       this.forgetBelow(side, target)
       this.moveBelow(side, source, target)
+      this.setListed(side, target, undefined)
       const hints = this.hints[side]
       for (const [now, before] of [...hints]) {
         if (now === from || !isWithin(now, from)) continue

@@ -167,3 +167,21 @@ test('what is reported at the old place after a rename is of something else', ()
   expect(overlay.tree('beta', agreed(O)).member('d').member('new').found.kind).toBe('file')
   expect(overlay.tree('beta', agreed(O)).member('h').member('new').found.kind).toBe('absent')
 })
+
+test('two renames in one scan, the later onto the old place of the earlier: neither directory takes what was reported of the other', () => {
+  const overlay = new Overlay()
+  overlay.note('beta', [entry('d.new', {}), listing('d.new', { x: 'n' })])
+  overlay.note('beta', [
+    entry('d.new', undefined),
+    entry('d', {}),
+    moved('d', 'd.new'),
+    entry('d.old', {}),
+    moved('d.old', 'd'),
+  ])
+  expect([overlay.isListed('beta', relPath('d')), overlay.isListed('beta', relPath('d.old'))]).toEqual([false, false])
+  const beta = overlay.tree('beta', agreed(O))
+  expect([beta.member('d').member('x').found.kind, beta.member('d.old').member('x').found.kind]).toEqual([
+    'file',
+    'absent',
+  ])
+})

@@ -117,12 +117,12 @@ function attempt(beside: BesideStep, anchor: RelPath, device: bigint): BesideRes
     return { intent, published: publish(target, folder, intent, copied), staged }
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
-    dropFile(folder.in, slot)
     // What lies in `out` is told by the intent and settled by the sweep; without anything there nothing was done.
-    if (folder.out.statAt(slot) === undefined && folder.out.statAt(oldSlotName(intent, 0)) === undefined) {
-      dropFile(stage.intents, intent)
-      dropBeside(root, anchor, header.folder, folder)
-    }
+    const isUndone = folder.out.statAt(slot) === undefined && folder.out.statAt(oldSlotName(intent, 0)) === undefined
+    // The intent first: with it there and the slot gone from `in`, a restart would take the slot for published.
+    if (isUndone) dropFile(stage.intents, intent)
+    dropFile(folder.in, slot)
+    if (isUndone) dropBeside(root, anchor, header.folder, folder)
     if (error.code !== 'crosses') throw error
     return undefined
   } finally {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { absent } from '../../../src/core/content.js'
 import type { Operation, Outcome } from '../../../src/core/operation.js'
 import { relPath } from '../../../src/core/path.js'
-import { FileFailure } from '../../../src/host/files.js'
+import { type FileCode, FileFailure } from '../../../src/host/files.js'
 import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
 import { readJournal } from '../../../src/replica/jobs/journal.js'
 import { type Recovered, recoverJob } from '../../../src/replica/jobs/recover.js'
@@ -528,22 +528,22 @@ test('S1-2: received bytes go at the start, and what belongs to no intent is kep
   expect(fs.readFileSync(root.abs('.tandem/versions/stray-unknown.7'), 'utf8')).toBe('somebody\u2019s')
 })
 
-test('S2-18: what could not be published is not told as done, wherever the crash comes', () => {
+test.each<[what: string, code: FileCode, errno: string]>([
+  ['the disk is full', 'disk-full', 'ENOSPC'],
+  ['nor from beside its place', 'crosses', 'EXDEV'],
+])('S2-18: what could not be published, %s, is not told as done, wherever the crash comes', (_, code, errno) => {
   for (const n of everyCall()) {
     const root = freshRoot()
-    root.scan([''])
-    const full = () =>
-      root.trap.fail((call, path) =>
-        call.startsWith('rename') && path.endsWith('/root/n')
-          ? new FileFailure('disk-full', 'n', 'rename', 'ENOSPC')
-          : undefined,
-      )
-    full()
+    fs.mkdirSync(root.abs('d'))
+    root.scan(['d'])
+    root.trap.fail((call, path) =>
+      call.startsWith('rename') && path.endsWith('/root/d/n') ? new FileFailure(code, 'n', 'rename', errno) : undefined,
+    )
     root.trap.crash(n)
-    const crashed = crashes(() => root.apply([writeFile('n', absent, 0, 'new')], ['new']))
+    const crashed = crashes(() => root.apply([writeFile('d/n', absent, 0, 'new')], ['new']))
     root.restart()
     expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
-    expect(root.tree()).toEqual({})
+    expect(root.tree()).toEqual({ d: '/' })
     root.dispose()
     if (!crashed) break
   }
