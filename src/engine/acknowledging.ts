@@ -56,4 +56,5 @@ export class Acknowledging {
 
 /** What is saved within so much time is acknowledged together. */
 const acknowledgeMs = 1_000
+/** So many outcomes are many. */
 const operationsMany = 100

@@ -95,7 +95,7 @@ export interface CycleInput {
 export async function runCycle(context: CycleContext, input: CycleInput): Promise<PassResult> {
   const { host, emit, pair, opens } = context
   const started = host.clock.now()
-  const examined = opens.touchedBy((path) => input.overlay.touches(path), started)
+  let examined: readonly RelPath[] = opens.touchedBy((path) => input.overlay.touches(path), started)
   await readAfresh(context, input.overlay, [...examined, ...input.recheck])
   const agreed = () => agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
@@ -109,7 +109,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     const read = new Set(examined)
     const unread = opens.all().flatMap(({ path }) => (read.has(path) ? [] : [path]))
     await readAfresh(context, input.overlay, unread)
-    examined.push(...unread)
+    examined = [...examined, ...unread]
     emptied = emptiedOf(context, agreed(), trees())
   }
   const afresh = [...examined, ...input.recheck]

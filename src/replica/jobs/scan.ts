@@ -230,12 +230,11 @@ class Scanner {
     this.looked++
     const fields = fieldsOf(stat, unread)
     if (old !== undefined && sameDirectory(old, stat) && old.problem === undefined && old.mode === stat.mode) return
+    const isNew = old === undefined || !sameDirectory(old, stat)
     // What stands here must be the root before it takes the place of what was known.
-    if (old === undefined || !sameDirectory(old, stat)) checkRoot(this.root, this.place)
+    if (isNew) checkRoot(this.root, this.place)
     this.write([{ path: rootPath, directoryId: 0, name: '', old, fields, quiet: false }], [])
-    if (old === undefined || !sameDirectory(old, stat))
-      this.deeper.push({ directory: rootPath, placed: true, deep: false })
-    else if (old.problem !== undefined) this.deeper.push({ directory: rootPath, placed: false, deep: false })
+    if (isNew || old.problem !== undefined) this.deeper.push({ directory: rootPath, placed: isNew, deep: false })
   }
 
   private whole(target: ScanTarget, directory: Directory, stat: Stat, id: number, located: Located): void {
