@@ -160,12 +160,14 @@ class EditWriter {
   private move(from: RelPath, to: RelPath): void {
     const fromId = from === '' ? undefined : this.idOf(parentOf(from))
     const toId = to === '' ? undefined : this.idOf(parentOf(to))
-    if (fromId === undefined || toId === undefined || isWithin(to, from)) return
+    if (fromId === undefined || isWithin(to, from)) return
     const record = recordAt(this.transaction, fromId, nameOf(from))
     if (record === undefined) return
+    this.transaction.remove(entryKey(fromId, nameOf(from)))
+    // A directory that both have made there: what was moved is as new as that, and no side holds it at the old place.
+    if (toId === undefined) return this.forget(from, record)
     const old = recordAt(this.transaction, toId, nameOf(to))
     if (old !== undefined) this.forget(to, old)
-    this.transaction.remove(entryKey(fromId, nameOf(from)))
     this.transaction.put(entryKey(toId, nameOf(to)), encodeRecord(record))
     // Paths below both name other directories now.
     this.parents.clear()

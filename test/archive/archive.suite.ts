@@ -77,6 +77,22 @@ export function describeArchive(name: string, make: () => { readonly world: Worl
       expect(at('gone/x')).toBeUndefined()
     })
 
+    test('what moved to where nothing is agreed yet is agreed nowhere', () => {
+      commit([
+        ['', directory],
+        ['n', directory],
+        ['n/d', directory],
+        ['n/d/e', file],
+      ])
+      const to = new BytesWriter()
+      encodeEdit(to, { path: relPath('new/d'), agreement: undefined, from: relPath('n/d') })
+      commitJob.run(world, { archive: path, edits: to.finish(), last: undefined })
+      expect(namesIn('n')).toEqual([])
+      expect(at('new/d')).toBeUndefined()
+      commit([['n/d', directory]])
+      expect(namesIn('n/d')).toEqual([])
+    })
+
     test('S1-6 cursors and open records come with the last transaction', () => {
       commit([['', directory]])
       expect(archive.facts()).toBeUndefined()

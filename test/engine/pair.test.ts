@@ -381,3 +381,14 @@ describe('what is not compared changes alone', () => {
     expect(pair.beta.at('d')).toEqual(absent)
   })
 })
+
+test('a directory moved to where the other side has made one of the same name: they become one, and the old place goes', async () => {
+  const pair = await met({ 'n/a': 'what is moved', kept: 'it stays' })
+  pair.alpha.write('c/e', 'new there')
+  pair.beta.rename('n', 'c')
+  expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
+  equal(pair)
+  expect(pair.alpha.tree()).toEqual({ 'c/': '', 'c/a': 'what is moved', 'c/e': 'new there', kept: 'it stays' })
+  expect(pair.agreed('n/a')).toBeUndefined()
+  expect(await pair.pass()).toMatchObject({ applied: 0, items: [] })
+})
