@@ -49,7 +49,7 @@ describe.each(houses)('%s, root %i folds case', (topology, folds) => {
     const { folding, exact } = sidesOf(result.world)
     expect(result.violations).toEqual([])
     expect(texts(folding)).toEqual(texts(exact))
-    return { held: texts(exact), events: result.events }
+    return { held: texts(exact), events: result.events, effects: result.effects }
   }
 
   test.each(seeds)('two names alike are problems at their paths, and their siblings travel: seed %i', async (seed) => {
@@ -105,6 +105,24 @@ describe.each(houses)('%s, root %i folds case', (topology, folds) => {
     ])
     expect(meanwhile).toEqual({ Name: 'the first' })
     expect(held).toEqual({ name: 'the second' })
+  })
+
+  test('a directory that cannot come beside its like is not taken for made after a crash, at any effect', async () => {
+    const agent = topology === 'local' ? 'solo' : folds === 0 ? 'lead' : 'peer'
+    const steps: readonly Step[] = [
+      [
+        1_000,
+        ({ folding, exact }) => {
+          folding.makeDirectory(p('a'))
+          exact.create(p('a'), 'a of exact')
+        },
+      ],
+      [4_000, ({ exact }) => exact.makeDirectory(p('A'))],
+    ]
+    const count = (await play(1, steps, { crashAt: { agent, effect: -1, powerLoss: false } })).effects
+    expect(count).toBeGreaterThan(20)
+    for (let effect = 1; effect <= count; effect++)
+      await play(1, steps, { crashAt: { agent, effect, powerLoss: false } })
   })
 
   const atOnce = (files: UserFiles): void => {

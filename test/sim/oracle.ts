@@ -57,6 +57,9 @@ export class Oracle {
   private readonly leaving = new Map<Inode, Place>()
   /** Directories that users renamed. */
   private readonly overtaking: { readonly from: Place; readonly to: Place; readonly timeNs: number }[] = []
+  /** Renames by agents; of these, those that a death has cut off: only the two places tell whether they were done. */
+  private readonly renames: { readonly from: Place; readonly to: Place; readonly timeNs: number }[] = []
+  private readonly cutOff: { readonly from: Place; readonly to: Place }[] = []
   private readonly current = new Map<OracleSide, Map<RelPath, Held>>()
   /** All that a path ever held. */
   private readonly past = new Map<OracleSide, Map<RelPath, Set<Held>>>()
@@ -90,6 +93,13 @@ export class Oracle {
   /** Of what was stored without a trace before this it hears nothing: it knows the file by its times. */
   noteStart(machine: Machine): void {
     for (const [version, disk] of this.unstamped) if (machine.disks.includes(disk)) this.unheard.add(version)
+  }
+
+  /** An agent there died. */
+  noteEnd(machine: Machine): void {
+    for (const rename of this.renames)
+      if (rename.to.side.machine === machine && this.scheduler.timeNs - rename.timeNs < batchNs)
+        this.cutOff.push(rename)
   }
 
   /**
@@ -231,7 +241,7 @@ export class Oracle {
     if (place !== undefined) {
       this.scheduler.note(`${actor} ${what} ${place.side.name}:${place.path} ${headOf(inode)}`)
       this.changes += 1
-      if (actor === user) this.touched.get(place.side)?.set(place.path, this.scheduler.timeNs)
+      if (actor === user) this.touch(place)
       else if (what !== 'close-write') this.agentChanges += 1
       this.followRename(inode, what, place, actor)
     }
@@ -239,6 +249,14 @@ export class Oracle {
     else this.agentDid(event, place, disk)
     if (place !== undefined && what !== 'close-write') this.refresh(place.side, place.path)
     if (place !== undefined && actor !== user) this.followOvertaken(inode, place)
+  }
+
+  /** What takes away the only trace of a rename that was cut off looks like a change at the old place. */
+  private touch({ side, path }: Place): void {
+    const touched = this.touched.get(side)
+    touched?.set(path, this.scheduler.timeNs)
+    for (const { from, to } of this.cutOff)
+      if (to.side === side && isWithin(to.path, path)) touched?.set(from.path, this.scheduler.timeNs)
   }
 
   /** What an agent puts into a directory that its user has just renamed it puts, as far as it knows, to the old place. */
@@ -263,6 +281,7 @@ export class Oracle {
       if (inode.kind === 'directory') this.overtaking.push({ from, to, timeNs: this.scheduler.timeNs })
       return
     }
+    this.renames.push({ from, to, timeNs: this.scheduler.timeNs })
     const touched = this.touched.get(to.side)
     for (const [path, at] of [...(touched ?? [])]) {
       if (isWithin(path, from.path)) touched?.set(movedPath(path, { from: from.path, path: to.path }), at)
@@ -520,6 +539,9 @@ interface Place {
 /** From a call that found no room to the end of what is done about it, over a slow link. */
 const shortAgoNs = 10e9
 const directoryHeld: Held = 'directory'
+
+/** For so long the outcome of a rename may not be written down. */
+const batchNs = 10e6
 
 /** For so long an agent may hold a directory open that was renamed. */
 const overtakenNs = 1e9

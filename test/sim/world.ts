@@ -103,6 +103,7 @@ export class SimWorld {
 
   kill(agent: Agent): void {
     agent.kill()
+    this.oracle.noteEnd(agent.machine)
   }
 
   losePower(machine: Machine): void {

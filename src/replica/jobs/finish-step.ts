@@ -19,6 +19,8 @@ export interface Places {
   /** When the batch began, by the wall clock. */
   readonly beganNs: bigint
   readonly umask: number
+  /** The root takes names for one that differ in case or form. */
+  readonly folding: boolean
   /** The directory `in` that holds the name, if any. */
   inHolding(name: string): Directory | undefined
   /** The directory `out` that holds the name, if any. */
@@ -108,7 +110,7 @@ function finishMake(step: Step, places: Places): FinishedStep {
   if (goal.kind !== 'directory') return undone
   return inParent(step, places, undone, (parent, name) => {
     let stat = parent.statAt(name)
-    if (stat?.kind !== 'directory') return undone
+    if (stat?.kind !== 'directory' || !isSpeltSo(parent, name, places)) return undone
     // Cut off between mkdir and chmod: a mode that nobody chose must not travel.
     if ((stat.mode & 0o1777) === (goal.mode & 0o777 & ~places.umask)) stat = finishDirectory(parent, name, goal)
     if (stat === undefined) return undone
@@ -161,14 +163,20 @@ export function nowAt(step: Step, places: Pick<Places, 'root'>): 'goal' | 'absen
 }
 
 /** Whether the path shows what was made there (whatever mode it has by now), or the properties that were set. */
-export function isShown(root: Directory, step: Step, content: Content): boolean {
-  return inParent(step, { root }, false, (parent, name) => {
+export function isShown(places: Pick<Places, 'root' | 'folding'>, step: Step, content: Content): boolean {
+  return inParent(step, places, false, (parent, name) => {
     const stat = parent.statAt(name)
     if (stat === undefined || stat.kind !== content.kind) return false
-    if (step.op === 'make' || content.kind === 'symlink') return true
+    if (step.op === 'make') return isSpeltSo(parent, name, places)
+    if (content.kind === 'symlink') return true
     const { mode, mtimeNs } = content.props
     return stat.mode === (mode ?? stat.mode) && (stat.kind !== 'file' || stat.mtimeNs === (mtimeNs ?? stat.mtimeNs))
   })
+}
+
+/** What a root that folds names finds under a name may be its like, which stood in the way. */
+function isSpeltSo(parent: Directory, name: string, { folding }: Pick<Places, 'folding'>): boolean {
+  return !folding || parent.names().includes(name)
 }
 
 /** Runs `body` with the directory of the step's path; answers `gone` when it is not there any more. */

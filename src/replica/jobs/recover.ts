@@ -188,7 +188,7 @@ class Recovery {
         return isUnrenamed(this.root, step)
       case 'make':
       case 'props':
-        return !isShown(this.root, step, content)
+        return !isShown(places, step, content)
       // What was made way for first is back where something else was to be: only what the path shows is told.
       case 'remove':
         return nowAt(step, places) !== 'absent'
@@ -210,6 +210,7 @@ class Recovery {
       otherBoot,
       beganNs: intent.header.beganNs,
       umask: umaskOf(this.world, this.own.in),
+      folding: this.place.folding,
       inHolding: (name) => (name === '' ? undefined : ins.find((directory) => directory.statAt(name) !== undefined)),
       outHolding: (name) => outs.find((directory) => directory.statAt(name) !== undefined),
     }
