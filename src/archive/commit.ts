@@ -164,8 +164,11 @@ class EditWriter {
     const record = recordAt(this.transaction, fromId, nameOf(from))
     if (record === undefined) return
     this.transaction.remove(entryKey(fromId, nameOf(from)))
-    // A directory that both have made there: what was moved is as new as that, and no side holds it at the old place.
-    if (toId === undefined) return this.forget(from, record)
+    if (toId === undefined) {
+      // A directory that both have made there: what was moved is as new as that, and no side holds it at the old place.
+      this.forget(from, record)
+      return
+    }
     const old = recordAt(this.transaction, toId, nameOf(to))
     if (old !== undefined) this.forget(to, old)
     this.transaction.put(entryKey(toId, nameOf(to)), encodeRecord(record))
