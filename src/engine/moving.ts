@@ -3,7 +3,7 @@ import { type ArchiveEdit, commitJob, encodeEdit } from '../archive/commit.js'
 import type { Decision } from '../core/decision.js'
 import { findMoves, type Move, type Moves } from '../core/moves.js'
 import type { Operation, Outcome } from '../core/operation.js'
-import { type AbsPath, isWithin, type RelPath } from '../core/path.js'
+import { type AbsPath, isWithin, parentOf, type RelPath } from '../core/path.js'
 import { planOf } from '../core/plan.js'
 import { prunedAgreement, prunedTree } from '../core/pruned.js'
 import { reconcile } from '../core/reconcile.js'
@@ -16,6 +16,7 @@ import { BytesWriter } from '../wire/bytes.js'
 import { agreedTree } from './agreed.js'
 import { identify } from './identify.js'
 import { type Overlay, outermostOf } from './overlay.js'
+import { onTheWay, passing, unagreedAbove } from './passing.js'
 
 export interface MovingContext {
   readonly pair: string
@@ -265,16 +266,27 @@ const batchOperationsMax = 2_000
 async function writeDown(context: MovingContext, to: Side, batch: number, outcomes: readonly Outcome[]): Promise<void> {
   const edits: ArchiveEdit[] = []
   const touched: RelPath[] = []
+  const known = new Set<RelPath>()
+  let isLed = true
   for (const outcome of outcomes) {
     if (outcome.kind !== 'done') continue
     const { path, content, from } = outcome
     touched.push(path, ...(from === undefined ? [] : [from]))
+    // Both have made them, and nothing of them was decided yet: what was agreed of what is moved needs them to hang in.
+    for (const above of unagreedAbove(context.archive, path, known)) {
+      edits.push(onTheWay(above))
+      known.add(above)
+      isLed = false
+    }
     if (from !== undefined) edits.push({ path, agreement: undefined, from })
-    // As the side has it that was changed: what else the other one has is still news after a crash.
-    else edits.push({ path, agreement: { content, alphaHolds: undefined, betaHolds: undefined }, passing: true })
+    else {
+      edits.push(passing(path, content))
+      known.add(path)
+    }
+    known.add(parentOf(path))
   }
   if (edits.length > 0) {
-    const paths = touched.length > syncedAloneMax ? 'all' : touched
+    const paths = touched.length > syncedAloneMax || !isLed ? 'all' : touched
     // What was agreed at a path that its user renamed meanwhile was never synced there: the agreement goes along with the move.
     const isDeep = outcomes.some(
       (outcome) => outcome.kind === 'done' && outcome.from !== undefined && outcome.content.kind === 'directory',

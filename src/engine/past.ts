@@ -1,5 +1,4 @@
 import { type ArchiveEdit, encodeEdit } from '../archive/commit.js'
-import type { Content } from '../core/content.js'
 import { goalOf } from '../core/judge.js'
 import { parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Rules } from '../core/rules.js'
@@ -7,6 +6,7 @@ import { otherSide, type Side } from '../core/side.js'
 import type { Opened } from '../replica/replica.js'
 import { BytesWriter } from '../wire/bytes.js'
 import { oriented, propsOf } from './agreed.js'
+import { onTheWay } from './passing.js'
 
 /**
  * Outcomes that an earlier lead was not told: both roots held these contents, so they are agreed, unless the machine that
@@ -26,31 +26,24 @@ export function pastEdits(
     for (const { batch, outcome, supplier: then } of sides[side].opened.unacknowledged) {
       if (batch < batches || outcome.kind !== 'done' || then !== supplier) continue
       const { path, content, from } = outcome
-      if (from !== undefined) {
-        // The directories that lead to it were agreed before, or have outcomes of their own.
-        edits.push({ path, agreement: undefined, from })
-        continue
-      }
       if (content.kind === 'absent') {
         edits.push({ path, agreement: undefined })
+        continue
+      }
+      // What leads to it is a directory on both sides, whether or not that had been written down.
+      for (let at = path; at !== rootPath; at = parentOf(at)) above.add(parentOf(at))
+      if (from !== undefined) {
+        edits.push({ path, agreement: undefined, from })
         continue
       }
       // What is not compared was not agreed; what this side holds of it is known all the same.
       const { goal, held } = { goal: goalOf(content, rules), held: propsOf(content) }
       const holds = { alphaHolds: undefined, betaHolds: undefined, [`${side}Holds`]: held }
       edits.push({ path, agreement: oriented({ content: goal, ...holds }, swapped) })
-      // What leads to it is a directory on both sides, whether or not that had been written down.
-      for (let at = path; at !== rootPath; at = parentOf(at)) above.add(parentOf(at))
     }
   }
-  const directory: Content = { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } }
-  const passing = [...above].map((path) => ({
-    path,
-    agreement: { content: directory, alphaHolds: undefined, betaHolds: undefined },
-    passing: true,
-  }))
   const to = new BytesWriter()
   // In the order of time, but for directories on the way, which come before all.
-  for (const edit of [...passing.sort((one, other) => (one.path < other.path ? -1 : 1)), ...edits]) encodeEdit(to, edit)
+  for (const edit of [...[...above].sort().map(onTheWay), ...edits]) encodeEdit(to, edit)
   return to.finish()
 }

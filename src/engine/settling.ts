@@ -13,6 +13,7 @@ import { agreementOf, oriented } from './agreed.js'
 import type { Changes } from './changes.js'
 import { isFirstMeeting } from './items.js'
 import type { LeftOpen } from './opens.js'
+import { passing } from './passing.js'
 import type { Settled } from './propagate.js'
 import { heldText } from './removals.js'
 
@@ -245,14 +246,6 @@ const syncedAloneMax = 8
 function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 'all' {
   const paths = lists.flat()
   return paths.length > syncedAloneMax ? 'all' : paths
-}
-
-/**
- * A directory that both sides have, before its mode is settled: as the side has it that is to be changed, so that after a
- * crash the other one's mode is still the news.
- */
-function passing(path: RelPath, content: Content): ArchiveEdit {
-  return { path, agreement: { content, alphaHolds: undefined, betaHolds: undefined }, passing: true }
 }
 
 function byPath(one: ArchiveEdit, other: ArchiveEdit): number {

@@ -392,3 +392,23 @@ test('a directory moved to where the other side has made one of the same name: t
   expect(pair.agreed('n/a')).toBeUndefined()
   expect(await pair.pass()).toMatchObject({ applied: 0, items: [] })
 })
+
+test('a directory moved into one that both sides have just made: an edit in it on the other side travels', async () => {
+  const pair = await met({ 'n/d/a': 'what is moved', 'n/b': 'and this', kept: 'it stays' })
+  pair.alpha.write('c/e', 'new there')
+  pair.alpha.write('n/b', 'edited at the old place')
+  pair.beta.directory('c')
+  pair.beta.rename('n', 'c/n')
+  expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
+  equal(pair)
+  expect(pair.alpha.tree()).toEqual({
+    'c/': '',
+    'c/e': 'new there',
+    'c/n/': '',
+    'c/n/b': 'edited at the old place',
+    'c/n/d/': '',
+    'c/n/d/a': 'what is moved',
+    kept: 'it stays',
+  })
+  expect(await pair.pass()).toMatchObject({ applied: 0, items: [] })
+})
