@@ -70,7 +70,8 @@ export interface ArchiveFacts {
   readonly file?: RelPath | undefined
 }
 
-export type OpenWhy = 'conflict' | 'problem' | 'superseded' | 'failed' | 'held' | 'skipped'
+/** `emptied`: what one side emptied is held as a whole; `held`: something else is that waits for somebody. */
+export type OpenWhy = 'conflict' | 'problem' | 'superseded' | 'failed' | 'held' | 'skipped' | 'emptied'
 
 export interface OpenPath {
   readonly path: RelPath
@@ -199,7 +200,7 @@ export function decodeFacts(bytes: Uint8Array): ArchiveFacts {
   return { alpha, beta, alphaRoot, betaRoot, generation, alphaCursor, betaCursor, met, batches, file }
 }
 
-const whys: readonly OpenWhy[] = ['conflict', 'problem', 'superseded', 'failed', 'held', 'skipped']
+const whys: readonly OpenWhy[] = ['conflict', 'problem', 'superseded', 'failed', 'held', 'skipped', 'emptied']
 
 export function encodeOpen(open: OpenPath): Uint8Array {
   const to = new BytesWriter(64 + open.path.length)

@@ -36,7 +36,7 @@ export function adviceOn(code: string): Advice | undefined {
     case 'low-space':
       return {
         back: 'Free some space on its disk',
-        on: 'To go on with less, start tandem again with a lower minfree (-minfree 100MiB, or 0; a served root has its own in its [[serve]]).',
+        on: 'To go on with less, start tandem again with a lower minfree (-minfree 100MiB, or 0; tandem run: minfree in its [[pair]], of a served root in its [[serve]]).',
       }
     case 'disk-full':
       return { back: 'Free some space' }
@@ -45,14 +45,15 @@ export function adviceOn(code: string): Advice | undefined {
     case 'mountpoint-missing':
       return {
         back: 'Mount it or plug it in',
-        on: 'If it is gone for good, start tandem again without -mountpoint.',
+        on: 'If it is gone for good, start tandem again without -mountpoint (tandem run: without mountpoint in its [[pair]]).',
       }
     default:
       return undefined
   }
 }
 
-const afresh = 'stop tandem and run it once with -ignorearchives'
+const afresh =
+  'stop tandem and start it once with -ignorearchives (tandem run: with ignorearchives = true in its [[pair]])'
 const filled = 'filled from the other side'
 
 /** Why a pair halts, what it saw, what goes back and what goes on, as a person reads it. */

@@ -83,8 +83,8 @@ export interface CycleInput {
    * items. Else a pass: an emptied root ends it before anything is done.
    */
   readonly resident: boolean
-  /** Somebody has said that what is held may be removed. */
-  readonly letGo: boolean
+  /** What is held of which somebody has said that it may be removed. */
+  readonly letGo: readonly OpenPath[]
 }
 
 /**
@@ -102,19 +102,21 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   // With `force` a side that was always empty empties the other; what `path` names goes with a directory above it.
   const mayEmpty =
     input.overlay.tellsOfAbsence || context.rules.force !== 'nobody' || context.preferences.path.length > 0
-  const looksFor = context.preferences.confirmbigdel && !input.letGo && mayEmpty
-  let emptied = looksFor ? emptiedOf(context, agreed(), trees()) : []
+  const looksFor = context.preferences.confirmbigdel && mayEmpty
+  const letGo = new Set(input.letGo.flatMap(({ path, why }) => (why === 'emptied' ? [path] : [])))
+  const emptiedNow = () => emptiedOf(context, agreed(), trees()).filter(({ path }) => !letGo.has(path))
+  let emptied = looksFor ? emptiedNow() : []
   if (emptied.length > 0) {
     // What is open is neither agreed nor reported now, and may be what is left.
     const read = new Set(examined)
     const unread = opens.all().flatMap(({ path }) => (read.has(path) ? [] : [path]))
     await readAfresh(context, input.overlay, unread)
     examined = [...examined, ...unread]
-    emptied = emptiedOf(context, agreed(), trees())
+    emptied = emptiedNow()
   }
   const afresh = [...examined, ...input.recheck]
   const unlisted = afresh.filter((path) => sides.some((side) => input.overlay.isUnlisted(side, path)))
-  const holding = input.letGo ? [] : [...emptied, ...heldBefore(context)]
+  const holding = [...emptied, ...heldBefore(context, letGo)]
   // Nothing is done that nobody was asked about.
   const asks = input.options.dryRun || input.options.decide !== undefined
   const moving = new Moving(
@@ -133,7 +135,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
     held.length = 0
     let decisions = await decide(context, input.overlay, agreed(), trees)
     for (const side of sides) if (context.folding[side]) decisions = holdApart(decisions, side, trees()[side])
-    return halts ? decisions : holdRemovals(decisions, holding, held, context.pair)
+    return halts ? decisions : holdRemovals(decisions, holding, held, context)
   }
   let decisions = await decided()
   if (halts) return haltedAt(context, emptied, decisions)
@@ -142,7 +144,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   else decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
-    const mayRemove = input.letGo || !context.preferences.confirmbigdel
+    const mayRemove = context.preferences.confirmbigdel ? input.letGo.map(({ path }) => path) : [rootPath]
     const allowed = await withinBudget(context.pair, context.replicas, decisions, plan, waiting, mayRemove)
     if (allowed !== decisions) plan = planOf(allowed, context.rules)
     decisions = allowed
@@ -384,7 +386,8 @@ function tellNew({ pair, emit }: CycleContext, decisions: readonly Decision[], o
     }
   }
   for (const { path, why, detail } of opened)
-    if (why === 'held') emit({ event: 'problem-found', pair, path, side: 'alpha', code: 'held', detail })
+    if (why === 'held' || why === 'emptied')
+      emit({ event: 'problem-found', pair, path, side: 'alpha', code: 'held', detail })
 }
 
 function emptiedOf(
@@ -422,10 +425,9 @@ function haltedAt(
  * Scopes whose removals are held since an earlier cycle: they stay so until what was removed is back or the removals are let
  * go. That something new was made in an emptied root does not let go of the rest.
  */
-function heldBefore(context: CycleContext): { path: RelPath }[] {
+function heldBefore(context: CycleContext, letGo: ReadonlySet<RelPath>): { path: RelPath }[] {
   if (!context.preferences.confirmbigdel) return []
-  const scopes = scopesOf(context)
-  return context.opens.all().filter(({ path, why }) => why === 'held' && scopes.includes(path))
+  return context.opens.all().filter(({ path, why }) => why === 'emptied' && !letGo.has(path))
 }
 
 /** Takes out the removals below the scopes: everything else travels. */
@@ -433,20 +435,22 @@ function holdRemovals(
   decisions: readonly Decision[],
   scopes: readonly { readonly path: RelPath }[],
   held: OpenPath[],
-  pair: string,
+  { pair, replicas }: CycleContext,
 ): Decision[] {
   if (scopes.length === 0) return [...decisions]
   const paths = outermostOf(scopes.map(({ path }) => path))
-  const holding = new Set<RelPath>()
+  const holding = new Map<RelPath, { count: number; gone: Side }>()
   const others = decisions.filter((decision) => {
     if (decision.kind !== 'settle' || decision.goal.kind !== 'absent') return true
     if (decision.alpha.kind === 'absent' && decision.beta.kind === 'absent') return true
     const scope = paths.find((path) => isWithin(decision.path, path))
     if (scope === undefined) return true
-    holding.add(scope)
+    const { count = 0 } = holding.get(scope) ?? {}
+    holding.set(scope, { count: count + 1, gone: decision.alpha.kind === 'absent' ? 'alpha' : 'beta' })
     return false
   })
-  for (const path of holding) held.push({ path, why: 'held', detail: emptiedText(pair) })
+  for (const [path, { count, gone }] of holding)
+    held.push({ path, why: 'emptied', detail: emptiedText(pair, count, replicas[gone], replicas[otherSide(gone)]) })
   return others
 }
 

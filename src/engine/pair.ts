@@ -47,7 +47,8 @@ export class Pair implements Steered {
   private cycle = 0
   private paused = false
   private looking = 0
-  private lettingGo = false
+  /** What was held when somebody said that it may go, until the next cycle. */
+  private lettingGo: readonly OpenPath[] = []
   private inCycle = false
   private readonly asked = new AskedCycles()
   private readonly acknowledging: Acknowledging
@@ -285,7 +286,9 @@ export class Pair implements Steered {
   }
 
   letGo(): void {
-    this.lettingGo = true
+    this.lettingGo = this.opens.all().filter(isHeld)
+    // A word about nothing is not kept for what comes later.
+    if (this.lettingGo.length === 0) return
     this.opens.wakeAll(this.options.host.clock.now())
     this.wake()
   }
@@ -327,7 +330,7 @@ export class Pair implements Steered {
     const recheck = [...this.recheck]
     this.recheck.clear()
     const letGo = this.lettingGo
-    this.lettingGo = false
+    this.lettingGo = []
     this.inCycle = true
     const { generation } = this.facts
     const result = await runCycle(this.context(), {
@@ -636,4 +639,8 @@ function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boole
     one?.sequence === other?.sequence &&
     one?.view === other?.view
   )
+}
+
+function isHeld({ why }: OpenPath): boolean {
+  return why === 'held' || why === 'emptied'
 }

@@ -2,10 +2,11 @@ import type { OpenPath } from '../archive/archive.js'
 import { absent } from '../core/content.js'
 import type { Decision } from '../core/decision.js'
 import { isCreation, type Operation } from '../core/operation.js'
-import { parentOf, type RelPath, rootPath } from '../core/path.js'
+import { isWithin, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Plan } from '../core/plan.js'
 import type { Side } from '../core/side.js'
 import type { Replica } from '../replica/replica.js'
+import { countOf } from '../status/amounts.js'
 import { outermostOf } from './overlay.js'
 import type { Item } from './pass.js'
 
@@ -16,7 +17,8 @@ const heldPathsMax = 100
 
 /**
  * Asks each root that is to lose many paths, and takes out the removals that it holds: all of them, before the first is made, and
- * nothing else; where nothing is held, the very decisions it was given. `confirmed`: somebody here has said that they may be made.
+ * nothing else; where nothing is held, the very decisions it was given. `letGo`: somebody here has said that what is at and below
+ * these may be removed.
  */
 export async function withinBudget(
   pair: string,
@@ -24,19 +26,25 @@ export async function withinBudget(
   decisions: Decision[],
   plan: Plan,
   held: HeldRemoval[],
-  confirmed: boolean,
+  letGo: readonly RelPath[],
 ): Promise<Decision[]> {
   let left = decisions
-  for (const side of ['alpha', 'beta'] as const) {
-    const count = removalsOf(plan[side], confirmed)
-    if (count < (confirmed ? 1 : askedLeast)) continue
-    const why = await replicas[side].removing(count, confirmed)
-    if (why === undefined) continue
-    const isHeld = (decision: Decision) =>
-      decision.kind === 'settle' && decision.goal.kind === 'absent' && decision[side].kind !== 'absent'
+  const isLetGo = (path: RelPath) => letGo.some((scope) => isWithin(path, scope))
+  const holdOn = (side: Side, detail: string, isMeant: (path: RelPath) => boolean) => {
+    const isHeld = (one: Decision) =>
+      one.kind === 'settle' && one.goal.kind === 'absent' && one[side].kind !== 'absent' && isMeant(one.path)
     for (const path of fewOf(left.filter(isHeld).map((one) => one.path)))
-      held.push({ side, open: { path, why: 'held', detail: heldText(why.detail, pair, replicas[side]) } })
+      held.push({ side, open: { path, why: 'held', detail: heldText(detail, pair, replicas[side]) } })
     left = left.filter((decision) => !isHeld(decision))
+  }
+  for (const side of ['alpha', 'beta'] as const) {
+    const count = removalsOf(plan[side].filter(({ path }) => !isLetGo(path)))
+    const why = count < askedLeast ? undefined : await replicas[side].removing(count, false)
+    if (why !== undefined) holdOn(side, why.detail, (path) => !isLetGo(path))
+    // After the others: what is let go is not for them. A root that is served to others may still say no.
+    const allowed = plan[side].filter(({ op, path }) => op === 'remove' && isLetGo(path)).length
+    const refused = allowed === 0 ? undefined : await replicas[side].removing(allowed, true)
+    if (refused !== undefined) holdOn(side, refused.detail, isLetGo)
   }
   return left
 }
@@ -70,12 +78,19 @@ export function heldText(detail: string, pair: string, { canonical }: Pick<Repli
     served === null
       ? `${letGoCommand(pair)}, or one pass with -confirmbigdel=false, lets it go`
       : `${letGoCommand(served[2] ?? '')} at ${served[1]}, on the machine of that root, lets it go`
-  return `${detail}; ${goesOn}; ${takesBack}`
+  return `${detail}; ${goesOn}; ${takenBack(canonical)}`
 }
 
-/** For the removals of all that a root or `path` holds. */
-export const emptiedText = (pair: string) =>
-  `removing all of it was held: one side was emptied; ${letGoCommand(pair)}, or one pass with -confirmbigdel=false, lets it go; ${takesBack}`
+/** For the removals of all that a root or `path` holds: `count` paths that are gone from one root and stand in the other. */
+export function emptiedText(
+  pair: string,
+  count: number,
+  gone: Pick<Replica, 'canonical'>,
+  kept: Pick<Replica, 'canonical'>,
+): string {
+  const what = `it would remove all ${countOf(count)} ${count === 1 ? 'path' : 'paths'} of it, which ${count === 1 ? 'is' : 'are'} gone from ${gone.canonical}`
+  return `${what}; ${letGoCommand(pair)}, or one pass with -confirmbigdel=false, lets it go; ${takenBack(kept.canonical)}`
+}
 
 /** As it is typed to a shell. */
 function letGoCommand(name: string): string {
@@ -83,14 +98,15 @@ function letGoCommand(name: string): string {
   return `tandem resume ${word} --confirm`
 }
 
-const takesBack = 'making them again where they went takes it back, and tandem restore does that'
+/** Versions are kept of what the agent removes: there are none yet. */
+const takenBack = (from: string) =>
+  `copying it back from ${from} to where it went takes it back, and once it was removed there, tandem restore does`
 
-/** `each`: what is created does not make up for them. */
-function removalsOf(operations: readonly Operation[], each: boolean): number {
+function removalsOf(operations: readonly Operation[]): number {
   let count = 0
   for (const operation of operations) {
     if (operation.op === 'remove') count++
-    else if (!each && isCreation(operation)) count--
+    else if (isCreation(operation)) count--
   }
   return count
 }

@@ -47,7 +47,7 @@ export interface Steered {
   opened(): readonly OpenItem[]
   /** A paused pair finishes the cycle in progress and begins no other. */
   pause(on: boolean): void
-  /** The next cycle removes what is held because a root or `path` was emptied. */
+  /** The next cycle removes what is held now, and nothing that comes later. */
   letGo(): void
   /** Looks at both roots as a whole; what is found is in the hands of the next cycle when it resolves. */
   rescan(): Promise<void>
@@ -147,7 +147,7 @@ export class Standing {
     while (this.paused && !signal.aborted) await this.nextChange(signal)
   }
 
-  /** What is held since a root was emptied may be removed. @throws NotReady when the roots are not open */
+  /** What is held now may be removed. @throws NotReady when the roots are not open */
   letGo(): void {
     const { life } = this
     if (life === undefined) throw this.notReady('its roots are not open yet')

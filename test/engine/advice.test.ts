@@ -10,7 +10,7 @@ import { anotherRoot } from '../../src/replica/jobs/marker.js'
 import { type ReplicaCode, ReplicaFailure } from '../../src/replica/replica.js'
 
 const failure = (code: ReplicaCode, detail: string) => new ReplicaFailure(code, '/srv/a', detail)
-const afresh = /stop tandem and run it once with -ignorearchives/
+const afresh = /stop tandem and start it once with -ignorearchives/
 
 const rows: [
   what: string,
@@ -107,9 +107,16 @@ test.each(held)('removals that are held name the command that goes on: %s', (_, 
   const text = heldText('it would remove 2,400 of 2,500 paths', pair, { canonical })
   expect(text).toContain('it would remove 2,400 of 2,500 paths; ')
   expect(text).toContain(goesOn)
-  expect(text).toMatch(/takes it back, and tandem restore does that$/)
+  expect(
+    text.endsWith(
+      `copying it back from ${canonical} to where it went takes it back, and once it was removed there, tandem restore does`,
+    ),
+  ).toBe(true)
 })
 
 test('so do those of an emptied root', () => {
-  expect(emptiedText('a b')).toMatch(/tandem resume 'a b' --confirm, or one pass .* takes it back, and tandem restore/)
+  const [gone, kept] = [{ canonical: '//here//srv/a' }, { canonical: '//here//srv/b' }]
+  expect(emptiedText('a b', 2_400, gone, kept)).toMatch(
+    /all 2,400 paths of it, which are gone from \/\/here\/\/srv\/a; tandem resume 'a b' --confirm, or one pass .* copying it back from \/\/here\/\/srv\/b /,
+  )
 })

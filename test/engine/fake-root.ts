@@ -14,6 +14,7 @@ import type {
   Pack,
   PastOutcome,
   ReachedRoot,
+  RemovalsHeld,
   Resumption,
   Supplied,
   Want,
@@ -60,6 +61,8 @@ export class FakeRoot {
   state: RootState = 'ready'
   /** As it was opened. */
   openedAs: OpenRequest['file']
+  /** What it says when it is asked whether so many may be removed. */
+  holds: (count: number) => RemovalsHeld | undefined = () => undefined
   /** What a flush cannot tell of. */
   restless: readonly RelPath[] = []
   private readonly log: { readonly sequence: number; readonly path: RelPath }[] = []
@@ -334,7 +337,9 @@ export class FakeReplica implements ReachedRoot {
     }
   }
 
-  async removing(): Promise<undefined> {}
+  async removing(count: number, confirmed: boolean): Promise<RemovalsHeld | undefined> {
+    return confirmed ? undefined : this.root.holds(count)
+  }
 
   async resume(): Promise<Resumption> {
     return { parts: [], others: false }

@@ -168,6 +168,47 @@ test('something new in an emptied root does not let go of what is held; what com
   await resident.end()
 })
 
+test('S2-20 the word that lets go is about what is held when it is said, and is not kept for what comes later', async () => {
+  const resident = new Resident()
+  const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1' })
+  const { standing } = resident.loop
+  standing.letGo()
+  alpha.remove('f')
+  alpha.remove('g')
+  beta.write('n', 'n')
+  await until(() => alpha.tree().n === 'n', 'the new file')
+  await resident.until(() => standing.open().length > 0, 'the hold')
+  expect(beta.tree()).toMatchObject({ f: 'v1', g: 'v1' })
+  expect(standing.open().map(({ path, why, detail }) => `${path} ${why} ${detail}`)).toEqual([
+    expect.stringMatching(
+      /^ emptied it would remove all 2 paths of it, which are gone from .*copying it back from .* takes it back/,
+    ),
+  ])
+  standing.letGo()
+  await resident.until(() => beta.tree().f === undefined && beta.tree().g === undefined, 'what was let go')
+  expect(alpha.tree()).toEqual({ n: 'n' })
+  await resident.end()
+})
+
+test('S2-20 many removals in a flat root are held for their number, at every later look too, and the rest travels', async () => {
+  const resident = new Resident()
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`f${at}`, 'v1']))
+  const { alpha, beta } = await resident.begin({ ...many, kept: 'v1', later: 'v1' })
+  beta.holds = (count) => (count > 250 ? { detail: `it would remove ${count} paths` } : undefined)
+  for (const path of Object.keys(many)) alpha.remove(path)
+  await resident.until(() => resident.loop.standing.open().length > 0, 'the hold')
+  alpha.remove('later')
+  alpha.write('n', 'n')
+  await resident.until(() => beta.tree().n === 'n', 'what comes later')
+  expect(Object.keys(beta.tree()).length).toBeGreaterThan(250)
+  expect(resident.loop.standing.open().map(({ path, why, detail }) => `${path} ${why} ${detail}`)).toEqual([
+    expect.stringMatching(/^ held it would remove \d+ paths; /),
+  ])
+  resident.loop.standing.letGo()
+  await resident.until(() => Object.keys(beta.tree()).length === 2, 'what was let go')
+  await resident.end()
+})
+
 test('S2-21 a flush looks at neither root as a whole, tries what is dirty once, and names what stays open', async () => {
   const resident = new Resident()
   const { alpha, beta } = await resident.begin({ f: 'v1', g: 'v1', h: 'v1' })
