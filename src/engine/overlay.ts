@@ -151,10 +151,12 @@ export class Overlay {
       reports.flatMap((report) => (report.kind === 'entry' && report.found.kind === 'absent' ? [report.path] : [])),
     )
     for (const { from, path } of moves) {
+      // What was reported there before is of something else that it took the place of: an empty directory, at least.
+      const replaced = this.find(path)
+      if (replaced !== undefined) this.forgetBelow(side, replaced)
       const source = this.find(from)
       if (source === undefined || !gone.has(from) || !hasBelow(side, source)) continue
       const target = this.reach(path)
-      this.forgetBelow(side, target)
       this.moveBelow(side, source, target)
       this.setListed(side, target, undefined)
       const hints = this.hints[side]

@@ -168,6 +168,13 @@ test('what is reported at the old place after a rename is of something else', ()
   expect(overlay.tree('beta', agreed(O)).member('h').member('new').found.kind).toBe('absent')
 })
 
+test('a rename over an empty directory: what was listed there is not what is there now', () => {
+  const overlay = new Overlay()
+  overlay.note('alpha', [entry('h', {}), listing('h', {})])
+  overlay.note('alpha', [entry('d', undefined), entry('h', {}), moved('h', 'd')])
+  expect(overlay.isListed('alpha', relPath('h'))).toBe(false)
+})
+
 test('two renames in one scan, the later onto the old place of the earlier: neither directory takes what was reported of the other', () => {
   const overlay = new Overlay()
   overlay.note('beta', [entry('d.new', {}), listing('d.new', { x: 'n' })])
