@@ -92,6 +92,22 @@ test('S2-18 what was done before a cut is known after it: a removal on the recei
   expect(pair.beta.past).toEqual([])
 })
 
+test('S2-15 a removal that a power loss took back where its user made it does not come back as one of the other side', async () => {
+  const pair = await met({ f: 'v1', kept: 'v1' })
+  pair.alpha.remove('f')
+  pair.alpha.before = (call) => {
+    if (call === 'sync') cut()
+  }
+  await expect(pair.pass()).rejects.toThrow(LinkFailure)
+  expect(pair.beta.tree()).toEqual({ kept: 'v1' })
+  pair.alpha.before = () => {}
+  pair.alpha.boot = 'boot-2'
+  pair.alpha.write('f', 'v1', 7n)
+  await pair.pass()
+  equal(pair)
+  expect(pair.beta.tree()).toEqual({ f: 'v1', kept: 'v1' })
+})
+
 test('S2-18 an outcome is no agreement while the other side still waits for its part', async () => {
   const pair = await met({ f: 'v1' })
   // Edited here, touched there: the bytes go to beta, the later time to alpha.

@@ -72,6 +72,8 @@ export class Oracle {
   private readonly unheard = new Set<Version>()
   /** Something was rolled back: what users had replaced or deleted may be back, and old agreements may be forgotten. */
   private rolledBack = false
+  /** The same by a power loss: what went down with it is known of each version. */
+  private poweredDown = false
 
   constructor(
     private readonly scheduler: Scheduler,
@@ -134,7 +136,7 @@ export class Oracle {
     for (const path of differences) {
       if (unexplained.includes(path)) this.violate(`the roots differ at ${path}, which nobody calls a conflict`)
       else if (this.isHeldApart(path, heldApart)) continue
-      else if (!this.rolledBack && !this.sides.every((side) => this.wasTouched(side, path)))
+      else if (!this.rolledBack && !this.poweredDown && !this.sides.every((side) => this.wasTouched(side, path)))
         this.violate(`a conflict at ${path}, which only one side has touched`)
     }
     const visible = new Set<Version>()
@@ -143,7 +145,7 @@ export class Oracle {
     for (const [version, fate] of this.fates)
       if (!fate.over && !visible.has(version) && !this.isUnheardOf(version))
         this.violate(`lost: ${spoken(version)} is visible nowhere`)
-    if (!this.rolledBack) this.checkRemoved()
+    if (!this.rolledBack && !this.poweredDown) this.checkRemoved()
   }
 
   /** Differences that no conflict explains, and no name that stands in the way of another. */
@@ -406,7 +408,7 @@ export class Oracle {
 
   /** After a power loss: what the machine holds is read afresh. What is held nowhere went down with it. */
   private lostPower(machine: Machine): void {
-    this.rolledBack = true
+    this.poweredDown = true
     for (const inode of [...this.held.keys()]) {
       if (!machine.disks.includes(inode.disk)) continue
       this.drop(inode)
