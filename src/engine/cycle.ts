@@ -3,7 +3,7 @@ import type { ArchiveEdit, LastEdits } from '../archive/commit.js'
 import type { Preferences } from '../config/preferences.js'
 import type { Conflict, Decision } from '../core/decision.js'
 import { emptiedScopes } from '../core/emptied.js'
-import { holdApart } from '../core/folding.js'
+import { folded, holdApart } from '../core/folding.js'
 import type { Move } from '../core/moves.js'
 import type { AbsPath } from '../core/path.js'
 import { isWithin, type RelPath, rootPath } from '../core/path.js'
@@ -95,7 +95,8 @@ export interface CycleInput {
 export async function runCycle(context: CycleContext, input: CycleInput): Promise<PassResult> {
   const { host, emit, pair, opens } = context
   const started = host.clock.now()
-  let examined: readonly RelPath[] = opens.touchedBy((path) => input.overlay.touches(path), started)
+  const touched = opens.touchedBy((path) => input.overlay.touches(path), started)
+  let examined: readonly RelPath[] = [...touched, ...likesOf(context, input.overlay, touched)]
   await readAfresh(context, input.overlay, [...examined, ...input.recheck])
   const agreed = () => agreedTree(context.archive, context.swapped)
   const trees = () => ({ alpha: input.overlay.tree('alpha', agreed()), beta: input.overlay.tree('beta', agreed()) })
@@ -388,6 +389,17 @@ function tellNew({ pair, emit }: CycleContext, decisions: readonly Decision[], o
   for (const { path, why, detail } of opened)
     if (why === 'held' || why === 'emptied')
       emit({ event: 'problem-found', pair, path, side: 'alpha', code: 'held', detail })
+}
+
+/** Open paths that a folding root takes for one that was reported: what stands there stands in the way of that. */
+function likesOf({ folding, opens }: CycleContext, overlay: Overlay, examined: readonly RelPath[]): RelPath[] {
+  if (!folding.alpha && !folding.beta) return []
+  const known = new Set(examined)
+  const others = opens.all().flatMap(({ path }) => (known.has(path) ? [] : [path]))
+  if (others.length === 0) return []
+  const reported = new Set<string>()
+  for (const path of overlay.notedPaths()) reported.add(folded(path))
+  return others.filter((path) => reported.has(folded(path)))
 }
 
 function emptiedOf(

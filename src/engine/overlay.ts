@@ -71,6 +71,11 @@ export class Overlay {
     return node.members !== undefined
   }
 
+  /** Every path of which a side reported something. */
+  *notedPaths(): Generator<RelPath, void, undefined> {
+    yield* notedBelow(rootPath, this.root)
+  }
+
   /**
    * The outermost path at or above `path` of which one side reported something that decides what is at `path`; undefined:
    * nothing. Asked of paths that we changed ourselves meanwhile: the report may be of before.
@@ -260,6 +265,11 @@ class Node {
     }
     return member
   }
+}
+
+function* notedBelow(path: RelPath, node: Node): Generator<RelPath, void, undefined> {
+  if (node.isNoted) yield path
+  for (const [name, member] of node.members ?? []) yield* notedBelow(join(path, name), member)
 }
 
 function* reportedBelow(
