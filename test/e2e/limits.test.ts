@@ -291,4 +291,43 @@ describe.skipIf(!canMount)('file system boundaries inside a root (needs root, to
       for (const path of mounted) spawnSync('umount', [box.at(path)])
     }
   })
+
+  test.each([
+    ['comes over', false],
+    ['goes from', true],
+  ])(
+    'while tandem watches, one that %s a directory takes nothing in that was meant for what was there',
+    async (_, goes) => {
+      const box = sandbox()
+      box.write('a/d/f', 'in a')
+      mkdirSync(box.at('b'))
+      const mount = () => expect(spawnSync('mount', ['-t', 'tmpfs', 'none', box.at('a/d')]).status).toBe(0)
+      const unmount = () => spawnSync('umount', [box.at('a/d')])
+      if (goes) {
+        mount()
+        box.write('a/d/f', 'on the stick')
+      }
+      const agent = box.start(['watch', 'a', 'b'])
+      try {
+        await agent.event('pair-current')
+        expect(box.read('b/d/f')).toBe(goes ? 'on the stick' : 'in a')
+        if (goes) unmount()
+        else mount()
+        box.write('b/d/new', 'for what was there')
+        box.write('b/e', 'beside it')
+        await agent.until(() => box.exists('a/e'), 'what lies beside it')
+        await agent.until(
+          () => agent.events().some(({ code, path }) => code === 'boundary' && path === 'd'),
+          'the problem',
+        )
+        expect(box.exists('a/d/new')).toBe(false)
+        if (goes) mount()
+        else unmount()
+        expect([box.read('b/d/new'), box.read('b/d/f')]).toEqual(['for what was there', goes ? 'on the stick' : 'in a'])
+      } finally {
+        await agent.kill()
+        unmount()
+      }
+    },
+  )
 })

@@ -74,6 +74,7 @@ export class ApplyBatch {
       restored: (path) => addToIntent(stage.intents, this.intent, restoredLine(path), false),
       moved: (path) => this.moved(path),
       unseen: (path) => this.dirty.add(path),
+      isBoundary: (path) => this.index.find(path)?.record.boundary ?? false,
     })
   }
 

@@ -11,6 +11,9 @@ const writableBits = 0o300
  * is needed, looked for again when they are done.
  */
 export class Parents {
+  /** Whether a path lies in a file system that is mounted in the root, as far as the index knows. */
+  private readonly mounted = new Map<RelPath, boolean>([[rootPath, false]])
+  private readonly device: bigint
   private current: { readonly path: RelPath; readonly directory: Directory; chmod: Chmod | undefined } | undefined
 
   constructor(
@@ -23,8 +26,12 @@ export class Parents {
       moved(path: RelPath): void
       /** Whether it still is cannot be said. */
       unseen(path: RelPath): void
+      /** Whether the index knows the directory as one on which another file system is mounted. */
+      isBoundary(path: RelPath): boolean
     },
-  ) {}
+  ) {
+    this.device = root.stat().device
+  }
 
   /** The path that is open. */
   get pathNow(): RelPath | undefined {
@@ -36,8 +43,27 @@ export class Parents {
     if (this.current?.path === path) return this.current.directory
     this.leave()
     const directory = this.root.openDirectory(path)
+    if ((directory.stat().device !== this.device) !== this.isMounted(path)) {
+      directory.close()
+      // What came or went over it since it was looked at is not what was meant, and its user's own files lie beneath.
+      this.on.unseen(path)
+      throw new FileFailure(
+        'not-directory',
+        path,
+        'openDirectory',
+        'another file system was mounted or unmounted there',
+      )
+    }
     this.current = { path, directory, chmod: undefined }
     return directory
+  }
+
+  private isMounted(path: RelPath): boolean {
+    const known = this.mounted.get(path)
+    if (known !== undefined) return known
+    const mounted = this.isMounted(parentOf(path)) || this.on.isBoundary(path)
+    this.mounted.set(path, mounted)
+    return mounted
   }
 
   /**
