@@ -20,7 +20,9 @@ function named(name: string): Parameters<typeof parsePreferences>[1] {
 export function agentHouse(preferences: Partial<Preferences> = {}): OpenHouse {
   return async (host, role, emit) => {
     const agent = await openAgent(configOf(role, { ...usual, ...preferences }), host, emit)
-    return { ended: agent.run(), stop: () => agent.stop('now') }
+    const conflicts = () =>
+      agent.pairs.flatMap((pair) => pair.open().flatMap(({ path, why }) => (why === 'conflict' ? [path] : [])))
+    return { ended: agent.run(), stop: () => agent.stop('now'), conflicts }
   }
 }
 

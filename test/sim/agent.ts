@@ -81,9 +81,9 @@ export class Agent {
     return this.life?.workers.runNested() ?? false
   }
 
-  /** Every path that it called a conflict since the last call of `forgetConflicts`. */
-  conflictPaths(): RelPath[] {
-    return [...this.conflicts]
+  /** What is in conflict there, or was called so since the last call of `forgetConflicts` where only that can be known. */
+  conflictPaths(): readonly RelPath[] {
+    return this.house?.conflicts?.() ?? [...this.conflicts]
   }
 
   /** Every path of which it said that its root cannot hold the name beside others: told once, though a user resolves what is above. */

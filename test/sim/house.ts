@@ -20,6 +20,8 @@ export interface House {
   /** Resolves or rejects when it has ended by itself, which is a fault unless it was asked to stop. */
   readonly ended: Promise<unknown>
   stop(): void
+  /** What is in conflict now; undefined: its events alone tell of that. */
+  conflicts?(): readonly RelPath[]
 }
 
 /** Builds an agent on a host, as the command line does, and lets it run. */

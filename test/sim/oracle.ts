@@ -155,9 +155,7 @@ export class Oracle {
     heldApart: readonly RelPath[],
   ): RelPath[] {
     return differences.filter(
-      (path) =>
-        !this.isHeldApart(path, heldApart) &&
-        !conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)),
+      (path) => !this.isHeldApart(path, heldApart) && !conflicts.some((conflict) => isWithin(path, conflict)),
     )
   }
 
@@ -416,8 +414,18 @@ export class Oracle {
     }
     for (const disk of machine.disks)
       for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode, machine.setBackMs > 0)
-    for (const [version, fate] of this.fates)
-      if (![...(this.holders.get(version) ?? [])].some((inode) => this.counts(inode))) fate.over = true
+    // What its user had put where it is now may have gone from both places: whoever held it too is told that it is gone.
+    const putThere = new Set<Version>()
+    for (const side of this.sides)
+      if (side.machine === machine)
+        for (const [path, held] of this.current.get(side) ?? [])
+          if (this.touchedSince(side, path, 0)) putThere.add(versionHeld(held))
+    const isHere = (inode: Inode) => machine.disks.includes(inode.disk) && this.isVisible(inode)
+    for (const [version, fate] of this.fates) {
+      const holders = [...(this.holders.get(version) ?? [])]
+      const lives = putThere.has(version) ? isHere : (inode: Inode) => this.counts(inode)
+      if (!holders.some(lives)) fate.over = true
+    }
     this.changes += 1
     for (const side of this.sides) {
       if (side.machine !== machine) continue
@@ -429,7 +437,10 @@ export class Oracle {
 
   /** Whether a version lives on in this file: not if it is a copy that an agent had made and never shown. */
   private counts(inode: Inode): boolean {
-    if (this.writers.get(inode) === user) return true
+    return this.writers.get(inode) === user || this.isVisible(inode)
+  }
+
+  private isVisible(inode: Inode): boolean {
     return inode.home !== undefined && this.placeOf(inode.home.directory, inode.home.name) !== undefined
   }
 
@@ -586,6 +597,10 @@ const fingerprintsMax = 1_000
 
 function versionOf(inode: Inode): Version {
   return inode.kind === 'symlink' ? `symlink ${inode.target}` : inode.text
+}
+
+function versionHeld(held: Held): Version {
+  return held.startsWith('file ') ? held.slice('file '.length) : held
 }
 
 /** As much of a version as tells it from others. */
