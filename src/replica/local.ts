@@ -20,6 +20,8 @@ import { dropBatchJob, stageJob } from './jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from './jobs/supply.js'
 import { syncJob } from './jobs/sync.js'
 import {
+  type Acceptance,
+  type AcceptRequest,
   type AuditRequest,
   type AuditRow,
   type Changes,
@@ -132,6 +134,10 @@ export class LocalReplica implements Replica {
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     await this.hold(this.opened().rescan(scopes))
+  }
+
+  async accept(request: AcceptRequest): Promise<Acceptance> {
+    return await this.hold(this.opened().accept(request))
   }
 
   async flush(): Promise<readonly RelPath[]> {

@@ -21,6 +21,8 @@ import {
   streamWindowBytes,
 } from './link.js'
 import {
+  type Acceptance,
+  type AcceptRequest,
   type AuditRequest,
   type AuditRow,
   type Changes,
@@ -247,6 +249,21 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     await this.asked('rescan', scopes)
     await this.told()
+  }
+
+  async accept({ path, pairs, confirmed, asksOnly }: AcceptRequest): Promise<Acceptance> {
+    // Who cannot be told cannot take it either: the path stays a problem there.
+    if (!(await this.farCan('accept'))) return { kind: 'nothing' }
+    const answer = await this.ask(
+      single((id) => ({ kind: 'accept', id, path, pairs, confirmed, asksOnly })),
+      (message) => {
+        if (message.kind !== 'accepted') throw misplaced(message)
+        const { answer: kind, detail } = message
+        return { value: kind === 'refused' ? { kind, detail } : { kind } }
+      },
+    )
+    await this.told()
+    return answer
   }
 
   async flush(): Promise<readonly RelPath[]> {

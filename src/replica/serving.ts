@@ -146,6 +146,9 @@ class Serving implements LinkEnd {
           this.task(message.id, () => this.rescan(replica, message.id, scopes)),
         )
         break
+      case 'accept':
+        this.task(message.id, () => this.accept(replica, message))
+        break
       case 'flush':
         this.task(message.id, () => this.flush(replica, message.id))
         break
@@ -337,6 +340,21 @@ class Serving implements LinkEnd {
     await replica.rescan(scopes)
     await this.pushed()
     this.link.send({ kind: 'done', id })
+  }
+
+  private async accept(
+    replica: Replica,
+    { id, path, pairs, confirmed, asksOnly }: Message & { readonly kind: 'accept' },
+  ): Promise<void> {
+    const here = pairs.map((pair) => peerPair(this.link.identity, pair))
+    const answer = await replica.accept({ path, pairs: here, confirmed, asksOnly })
+    await this.pushed()
+    this.link.send({
+      kind: 'accepted',
+      id,
+      answer: answer.kind,
+      detail: answer.kind === 'refused' ? answer.detail : '',
+    })
   }
 
   private async flush(replica: Replica, id: number): Promise<void> {
