@@ -1,6 +1,6 @@
 import { placeInRoot } from '../agent/past.js'
 import { absoluteOf, isWithin } from '../core/path.js'
-import { type JournalEntry, readJournal } from '../replica/jobs/journal.js'
+import { type JournalEntry, readJournal, type Why } from '../replica/jobs/journal.js'
 import { openRoot } from '../replica/jobs/place.js'
 import { bytesText } from '../status/amounts.js'
 import { escapeJson, escapeName, escapeText } from '../status/escape.js'
@@ -28,12 +28,20 @@ export async function runLog(line: LogCommand): Promise<ExitCode> {
   return exitCodes.inSync
 }
 
-/** '2026-11-22 14:30:12.345  replaced    notes/todo.txt  (12 bytes), as in wss://nas:4242/notes' */
-export function entryText({ atMs, did, path, sizeBytes, from, movedFrom }: JournalEntry): string {
+/** '2026-11-22 14:30:12.345  replaced    notes/todo.txt  (12 bytes), as in wss://nas:4242/notes: it was changed there' */
+export function entryText({ atMs, did, path, sizeBytes, from, movedFrom, why }: JournalEntry): string {
   const size = did === 'created' || did === 'replaced' ? `  (${bytesText(sizeBytes)})` : ''
   const before = movedFrom === undefined ? '' : `  (was ${escapeName(movedFrom)})`
-  const why = from === '' ? '' : `, as in ${escapeText(from)}`
-  return `${momentText(BigInt(atMs) * 1_000_000n)}  ${did.padEnd(10)}  ${escapeName(path === '' ? '.' : path)}${size}${before}${why}`
+  const source = from === '' ? '' : `, as in ${escapeText(from)}`
+  const reason = why === undefined ? '' : `${source === '' ? ', ' : ': '}${reasonTexts[why]}`
+  return `${momentText(BigInt(atMs) * 1_000_000n)}  ${did.padEnd(10)}  ${escapeName(path === '' ? '.' : path)}${size}${before}${source}${reason}`
+}
+
+const reasonTexts: Readonly<Record<Why, string>> = {
+  changed: 'it was changed there',
+  overruled: 'that was chosen over what was here',
+  recovered: 'finished after a crash',
+  restored: 'a version that was kept came back',
 }
 
 function nothingText(path: string): string {

@@ -394,9 +394,10 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     // Its packs go before it, and nothing can overtake them from here on.
     await this.staging.get(batch)
     assert(operations.length <= itemsMax, `${operations.length} operations in a batch`)
+    const told = (await this.farCan('why')) ? operations : operations.map((one) => ({ ...one, why: undefined }))
     const outcomes: Outcome[] = []
     return await this.ask(
-      inParts(operations, wire.operationBytes, (id, items, more) => {
+      inParts(told, wire.operationBytes, (id, items, more) => {
         return { kind: 'apply', id, more, batch, supplier, operations: items }
       }),
       (message) => {

@@ -141,6 +141,8 @@ export interface OpenRequest {
   readonly file?: RelPath | undefined
   /** Canonical name of the other root, for the journal; at most fromCharsMax long. */
   readonly from: string
+  /** The lead's version does not say why it does what it does. */
+  readonly isSilent?: boolean
   /** Keep watching; without it one scan by `open`, and `changes` goes on only with what rescan and apply find. */
   readonly watch: boolean
 }

@@ -246,7 +246,8 @@ class Serving implements LinkEnd {
     }
     this.replica = root
     if (this.link.failure !== undefined) return
-    const { unacknowledged, ...opened } = await root.open({ ...request, pair: this.pairHere() })
+    const says = (await this.link.greeted).features.includes('why') ? {} : { isSilent: true }
+    const { unacknowledged, ...opened } = await root.open({ ...request, pair: this.pairHere(), ...says })
     this.opened = true
     this.options.emit({ event: 'peer-accepted', peer: identity, remote, root: name })
     const pastBytes = (past: { outcome: (typeof unacknowledged)[number]['outcome'] }) =>

@@ -710,7 +710,12 @@ describe('greetings', () => {
       one.wire.near.send(encode({ ...hello, features }))
       one.wire.near.send(encode({ kind: 'open', id: 1, more: false, root: 'docs', request }))
       await until(() => seen.some(({ kind }) => kind === 'opened'), 'opened')
-      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join', 'resume', 'file', 'accept'] })
+      // It does not say why it does what it does, and nothing is made up.
+      expect(one.local.asked).toMatchObject([['open', { isSilent: true }]])
+      expect(seen[0]).toMatchObject({
+        kind: 'welcome',
+        features: ['inquire', 'join', 'resume', 'file', 'accept', 'why'],
+      })
     }
   })
 

@@ -330,6 +330,20 @@ test('the feature accept is pinned', () => {
   expect(digest.digest('hex')).toBe('bfafcb6faf135d9e708bdc444ab28c9a369506e36c3c59f9129742b30f034247')
 })
 
+test('the feature why is pinned', () => {
+  const path = relPath('a/ä')
+  const operations = [
+    { op: 'remove', path, expect: absent, why: 'overruled' },
+    { op: 'rename', path, from: relPath('b'), expect: absent, why: 'overruled' },
+    { op: 'remove', path, expect: absent },
+  ] as const
+  const frame = encode({ kind: 'apply', id: 1, more: false, batch: 2, supplier: 's', operations })
+  expect(decode(frame)).toMatchObject({ operations })
+  expect(createHash('sha256').update(frame).digest('hex')).toBe(
+    '6f4f6120f886cb1b63c6748e7dcdec5e34233ffdf301e5c1786726d628dd551f',
+  )
+})
+
 test('the feature file is pinned', () => {
   const samples: Message[] = [
     open(everything, 'notes.txt'),

@@ -162,8 +162,8 @@ class Recovery {
       if (outcome !== undefined) done.push(recoveredLine(outcome, step.expect.kind))
       return outcomeLine(at, outcome)
     })
-    const { pair, batch, beganNs } = intent.header
-    noteBatch(this.root, { pair, batch, from: '', wallNs: beganNs }, done.join(''))
+    const { pair, batch, beganNs, from = '' } = intent.header
+    noteBatch(this.root, { pair, batch, from, why: 'recovered', wallNs: beganNs }, done.join(''))
     return lines
   }
 
