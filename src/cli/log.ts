@@ -1,12 +1,14 @@
 import { placeInRoot } from '../agent/past.js'
 import { absoluteOf, isWithin } from '../core/path.js'
 import { type JournalEntry, readJournal, type Why } from '../replica/jobs/journal.js'
+import { listVersionsJob, type Version } from '../replica/jobs/list-versions.js'
 import { openRoot } from '../replica/jobs/place.js'
 import { bytesText } from '../status/amounts.js'
 import { escapeJson, escapeName, escapeText } from '../status/escape.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { printLines } from './output.js'
 import type { LogCommand } from './program.js'
+import { strayLine } from './restore.js'
 import { momentText } from './time.js'
 import { UsageFailure } from './usage.js'
 import { openWorld, pathHere } from './world.js'
@@ -20,8 +22,15 @@ export async function runLog(line: LogCommand): Promise<ExitCode> {
   const root = openRoot(world.files, place.root)
   try {
     const entries = readJournal(root, (path) => isWithin(path, place.path))
-    if (line.json) printLines(entries.map((entry) => escapeJson(JSON.stringify({ ...entry, root: place.root }))))
-    else printLines(entries.length === 0 ? [nothingText(absoluteOf(place.root, place.path))] : entries.map(entryText))
+    // What was there without anybody knowing where stands after what is known.
+    const { strays } = listVersionsJob.run(world, place)
+    if (line.json) {
+      const told = [...entries, ...strays.map(strayEntry)]
+      printLines(told.map((entry) => escapeJson(JSON.stringify({ ...entry, root: place.root }))))
+      return exitCodes.inSync
+    }
+    const lines = [...entries.map(entryText), ...strays.map((stray) => strayLine(place.root, stray))]
+    printLines(lines.length === 0 ? [nothingText(absoluteOf(place.root, place.path))] : lines)
   } finally {
     root.close()
   }
@@ -42,6 +51,10 @@ const reasonTexts: Readonly<Record<Why, string>> = {
   overruled: 'that was chosen over what was here',
   recovered: 'finished after a crash',
   restored: 'a version that was kept came back',
+}
+
+function strayEntry({ kept, untilNs, sizeBytes }: Version) {
+  return { atMs: Number(untilNs / 1_000_000n), did: 'kept', path: kept, sizeBytes, from: '' }
 }
 
 function nothingText(path: string): string {
