@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.js'
 import type { AbsPath } from '../core/path.js'
+import type { AcceptedPath } from '../engine/accept.js'
 import type { OpenItem } from '../engine/opens.js'
 import type { PassOptions, PassResult } from '../engine/pass.js'
 import type { PairState } from '../engine/state.js'
@@ -61,6 +62,8 @@ export interface SteeredPair {
   letGo(): Promise<void>
   /** Looks at both roots as a whole. @throws NotReady */
   rescan(): Promise<void>
+  /** A step of taking what stands at a path for what is there: see engine/accept.ts. Answers the id of the pair. @throws NotReady */
+  accept(accepted: AcceptedPath): Promise<string>
   /**
    * Resolves when everything that was written to either root before the call has been tried once; the paths that stayed open.
    * @throws NotReady 'timed-out' or 'disconnected' when the signal aborts

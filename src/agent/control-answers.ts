@@ -1,5 +1,7 @@
 import { closest } from '../config/closest.js'
 import { Failure } from '../core/failure.js'
+import { BadPath, type RelPath, relPath } from '../core/path.js'
+import type { AcceptStep } from '../engine/accept.js'
 import { endpointText } from '../host/sockets.js'
 import type { OpenItem, SteeredPair } from './agent-types.js'
 import type { ControlOptions } from './control.js'
@@ -34,6 +36,8 @@ interface Asked {
   readonly confirm: boolean
   /** The name of a served root, where no pair is meant. */
   readonly served: string | undefined
+  /** What stands there now is to stay, whatever file system it is on. */
+  readonly accept: RelPath | undefined
 }
 
 type Answering = (asked: Asked, options: ControlOptions, gone: AbortSignal) => object | Promise<object>
@@ -83,14 +87,14 @@ function parsed(body: string): Readonly<Record<string, unknown>> {
 }
 
 function askedOf(given: Readonly<Record<string, unknown>>, { pairs, served }: ControlOptions['agent']): Asked {
-  const { pair, timeoutSeconds = flushSecondsDefault, confirm = false, ...other } = given
+  const { pair, timeoutSeconds = flushSecondsDefault, confirm = false, accept, ...other } = given
   const [unknown] = Object.keys(other)
   if (unknown !== undefined) throw new Refused(400, 'bad-request', `unknown field '${unknown}'`)
   if (pair !== undefined && typeof pair !== 'string') throw new Refused(400, 'bad-request', 'pair is a name')
   if (typeof timeoutSeconds !== 'number' || !(timeoutSeconds > 0 && timeoutSeconds <= flushSecondsMax))
     throw new Refused(400, 'bad-request', `timeoutSeconds is a number above 0, at most ${flushSecondsMax}`)
   if (typeof confirm !== 'boolean') throw new Refused(400, 'bad-request', 'confirm is true or false')
-  const asked = { timeoutSeconds, confirm, served: undefined }
+  const asked = { timeoutSeconds, confirm, served: undefined, accept: acceptedPath(accept) }
   if (pair === undefined) return { pairs, ...asked }
   const named = pairs.filter(({ name }) => name === pair)
   if (named.length > 0) return { pairs: named, ...asked }
@@ -99,6 +103,16 @@ function askedOf(given: Readonly<Record<string, unknown>>, { pairs, served }: Co
   const near = closest(pair, names)
   const hint = near === undefined ? `; there are: ${names.join(', ') || 'none'}` : `; did you mean '${near}'?`
   throw new Refused(404, 'unknown-pair', `no pair is named '${pair}'${hint}`)
+}
+
+function acceptedPath(given: unknown): RelPath | undefined {
+  if (given === undefined) return undefined
+  try {
+    if (typeof given === 'string' && given !== '') return relPath(given)
+  } catch (error) {
+    if (!(error instanceof BadPath)) throw error
+  }
+  throw new Refused(400, 'bad-request', 'accept is a path in the roots, as tandem conflicts shows it')
 }
 
 /** Of the whole process: when it began to be one. */
@@ -168,8 +182,22 @@ async function resume(asked: Asked, { agent }: ControlOptions): Promise<DoneAnsw
 }
 
 async function rescan(asked: Asked): Promise<DoneAnswer> {
+  if (asked.accept !== undefined) return await accepted(asked, asked.accept)
   await allOf(asked.pairs, (pair) => pair.rescan())
   return done(asked, () => {})
+}
+
+/** All pairs that have a problem there forget what they have agreed before one of them looks: they may share a root. */
+async function accepted({ pairs, confirm }: Asked, path: RelPath): Promise<DoneAnswer> {
+  const troubled = pairs.filter((pair) => pair.open().some((open) => open.path === path && open.why === 'problem'))
+  if (troubled.length === 0)
+    throw new Refused(404, 'unknown-path', `no pair has a problem at ${path}: see tandem conflicts`)
+  const step = (step: AcceptStep, ids: readonly string[]) =>
+    allOf(troubled, (pair) => pair.accept({ path, pairs: ids, confirmed: confirm, step }))
+  const ids = await step('ask', [])
+  await step('forget', ids)
+  await step('look', ids)
+  return { version: controlVersion, pid: process.pid, pairs: troubled.map(({ name }) => name) }
 }
 
 function done({ pairs }: Asked, act: (pair: SteeredPair) => void): DoneAnswer {

@@ -12,7 +12,7 @@ import type { Version } from '../status/version.js'
  *     POST /v1/flush       {pair?, timeoutSeconds?}
  *     POST /v1/pause       {pair?}
  *     POST /v1/resume      {pair?, confirm?}    with confirm, removals that are held go; also for the name of a served root
- *     POST /v1/rescan      {pair?}
+ *     POST /v1/rescan      {pair?, accept?, confirm?}    with accept, what stands at that path is to stay: a file system came or went
  *     POST /v1/reread      {}          the configuration, as SIGHUP does
  *     POST /v1/stop        {}
  *

@@ -1,6 +1,7 @@
 import { commitJob } from '../archive/commit.js'
 import { foldArchiveJob } from '../archive/fold.js'
 import { closeArchiveJob, openArchiveJob } from '../archive/open.js'
+import { acceptableJob } from '../replica/jobs/accept.js'
 import { acknowledgeJob } from '../replica/jobs/acknowledge.js'
 import { applyJob } from '../replica/jobs/apply.js'
 import { auditJob, doubtJob, foldJob } from '../replica/jobs/audit.js'
@@ -29,6 +30,7 @@ import { filesystemJob, resolveJob, rootStateJob, stateJob } from './roots.js'
 
 /** Every job that a disk worker can be asked for. */
 export const jobs = [
+  acceptableJob,
   acknowledgeJob,
   applyJob,
   auditJob,

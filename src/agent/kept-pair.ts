@@ -1,5 +1,6 @@
 import type { PairConfig, RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
+import type { AcceptedPath } from '../engine/accept.js'
 import { haltText } from '../engine/advice.js'
 import { backoffMs } from '../engine/backoff.js'
 import { PairLoop } from '../engine/loop.js'
@@ -116,6 +117,10 @@ export class KeptPair implements SteeredPair {
 
   async rescan(): Promise<void> {
     await this.steered().standing.rescan()
+  }
+
+  async accept(accepted: AcceptedPath): Promise<string> {
+    return await this.steered().standing.accept(accepted)
   }
 
   async flush(signal: AbortSignal): Promise<readonly OpenItem[]> {

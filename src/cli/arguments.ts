@@ -21,6 +21,7 @@ const ownOptions: Readonly<Record<string, boolean>> = {
   stdio: false,
   json: false,
   confirm: false,
+  accept: true,
   timeout: true,
   at: true,
   to: true,

@@ -50,10 +50,12 @@ export async function runControl(line: ControlCommand): Promise<ExitCode> {
     case 'resume':
     case 'rescan': {
       const timeoutMs = line.command === 'rescan' ? rescanMs : quickMs
-      const body = line.confirm ? { ...pair, confirm: true } : pair
+      const accept = line.accept === undefined ? {} : { accept: line.accept }
+      const body = { ...pair, ...accept, ...(line.confirm ? { confirm: true } : {}) }
       const text = await ask({ method: 'POST', path: `/v1/${line.command}`, body, timeoutMs })
       const { pairs } = answerFrom<DoneAnswer>(text)
-      const done = { pause: 'paused', resume: 'going on', rescan: 'looked at' }[line.command]
+      const rescanned = line.accept === undefined ? 'looked at' : `${escapeName(line.accept)} is taken as it is now`
+      const done = { pause: 'paused', resume: 'going on', rescan: rescanned }[line.command]
       printLines(pairs.length === 0 ? ['there are no pairs'] : pairs.map((name) => `${escapeText(name)}: ${done}`))
       return exitCodes.inSync
     }

@@ -9,7 +9,7 @@ import { rootConfigOf } from '../config/remote-root.js'
 import { parseRoot } from '../config/root.js'
 import { readSecret } from '../config/secret.js'
 import { makeStateDirectory, type Surroundings, stateDirectory } from '../config/state.js'
-import type { AbsPath } from '../core/path.js'
+import { type AbsPath, BadPath, type RelPath, relPath } from '../core/path.js'
 import type { PairCommand } from './program.js'
 import { UsageFailure } from './usage.js'
 
@@ -20,6 +20,8 @@ export interface PairSetting {
   readonly beta: string
   readonly preferences: Preferences
   readonly logFile: string | undefined
+  /** Paths at which what stands now is to stay, whatever file system it is on. */
+  readonly accept: readonly RelPath[]
   /** Only look whether the roots can be reached. */
   readonly testServer: boolean
 }
@@ -35,6 +37,7 @@ export function pairSetting(line: PairCommand, around: Surroundings): PairSettin
   const preferences = line.command === 'watch' || stated.repeat.kind !== 'once' ? keptEqual(stated) : stated
   if (line.dryRun && preferences.repeat.kind !== 'once')
     throw new UsageFailure('--dry-run is one pass; leave out --repeat')
+  const accept = acceptedPaths(line, preferences)
   const stateDir = stateDirectory(line.stateDir, around)
   // Before it is made: inside a root it would already be a change.
   for (const root of [alpha, beta]) refuseWithin(stateDir, root)
@@ -61,7 +64,29 @@ export function pairSetting(line: PairCommand, around: Surroundings): PairSettin
     given.findLast((one) => one.name === 'testserver'),
     false,
   )
-  return { config, alpha: alpha.given, beta: beta.given, preferences, logFile: logFileOf(given), testServer }
+  return { config, alpha: alpha.given, beta: beta.given, preferences, logFile: logFileOf(given), accept, testServer }
+}
+
+/** @throws UsageFailure */
+function acceptedPaths({ accept, confirm, dryRun }: PairCommand, { repeat }: Preferences): readonly RelPath[] {
+  if (accept.length === 0) {
+    if (confirm) throw new UsageFailure('--confirm goes with --accept')
+    return []
+  }
+  if (dryRun)
+    throw new UsageFailure('--accept changes what is agreed, and a dry run changes nothing: leave one of them out')
+  if (repeat.kind !== 'once')
+    throw new UsageFailure('--accept is for one pass; what keeps at work is told by tandem rescan --accept')
+  return accept.map((path) => {
+    try {
+      if (path !== '') return relPath(path)
+    } catch (error) {
+      if (!(error instanceof BadPath)) throw error
+    }
+    throw new UsageFailure(
+      `--accept ${path} is no path in the roots; write it as tandem shows it, with no leading slash`,
+    )
+  })
 }
 
 /** Where the log goes: `logfile`, unless `log` is off. */

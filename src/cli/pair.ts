@@ -60,7 +60,12 @@ async function syncOnce(line: PairCommand, setting: PairSetting, openHouse: Open
           if (!quit) print('Propagating updates\n')
           return decided
         }
-        const result = await agent.pass(interactive ? { dryRun: false, decide } : { dryRun: line.dryRun })
+        const result = await agent.pass({
+          dryRun: line.dryRun,
+          accept: setting.accept,
+          confirmed: line.confirm,
+          ...(interactive ? { decide } : {}),
+        })
         voice.end()
         const code = quit || result.halted !== undefined ? exitCodes.fatal : exitCodeOfPass(result)
         if (result.halted !== undefined) warn(`nothing was done: ${escapeText(result.halted)}`)

@@ -38,6 +38,9 @@ export interface PairCommand {
   readonly json: boolean
   /** Force the first root. */
   readonly mirror: boolean
+  /** Paths at which a file system came or went, and what stands there now is to stay; whatever other pairs make of it. */
+  readonly accept: readonly string[]
+  readonly confirm: boolean
 }
 
 /** `run`: the pairs and the served roots of a file; `serve`: only the latter. */
@@ -59,6 +62,8 @@ export interface ControlCommand {
   readonly timeoutSeconds: number
   /** Removals that are held may be made. */
   readonly confirm: boolean
+  /** What stands at this path is to stay: a file system came or went there. */
+  readonly accept: string | undefined
   readonly stateDir: string | undefined
 }
 
@@ -203,6 +208,8 @@ interface PairOptions {
   readonly dryRun?: boolean
   readonly json?: boolean
   readonly mirror?: boolean
+  readonly accept?: readonly string[]
+  readonly confirm?: boolean
 }
 
 function programWith(preferences: readonly Assignment[], found: (line: CommandLine) => void): Command {
@@ -225,6 +232,8 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
       dryRun: options.dryRun === true,
       json: options.json === true,
       mirror: options.mirror === true,
+      accept: options.accept ?? [],
+      confirm: options.confirm === true,
     })
   const withPairOptions = (command: Command) =>
     command
@@ -241,6 +250,8 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
   withPairOptions(program.command('sync', { isDefault: true }))
     .description('one pass, then exit; also plain: tandem ROOT1 ROOT2')
     .option('--dry-run', 'print the plan and change nothing')
+    .option('--accept <PATH>', 'where a file system came or went in a root, what is there now is to stay', oneMore, [])
+    .option('--confirm', 'with --accept: whatever other pairs of that root make of it')
     .action((_one, _two, options: PairOptions, self: Command) => pairCommand('sync', self.args, options))
   withPairOptions(program.command('watch'))
     .description('keep them equal until stopped')
@@ -281,6 +292,11 @@ function programWith(preferences: readonly Assignment[], found: (line: CommandLi
     })
   withPairing(program, preferences, found)
   return program
+}
+
+/** An option that may be given more than once. */
+function oneMore(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
 }
 
 /** Commands that make and end the trust between two agents, and that look whether it is there. */
@@ -371,9 +387,11 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
       refuseOther(preferences, [], command)
       const [pair] = made.args
       const options: ControlOptions = made.opts()
-      const { json = false, confirm = false, stateDir } = options
+      const { json = false, confirm = false, accept, stateDir } = options
+      if (command === 'rescan' && confirm && accept === undefined)
+        throw new UsageFailure('--confirm goes with --accept')
       const timeoutSeconds = secondsOf(options.timeout)
-      if (given.length > 0) found({ command, pair, json, timeoutSeconds, confirm, stateDir })
+      if (given.length > 0) found({ command, pair, json, timeoutSeconds, confirm, accept, stateDir })
     })
     return made
   }
@@ -386,6 +404,8 @@ function withControls(program: Command, preferences: readonly Assignment[], foun
   control('pause', 'finish the cycle in progress and begin no other, until resumed')
   control('resume', 'go on after a pause').option('--confirm', 'make the removals that are held')
   control('rescan', 'look at both roots as a whole')
+    .option('--accept <PATH>', 'where a file system came or went in a root, what is there now is to stay')
+    .option('--confirm', 'with --accept: whatever other pairs of that root make of it')
   control('stop', 'end the agent; waits until it has ended', false).option(
     '--timeout <SECONDS>',
     'wait no longer than that (default 60)',
@@ -433,6 +453,7 @@ interface ControlOptions {
   readonly json?: boolean
   readonly timeout?: string
   readonly confirm?: boolean
+  readonly accept?: string
 }
 
 const secondsDefault = 60

@@ -1,6 +1,6 @@
 import { inRoot, placeInRoot } from '../agent/past.js'
 import { unreachable } from '../core/assert.js'
-import { type AbsPath, absoluteOf, type RelPath } from '../core/path.js'
+import { type AbsPath, absoluteOf, isReserved, type RelPath } from '../core/path.js'
 import { FileFailure } from '../host/files.js'
 import type { World } from '../host/workers.js'
 import { type ListedVersions, listVersionsJob, type Version } from '../replica/jobs/list-versions.js'
@@ -28,6 +28,8 @@ export async function runRestore(line: RestoreCommand): Promise<ExitCode> {
   if (found === undefined) throw new UsageFailure(`${given} is in no root: no directory above it has a .tandem/marker`)
   return inRoot(world, found.root, (place) => {
     const listed = listVersionsJob.run(world, found)
+    if (listed.own.length === 0 && line.to === undefined)
+      printLines(listed.strays.map((stray) => strayLine(found.root, stray)))
     if (listed.own.length === 0 && listed.below.length === 0) {
       warn(`no version of ${escapeName(given)} is kept: see tandem log ${escapeName(line.path)}`)
       return exitCodes.skipped
@@ -56,6 +58,8 @@ function restoreFile(
     warn(`nothing has taken its place since then: it is as it was, or nobody but its user has changed it`)
     return exitCodes.skipped
   }
+  if (line.to === undefined && isReserved(path))
+    throw new UsageFailure('where this was nobody can tell any more: say with --to where it is to go')
   if (line.to !== undefined) return copyOut(world, place.root, version, pathHere(line.to))
   return restored(world, place, path, version) ? exitCodes.inSync : exitCodes.failures
 }
@@ -114,6 +118,13 @@ function copyOut(world: World, root: AbsPath, version: Version, to: AbsPath): Ex
   copyOutJob.run(world, { root, kept: version.kept, to })
   printLines([`${escapeName(to)}: as it was until ${momentText(version.untilNs)} (${bytesText(version.sizeBytes)})`])
   return exitCodes.inSync
+}
+
+/** What is kept of a path that nobody can tell any more, and how it is taken out. */
+export function strayLine(root: AbsPath, { untilNs, kept, kind, sizeBytes }: Version): string {
+  const what = kind === 'symlink' ? 'a link' : bytesText(sizeBytes)
+  const shown = escapeName(absoluteOf(root, kept))
+  return `${momentText(untilNs)}  kept        ${shown}  (${what}), of a path that nobody can tell any more: --to FILE copies it`
 }
 
 /** '2026-11-22 14:30:12.345  12.3 KiB  written 2026-11-20 09:00:00.000' */

@@ -6,8 +6,14 @@ import type { ProblemCode } from './report.js'
  * One change to one root with what it expects to find. `expect` is the content that was reported, all twelve mode bits
  * and the time to the nanosecond; a file in it may lack its fingerprint, then size, mode and time decide.
  * Properties to set that are undefined: a new file takes the process's default, a replacement keeps what was there.
+ * 'overruled': a preference or a person decided against what this root held.
  */
-export type Operation =
+export type Operation = Change & {
+  /** Why it is done, for the journal; undefined: the other side changed it. */
+  readonly why?: 'overruled' | undefined
+}
+
+type Change =
   | { readonly op: 'create-directory'; readonly path: RelPath; readonly expect: Content; readonly props: Props }
   | {
       readonly op: 'write-file'

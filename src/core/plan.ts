@@ -54,7 +54,14 @@ class SidePlan {
   operations(): Operation[] {
     const removals = this.removals()
     for (const decision of this.settled) this.make(decision)
-    return [...this.clearing, ...this.making, ...removals, ...this.closing.reverse()]
+    return this.explained([...this.clearing, ...this.making, ...removals, ...this.closing.reverse()])
+  }
+
+  /** What goes against this side's own version, or lies below one that does, says so. */
+  private explained(operations: Operation[]): Operation[] {
+    const overruled = new Set(this.settled.flatMap((one) => (one.overridden === this.side ? [one.path] : [])))
+    if (overruled.size === 0) return operations
+    return operations.map((one) => (isWithinAny(one.path, overruled) ? { ...one, why: 'overruled' } : one))
   }
 
   /** Sorts the removals out; those that make way are kept as `clearing`. */

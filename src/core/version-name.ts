@@ -17,7 +17,7 @@ export function versionPlace(path: RelPath, wallNs: bigint, count: number): Vers
   const cut = extensionAt(name)
   const mark = `~${iso.replace(/[-:]/g, '')}${count === 1 ? '' : `-${count}`}${name.slice(cut)}`
   const parent = parentOf(path)
-  const day = iso.slice(0, 10)
+  const day = dayOf(wallNs)
   const directory = parent === '' ? day : `${day}/${parent}`
   const full = name.slice(0, cut) + mark
   // Both are made of names that have been looked at, and of digits.
@@ -43,6 +43,11 @@ export function versionAt(place: VersionPlace): { readonly path: RelPath; readon
 /** The day of which a folder of versions holds what was replaced, or undefined. */
 export function versionDay(name: string): string | undefined {
   return /^\d{4}-\d\d-\d\d$/.test(name) ? name : undefined
+}
+
+/** The day of a moment, as the folder of its versions is named. */
+export function dayOf(wallNs: bigint): string {
+  return isoOf(wallNs).slice(0, 10)
 }
 
 function isoOf(wallNs: bigint): string {

@@ -16,6 +16,7 @@ import {
   ReplicaFailure,
   type View,
 } from '../replica/replica.js'
+import { type AcceptedPath, accept, BetweenCycles } from './accept.js'
 import { Acknowledging } from './acknowledging.js'
 import { type AuditContext, type AuditDifference, audit } from './audit.js'
 import { type CycleContext, runCycle } from './cycle.js'
@@ -51,6 +52,7 @@ export class Pair implements Steered {
   private lettingGo: readonly OpenPath[] = []
   private inCycle = false
   private readonly asked = new AskedCycles()
+  private readonly between = new BetweenCycles()
   private readonly acknowledging: Acknowledging
   /** When the generation that the archive has was drawn. */
   private drawnAt: Instant
@@ -195,6 +197,12 @@ export class Pair implements Steered {
    * changed meanwhile) gets two more tries, what failed as many as `retry` says.
    */
   async pass(options: PassOptions): Promise<PassResult> {
+    for (const path of options.accept ?? []) {
+      await this.marked
+      const accepted = { path, pairs: [this.held.id], confirmed: options.confirmed === true }
+      await accept(this.forgetContext(), { ...accepted, step: 'forget' })
+      await accept(this.forgetContext(), { ...accepted, step: 'look' })
+    }
     this.opens.wakeAll(this.options.host.clock.now())
     let result = await this.once(options, false, true)
     const { retry } = this.options.config.preferences
@@ -231,6 +239,7 @@ export class Pair implements Steered {
     void this.rescanInTime()
     let first = true
     while (!finish.aborted && !this.stop.aborted) {
+      if (!this.between.isEmpty) await this.between.work()
       if (this.paused) {
         if (this.overlay.size > pausedReportsMax) break
         await this.sleep(undefined, finish)
@@ -261,6 +270,7 @@ export class Pair implements Steered {
   async close(): Promise<void> {
     this.ending.abort(new Error('the pair is closed'))
     this.asked.end()
+    this.between.end()
     await Promise.all([this.sides.alpha.replica.close(), this.sides.beta.replica.close()])
   }
 
@@ -304,6 +314,18 @@ export class Pair implements Steered {
     this.opens.wakeAll(this.options.host.clock.now())
     this.auditDue = true
     this.wake()
+  }
+
+  async accept(accepted: AcceptedPath): Promise<string> {
+    const done = this.between.run(async () => {
+      await this.marked
+      await accept(this.forgetContext(), accepted)
+    })
+    this.wake()
+    await done
+    this.opens.wakeAll(this.options.host.clock.now())
+    this.wake()
+    return this.held.id
   }
 
   async flush(): Promise<readonly OpenItem[]> {
@@ -391,13 +413,14 @@ export class Pair implements Steered {
   }
 
   private async repair(): Promise<void> {
-    const { facts } = this
     const differences = this.mistakes
     this.mistakes = []
-    await repair(
-      { ...this.context(), workers: this.options.host.workers, clock: this.options.host.clock, facts },
-      differences,
-    )
+    await repair(this.forgetContext(), differences)
+  }
+
+  private forgetContext() {
+    const { workers, clock } = this.options.host
+    return { ...this.context(), workers, clock, facts: this.facts }
   }
 
   private auditContext(): AuditContext {

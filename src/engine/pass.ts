@@ -43,6 +43,10 @@ export type Choice = 'default' | 'to-alpha' | 'to-beta' | 'skip'
 
 export interface PassOptions {
   readonly dryRun: boolean
+  /** Paths at which a file system came or went, and what stands there now is to stay. */
+  readonly accept?: readonly RelPath[]
+  /** What other pairs of the root will make of it is known, and meant. */
+  readonly confirmed?: boolean
   /** One choice per item, in the order of the items; 'quit' leaves everything as it is. */
   decide?(items: readonly Item[]): Promise<readonly Choice[] | 'quit'>
 }

@@ -16,14 +16,7 @@ import { outermostOf } from './overlay.js'
  * Between two cycles only. @throws LinkFailure, ReplicaFailure, StoreFailure
  */
 export async function repair(
-  context: {
-    readonly archivePath: AbsPath
-    readonly replicas: Readonly<Record<Side, Replica>>
-    readonly workers: Workers
-    readonly clock: Clock
-    readonly opens: Opens
-    readonly facts: ArchiveFacts
-  },
+  context: ForgetContext & { readonly replicas: Readonly<Record<Side, Replica>> },
   differences: readonly AuditDifference[],
 ): Promise<void> {
   for (const side of ['alpha', 'beta'] as const) {
@@ -40,14 +33,27 @@ export async function repair(
     ...[...alone].map((path) => ({ path, agreement: unknownDirectory })),
     ...whole.map((path) => ({ path, agreement: undefined })),
   ]
+  await forget(context, edits, 'the audit found it not as agreed')
+}
+
+/** These agreements are no more, or others, and the paths are open: what both sides hold there is read and judged afresh. */
+export async function forget(context: ForgetContext, edits: ArchiveEdit[], detail: string): Promise<void> {
   const to = new BytesWriter(64 + edits.length * 128)
   for (const edit of edits.sort((one, other) => (one.path < other.path ? -1 : one.path > other.path ? 1 : 0)))
     encodeEdit(to, edit)
-  const open = (path: RelPath): OpenPath => ({ path, why: 'superseded', detail: 'the audit found it not as agreed' })
-  const now = outermostOf([...alone, ...whole]).map((path) => ({ open: open(path), retries: true }))
+  const open = (path: RelPath): OpenPath => ({ path, why: 'superseded', detail })
+  const now = outermostOf(edits.map(({ path }) => path)).map((path) => ({ open: open(path), retries: true }))
   const { opened } = context.opens.replace([], now, context.clock.now())
   const last = { facts: context.facts, opened, closed: [] }
   await context.workers.run(commitJob, { archive: context.archivePath, edits: to.finish(), last }, 'edit')
+}
+
+export interface ForgetContext {
+  readonly archivePath: AbsPath
+  readonly workers: Workers
+  readonly clock: Clock
+  readonly opens: Opens
+  readonly facts: ArchiveFacts
 }
 
 const unknownDirectory = {

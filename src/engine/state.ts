@@ -1,6 +1,7 @@
 import { Failure } from '../core/failure.js'
 import type { Clock, Instant } from '../host/clock.js'
 import { LinkFailure } from '../host/sockets.js'
+import type { AcceptedPath } from './accept.js'
 import { haltText } from './advice.js'
 import type { OpenItem } from './opens.js'
 
@@ -51,6 +52,8 @@ export interface Steered {
   letGo(): void
   /** Looks at both roots as a whole; what is found is in the hands of the next cycle when it resolves. */
   rescan(): Promise<void>
+  /** See accept.ts; its id. @throws NotReady, and Failure when this life ends */
+  accept(accepted: AcceptedPath): Promise<string>
   /** Everything written before the call has been tried once; the paths that stayed open. @throws Failure when this life ends */
   flush(): Promise<readonly OpenItem[]>
 }
@@ -59,7 +62,7 @@ export interface Steered {
 export class NotReady extends Failure {
   override readonly name = 'NotReady'
   constructor(
-    readonly code: 'paused' | 'halted' | 'disconnected' | 'stopping' | 'timed-out',
+    readonly code: 'refused' | 'no-boundary' | 'paused' | 'halted' | 'disconnected' | 'stopping' | 'timed-out',
     detail: string,
   ) {
     super(detail)
@@ -159,6 +162,13 @@ export class Standing {
     const { life } = this
     if (life === undefined) throw this.notReady('its roots are not open yet')
     await life.rescan()
+  }
+
+  /** @throws NotReady when it cannot be, or cannot be now */
+  async accept(accepted: AcceptedPath): Promise<string> {
+    const { life } = this
+    if (life === undefined) throw this.notReady('its roots are not open yet')
+    return await life.accept(accepted)
   }
 
   /**

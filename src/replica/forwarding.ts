@@ -2,6 +2,8 @@ import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type {
+  Acceptance,
+  AcceptRequest,
   AuditRequest,
   AuditRow,
   Changes,
@@ -46,6 +48,10 @@ export abstract class Forwarding implements Replica {
 
   rescan(scopes: readonly RelPath[]): Promise<void> {
     return this.root.rescan(scopes)
+  }
+
+  accept(request: AcceptRequest): Promise<Acceptance> {
+    return this.root.accept(request)
   }
 
   flush(): Promise<readonly RelPath[]> {

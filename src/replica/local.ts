@@ -20,6 +20,8 @@ import { dropBatchJob, stageJob } from './jobs/stage.js'
 import { supplyCloseJob, supplyNextJob, supplyOpenJob } from './jobs/supply.js'
 import { syncJob } from './jobs/sync.js'
 import {
+  type Acceptance,
+  type AcceptRequest,
   type AuditRequest,
   type AuditRow,
   type Changes,
@@ -50,6 +52,7 @@ export class LocalReplica implements Replica {
   private readonly lanes = new TransferLanes()
   private streams = 0
   private from = ''
+  private isSilent = false
   private session: Session | undefined
   private applying: Promise<unknown> = Promise.resolve()
   private readonly staging = new Map<number, Staging>()
@@ -80,6 +83,7 @@ export class LocalReplica implements Replica {
     this.pair = request.pair
     this.view = request.view
     this.from = request.from
+    this.isSilent = request.isSilent === true
     this.session = new Session(root, request)
     await root.enter(request.pair, this)
     const generation = await root.generationOf(request.pair)
@@ -132,6 +136,10 @@ export class LocalReplica implements Replica {
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     await this.hold(this.opened().rescan(scopes))
+  }
+
+  async accept(request: AcceptRequest): Promise<Acceptance> {
+    return await this.hold(this.opened().accept(request))
   }
 
   async flush(): Promise<readonly RelPath[]> {
@@ -296,8 +304,8 @@ export class LocalReplica implements Replica {
       const order = operations.length > 64 ? 'small' : 'edit'
       const lane = this.lanes.of(batch, host.workers.count)
       const listed = operationList.toBytes(operations)
-      const { from, budget, pair } = this
-      const input = { place, pair, batch, operations: listed, supplier, from, budget }
+      const { from, isSilent, budget, pair } = this
+      const input = { place, pair, batch, operations: listed, supplier, from, isSilent, budget }
       const applied = await host.workers.run(applyJob, input, order, lane)
       const { first, last, dirty } = applied
       const outcomes = outcomeList.fromBytes(applied.outcomes)

@@ -6,6 +6,7 @@ import { digestText, fold } from '../wire/fold.js'
 import { Forwarding } from './forwarding.js'
 import { filePair } from './peer-pair.js'
 import {
+  type Acceptance,
   type AuditRequest,
   type AuditRow,
   type Changes,
@@ -77,6 +78,11 @@ export class OneFile extends Forwarding {
   override async rescan(scopes: readonly RelPath[]): Promise<void> {
     const known = this.inside(scopes)
     if (known.length > 0) await this.root.rescan(known)
+  }
+
+  /** No file system is mounted on a file. */
+  override async accept(): Promise<Acceptance> {
+    return { kind: 'nothing' }
   }
 
   override async flush(): Promise<readonly RelPath[]> {

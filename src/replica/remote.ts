@@ -21,6 +21,8 @@ import {
   streamWindowBytes,
 } from './link.js'
 import {
+  type Acceptance,
+  type AcceptRequest,
   type AuditRequest,
   type AuditRow,
   type Changes,
@@ -249,6 +251,21 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     await this.told()
   }
 
+  async accept({ path, pairs, confirmed, asksOnly }: AcceptRequest): Promise<Acceptance> {
+    // Who cannot be told cannot take it either: the path stays a problem there.
+    if (!(await this.farCan('accept'))) return { kind: 'nothing' }
+    const answer = await this.ask(
+      single((id) => ({ kind: 'accept', id, path, pairs, confirmed, asksOnly })),
+      (message) => {
+        if (message.kind !== 'accepted') throw misplaced(message)
+        const { answer: kind, detail } = message
+        return { value: kind === 'refused' ? { kind, detail } : { kind } }
+      },
+    )
+    await this.told()
+    return answer
+  }
+
   async flush(): Promise<readonly RelPath[]> {
     const restless: RelPath[] = []
     await this.ask(
@@ -377,9 +394,10 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     // Its packs go before it, and nothing can overtake them from here on.
     await this.staging.get(batch)
     assert(operations.length <= itemsMax, `${operations.length} operations in a batch`)
+    const told = (await this.farCan('why')) ? operations : operations.map((one) => ({ ...one, why: undefined }))
     const outcomes: Outcome[] = []
     return await this.ask(
-      inParts(operations, wire.operationBytes, (id, items, more) => {
+      inParts(told, wire.operationBytes, (id, items, more) => {
         return { kind: 'apply', id, more, batch, supplier, operations: items }
       }),
       (message) => {

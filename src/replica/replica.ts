@@ -49,6 +49,13 @@ export interface Replica {
   rescan(scopes: readonly RelPath[]): Promise<void>
 
   /**
+   * Takes what stands at a path, where a file system came or went, for what is there: its records begin afresh, and what is found
+   * is part of `changes` before this resolves. Only after the lead holds nothing at and below the path for agreed; what is agreed
+   * there would be taken for removed.
+   */
+  accept(request: AcceptRequest): Promise<Acceptance>
+
+  /**
    * A barrier: everything that was written before the call is part of `changes` before this resolves, files that are still
    * being written as they are. Where the watcher tells every change, only what it told is looked at; elsewhere everything is.
    * Answers the paths that changed each time they were looked at: of these nothing is said yet.
@@ -134,6 +141,8 @@ export interface OpenRequest {
   readonly file?: RelPath | undefined
   /** Canonical name of the other root, for the journal; at most fromCharsMax long. */
   readonly from: string
+  /** The lead's version does not say why it does what it does. */
+  readonly isSilent?: boolean
   /** Keep watching; without it one scan by `open`, and `changes` goes on only with what rescan and apply find. */
   readonly watch: boolean
 }
@@ -180,6 +189,25 @@ export interface Opened {
   /** A file that has other names too, if a scan of this root saw one. */
   readonly hardLink: RelPath | undefined
 }
+
+export interface AcceptRequest {
+  readonly path: RelPath
+  /** Ids of the pairs that hold nothing there for agreed any more; any other pair of the root stands against it. */
+  readonly pairs: readonly string[]
+  /** What the other pairs will make of it is known, and meant. */
+  readonly confirmed: boolean
+  /** Nothing is done. */
+  readonly asksOnly: boolean
+}
+
+/** Pairs that one request may name. */
+export const acceptPairsMax = 64
+
+/** `nothing`: no file system came or went there, as far as is known. */
+export type Acceptance =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'refused'; readonly detail: string }
 
 export interface AuditRequest {
   readonly paths: readonly RelPath[]

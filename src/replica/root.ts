@@ -12,6 +12,7 @@ import type { Emit } from '../status/event.js'
 import { BytesReader } from '../wire/bytes.js'
 import { readReports } from '../wire/report.js'
 import { Holds } from './holds.js'
+import { acceptableJob } from './jobs/accept.js'
 import { letGoJob } from './jobs/budget.js'
 import { generationJob } from './jobs/generation.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
@@ -23,7 +24,7 @@ import { sweepJob } from './jobs/sweep.js'
 import { unacknowledgedJob } from './jobs/unacknowledged.js'
 import { Keeping } from './keeping.js'
 import { PatientWorkers } from './patient-workers.js'
-import type { PastOutcome } from './replica.js'
+import type { Acceptance, AcceptRequest, PastOutcome } from './replica.js'
 import { Room } from './room.js'
 import { Scanning } from './scanning.js'
 import { Watching } from './watching.js'
@@ -311,6 +312,14 @@ export class LocalRoot {
     const isWhole = scopes.includes(rootPath)
     if (isWhole) await this.watching.drain()
     await this.looking<unknown>(isWhole ? this.everything() : this.scanning.scan(scopes))
+  }
+
+  /** See Replica.accept. */
+  async accept({ path, pairs, confirmed, asksOnly }: AcceptRequest): Promise<Acceptance> {
+    const { place } = this
+    const answer = await this.host.workers.run(acceptableJob, { place, path, pairs, confirmed }, 'edit')
+    if (answer.kind === 'accepted' && !asksOnly) await this.looking(this.scanning.accept(path))
+    return answer
   }
 
   /** Everything that was written before the call has been handed on, but for the paths it answers: see Replica. */

@@ -61,6 +61,18 @@ export class Scanning {
     return this.queue(() => this.scanScopes(whole, 'bulk', sealing))
   }
 
+  /** What stands at a path is taken for what is there, whatever file system it is on; all that is below is looked at as new. */
+  accept(path: RelPath): Promise<number> {
+    const target: ScanTarget = {
+      directory: parentOf(path),
+      names: [nameOf(path)],
+      placed: false,
+      settled: [],
+      accepts: true,
+    }
+    return this.queue(() => this.run([target], 'bulk', 'new', () => {}))
+  }
+
   /** Looks at all that is dirty at the call, whatever was put off included. */
   catchUp(): Promise<number> {
     for (const path of this.unsettled.keys()) this.dirty.add(path, 'entry')

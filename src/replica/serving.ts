@@ -146,6 +146,9 @@ class Serving implements LinkEnd {
           this.task(message.id, () => this.rescan(replica, message.id, scopes)),
         )
         break
+      case 'accept':
+        this.task(message.id, () => this.accept(replica, message))
+        break
       case 'flush':
         this.task(message.id, () => this.flush(replica, message.id))
         break
@@ -243,7 +246,8 @@ class Serving implements LinkEnd {
     }
     this.replica = root
     if (this.link.failure !== undefined) return
-    const { unacknowledged, ...opened } = await root.open({ ...request, pair: this.pairHere() })
+    const says = (await this.link.greeted).features.includes('why') ? {} : { isSilent: true }
+    const { unacknowledged, ...opened } = await root.open({ ...request, pair: this.pairHere(), ...says })
     this.opened = true
     this.options.emit({ event: 'peer-accepted', peer: identity, remote, root: name })
     const pastBytes = (past: { outcome: (typeof unacknowledged)[number]['outcome'] }) =>
@@ -337,6 +341,21 @@ class Serving implements LinkEnd {
     await replica.rescan(scopes)
     await this.pushed()
     this.link.send({ kind: 'done', id })
+  }
+
+  private async accept(
+    replica: Replica,
+    { id, path, pairs, confirmed, asksOnly }: Message & { readonly kind: 'accept' },
+  ): Promise<void> {
+    const here = pairs.map((pair) => peerPair(this.link.identity, pair))
+    const answer = await replica.accept({ path, pairs: here, confirmed, asksOnly })
+    await this.pushed()
+    this.link.send({
+      kind: 'accepted',
+      id,
+      answer: answer.kind,
+      detail: answer.kind === 'refused' ? answer.detail : '',
+    })
   }
 
   private async flush(replica: Replica, id: number): Promise<void> {

@@ -3,7 +3,17 @@ import type { Operation, Outcome } from '../core/operation.js'
 import type { RelPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Format } from '../host/compression.js'
-import type { AuditRow, OpenRequest, Part, PastOutcome, Resumable, Supplied, Want } from '../replica/replica.js'
+import {
+  type Acceptance,
+  type AuditRow,
+  acceptPairsMax,
+  type OpenRequest,
+  type Part,
+  type PastOutcome,
+  type Resumable,
+  type Supplied,
+  type Want,
+} from '../replica/replica.js'
 import {
   type AuditedPath,
   auditRowBytesMin,
@@ -23,11 +33,14 @@ import {
   readDetail,
   readFlag,
   readNumber,
+  readOpenPath,
   readPaths,
+  readTexts,
   writeDetail,
   writeFlag,
   writeNumber,
   writePaths,
+  writeTexts,
 } from './text.js'
 
 /**
@@ -50,6 +63,7 @@ export const protocolVersion = 1
  *     apply           outcomes+          supply    pack*, done
  *     flush           flushed+
  *     removing        done or held       resume    resumed
+ *     accept          accepted
  *     any             failed
  *
  * `stage` has no answer but credit under the id 0; what went wrong with it is the answer to the apply of its batch.
@@ -162,6 +176,16 @@ export type Message =
   | { readonly kind: 'resumed'; readonly id: number; readonly others: boolean; readonly parts: readonly Part[] }
   | { readonly kind: 'removing'; readonly id: number; readonly count: number; readonly confirmed: boolean }
   | { readonly kind: 'held'; readonly id: number; readonly detail: string }
+  /** See Replica.accept. Feature 'accept'. */
+  | {
+      readonly kind: 'accept'
+      readonly id: number
+      readonly path: RelPath
+      readonly pairs: readonly string[]
+      readonly confirmed: boolean
+      readonly asksOnly: boolean
+    }
+  | { readonly kind: 'accepted'; readonly id: number; readonly answer: Acceptance['kind']; readonly detail: string }
   /** A frame of sizeBytes, shorter for the way: a feature of the format's name. Windows, costs and credit go by what it was. */
   | {
       readonly kind: 'shortened'
@@ -301,6 +325,16 @@ function writeFields(to: BytesWriter, message: Message): void {
       writeFlag(to, message.confirmed)
       break
     case 'held':
+      writeDetail(to, message.detail)
+      break
+    case 'accept':
+      to.text(message.path)
+      writeTexts(to, message.pairs)
+      writeFlag(to, message.confirmed)
+      writeFlag(to, message.asksOnly)
+      break
+    case 'accepted':
+      to.u8(acceptances.indexOf(message.answer))
       writeDetail(to, message.detail)
       break
     case 'shortened':
@@ -470,6 +504,17 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
       return { kind, id, count: from.u32(), confirmed: readFlag(from) }
     case 'held':
       return { kind, id, detail: readDetail(from) }
+    case 'accept': {
+      const path = readOpenPath(from)
+      const pairs = readTexts(from, acceptPairsMax, idBytesMax)
+      const confirmed = readFlag(from)
+      return { kind, id, path, pairs, confirmed, asksOnly: readFlag(from) }
+    }
+    case 'accepted': {
+      const answer = acceptances[from.u8()]
+      if (answer === undefined) throw new Malformed('unknown answer to an accept')
+      return { kind, id, answer, detail: readDetail(from) }
+    }
     case 'resume': {
       const batch = readNumber(from)
       return { kind, id, batch, files: readAll(from, codec.resumableBytesMin, codec.readResumable) }
@@ -527,7 +572,11 @@ const kinds: readonly Message['kind'][] = [
   'shortened',
   'resume',
   'resumed',
+  'accept',
+  'accepted',
 ]
+/** Likewise. */
+const acceptances: readonly Acceptance['kind'][] = ['accepted', 'nothing', 'refused']
 /** Likewise. */
 const formats: readonly Format[] = ['zstd', 'brotli']
 /** Likewise. */

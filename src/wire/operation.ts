@@ -23,7 +23,7 @@ import {
 } from './text.js'
 
 /**
- *     operation: | op u8 | path text | expect content | fields |
+ *     operation: | op u8 | path text | expect content | fields |      op + 128: it overrules what the root holds; feature 'why'
  *     0 create-directory   props
  *     1 write-file         want u32, size u48, props
  *     2 write-symlink      target text
@@ -32,7 +32,7 @@ import {
  *     5 rename             from text
  */
 export function writeOperation(to: BytesWriter, operation: Operation): void {
-  to.u8(operationKinds.indexOf(operation.op))
+  to.u8(operationKinds.indexOf(operation.op) | (operation.why === undefined ? 0 : overruledFlag))
   to.text(operation.path)
   writeFound(to, operation.expect)
   switch (operation.op) {
@@ -58,9 +58,17 @@ export function writeOperation(to: BytesWriter, operation: Operation): void {
   }
 }
 
+const overruledFlag = 128
+
 /** `pathIn`: readPath where it comes from this very process. @throws Malformed, BadPath */
 export function readOperation(from: BytesReader, pathIn = readOpenPath): Operation {
-  const op = operationKinds[from.u8()]
+  const kind = from.u8()
+  const operation = readChange(from, kind & ~overruledFlag, pathIn)
+  return (kind & overruledFlag) === 0 ? operation : { ...operation, why: 'overruled' }
+}
+
+function readChange(from: BytesReader, kind: number, pathIn: typeof readOpenPath): Operation {
+  const op = operationKinds[kind]
   if (op === undefined) throw new Malformed('unknown operation')
   const path = pathIn(from)
   const expect = readContent(from)

@@ -60,6 +60,12 @@ const good: [string, string][] = [
   ['resume photos', 'resume photos 60s'],
   ['run --config f --json', 'run f json'],
   ['rescan photos', 'rescan photos 60s'],
+  ['rescan --accept usb/stick photos', 'rescan photos 60s accept:usb/stick'],
+  ['rescan --accept=usb --confirm', 'rescan 60s accept:usb confirm'],
+  ['rescan --confirm', 'usage'],
+  ['sync --accept usb a b --accept d', 'sync a b accept:usb accept:d'],
+  ['sync a b --accept usb --confirm', 'sync a b accept:usb confirm'],
+  ['watch a b --accept usb', 'usage'],
   ['stop --timeout=5', 'stop 5s'],
   ['log', 'log -'],
   ['doctor', 'doctor'],
@@ -180,6 +186,8 @@ function spoken(line: CommandLine): string {
         ...(line.pair === undefined ? [] : [line.pair]),
         ...(line.json ? ['json'] : []),
         `${line.timeoutSeconds}s`,
+        ...(line.accept === undefined ? [] : [`accept:${line.accept}`]),
+        ...(line.command === 'rescan' && line.confirm ? ['confirm'] : []),
         ...(line.stateDir === undefined ? [] : [`state:${line.stateDir}`]),
       ].join(' ')
     case 'stdio':
@@ -226,6 +234,8 @@ function spoken(line: CommandLine): string {
         ...(line.dryRun ? ['dry'] : []),
         ...(line.json ? ['json'] : []),
         ...(line.mirror ? ['mirror'] : []),
+        ...line.accept.map((path) => `accept:${path}`),
+        ...(line.confirm ? ['confirm'] : []),
       ].join(' ')
   }
 }

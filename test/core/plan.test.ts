@@ -43,6 +43,29 @@ function spokenOperation(operation: Operation): string {
   return `${op} ${path}${shown}`
 }
 
+test('what goes against the version of a side says so there, with all below, and nowhere else', () => {
+  const why = (drawn: ReturnType<typeof operations>) =>
+    [...drawn.alpha.map((one) => ({ ...one, at: 'alpha' })), ...drawn.beta.map((one) => ({ ...one, at: 'beta' }))].map(
+      ({ at, op, path, why }) => `${at} ${op} ${path}: ${why ?? 'changed'}`,
+    )
+  const archive = { d: { f: 'f', g: 'g' }, e: 'e' }
+  // Both changed f; alpha removed e; beta has a new file where alpha has none.
+  const alpha = { d: { f: 'of alpha', g: 'g' } }
+  const beta = { d: { f: 'of beta', g: 'g' }, e: 'e', new: { n: 'n' } }
+  expect(why(operations(archive, alpha, beta, { prefer: 'alpha' }))).toEqual([
+    'alpha create-directory new: changed',
+    'alpha write-file new/n: changed',
+    'beta write-file d/f: overruled',
+    'beta remove e: changed',
+  ])
+  expect(why(operations(archive, alpha, beta, { force: 'alpha' }))).toEqual([
+    'beta write-file d/f: overruled',
+    'beta remove new/n: overruled',
+    'beta remove new: overruled',
+    'beta remove e: changed',
+  ])
+})
+
 describe('the order of operations', () => {
   test('new directories come before what is in them', () => {
     expect(planned({}, { d: { e: { a: 'x' }, b: 'y' } }, {})).toEqual({

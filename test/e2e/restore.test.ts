@@ -13,6 +13,22 @@ async function ran(box: Sandbox, ...args: string[]) {
   return { code, lines: stdout.split('\n').filter((line) => line !== ''), stderr }
 }
 
+test('what nobody can tell the path of is listed, and copied to where somebody says', async () => {
+  const box = sandbox()
+  box.write('a/f', 'f')
+  await pass(box)
+  const kept = 'b/.tandem/versions/stray-1.2'
+  box.write(kept, 'somebody\u2019s')
+  const line = expect.stringContaining(`kept        ${box.at(kept)}  (12 bytes)`)
+  expect((await ran(box, 'log', 'b')).lines).toEqual([expect.stringContaining('created'), line])
+  expect((await ran(box, 'log', 'b/f')).lines).toHaveLength(1)
+  expect((await ran(box, 'log', '--json', 'b')).lines.map((one) => JSON.parse(one).did)).toEqual(['created', 'kept'])
+  expect(await ran(box, 'restore', 'b')).toMatchObject({ code: 1, lines: [line] })
+  expect(await ran(box, 'restore', kept)).toMatchObject({ code: 64, stderr: expect.stringContaining('--to') })
+  expect(await ran(box, 'restore', kept, '--to', 'copy')).toMatchObject({ code: 0 })
+  expect(box.read('copy')).toBe('somebody\u2019s')
+})
+
 test('what the other side replaced and removed comes back, and travels like any edit', async () => {
   const box = sandbox()
   box.write('a/notes.txt', 'first', { mtime: '@1700000000.123456789', mode: 0o640 })

@@ -5,6 +5,7 @@ import type { Operation, Outcome } from '../../src/core/operation.js'
 import { join, nameOf, parentOf, type RelPath, relPath, rootPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
 import type {
+  Acceptance,
   AuditRequest,
   AuditRow,
   Changes,
@@ -316,6 +317,11 @@ export class FakeReplica implements ReachedRoot {
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     await this.call('rescan', scopes)
+  }
+
+  /** Nothing is mounted in memory. */
+  async accept(): Promise<Acceptance> {
+    return { kind: 'nothing' }
   }
 
   async flush(): Promise<readonly RelPath[]> {

@@ -31,6 +31,7 @@ function life(part: Partial<Steered> = {}): Steered & { readonly heard: boolean[
     letGo: () => {},
     pause: (on) => void heard.push(on),
     rescan: async () => {},
+    accept: async () => 'id',
     flush: async () => [],
     ...part,
   }

@@ -2,6 +2,8 @@ import type { Operation, Outcome } from '../../src/core/operation.js'
 import type { RelPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
 import type {
+  Acceptance,
+  AcceptRequest,
   AuditRequest,
   AuditRow,
   Changes,
@@ -92,6 +94,15 @@ export class FakeReplica implements Replica {
   async rescan(scopes: readonly RelPath[]): Promise<void> {
     this.note('rescan', scopes)
     this.tell(...this.found.splice(0))
+  }
+
+  /** What an accept answers. */
+  acceptance: Acceptance = { kind: 'accepted' }
+
+  async accept(request: AcceptRequest): Promise<Acceptance> {
+    this.note('accept', request)
+    this.tell(...this.found.splice(0))
+    return this.acceptance
   }
 
   /** What a flush answers. */

@@ -182,6 +182,21 @@ describe('every method', () => {
     ])
   })
 
+  test('S1-14: what is accepted is said of pairs as the root knows them, and why not is told', async () => {
+    const remote = await here.opened()
+    here.local.asked.length = 0
+    const request = { path: p('usb'), pairs: ['pair', 'other'], confirmed: false, asksOnly: true }
+    here.local.acceptance = { kind: 'refused', detail: 'one other pair' }
+    expect(await remote.accept(request)).toEqual({ kind: 'refused', detail: 'one other pair' })
+    here.local.acceptance = { kind: 'nothing' }
+    expect(await remote.accept({ ...request, confirmed: true })).toEqual({ kind: 'nothing' })
+    const pairs = [peerPair('laptop', 'pair'), peerPair('laptop', 'other')]
+    expect(here.local.asked).toEqual([
+      ['accept', { ...request, pairs }],
+      ['accept', { ...request, pairs, confirmed: true }],
+    ])
+  })
+
   test('the short ones', async () => {
     const remote = await here.opened()
     here.local.asked.length = 0
@@ -695,7 +710,12 @@ describe('greetings', () => {
       one.wire.near.send(encode({ ...hello, features }))
       one.wire.near.send(encode({ kind: 'open', id: 1, more: false, root: 'docs', request }))
       await until(() => seen.some(({ kind }) => kind === 'opened'), 'opened')
-      expect(seen[0]).toMatchObject({ kind: 'welcome', features: ['inquire', 'join', 'resume', 'file'] })
+      // It does not say why it does what it does, and nothing is made up.
+      expect(one.local.asked).toMatchObject([['open', { isSilent: true }]])
+      expect(seen[0]).toMatchObject({
+        kind: 'welcome',
+        features: ['inquire', 'join', 'resume', 'file', 'accept', 'why'],
+      })
     }
   })
 

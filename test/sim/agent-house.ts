@@ -1,4 +1,5 @@
 import { openAgent } from '../../src/agent/agent.js'
+import type { Agent } from '../../src/agent/agent-types.js'
 import type { Config, PairConfig, RootConfig } from '../../src/config/config.js'
 import { parsePreferences } from '../../src/config/parse-preferences.js'
 import type { Preferences } from '../../src/config/preferences.js'
@@ -17,9 +18,13 @@ function named(name: string): Parameters<typeof parsePreferences>[1] {
 }
 
 /** The house itself, on whatever host it is given. */
-export function agentHouse(preferences: Partial<Preferences> = {}): OpenHouse {
+export function agentHouse(
+  preferences: Partial<Preferences> = {},
+  opened: (agent: Agent, role: Role) => void = () => {},
+): OpenHouse {
   return async (host, role, emit) => {
     const agent = await openAgent(configOf(role, { ...usual, ...preferences }), host, emit)
+    opened(agent, role)
     const conflicts = () =>
       agent.pairs.flatMap((pair) => pair.open().flatMap(({ path, why }) => (why === 'conflict' ? [path] : [])))
     return { ended: agent.run(), stop: () => agent.stop('now'), conflicts }

@@ -216,6 +216,20 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: fc.constant('removing' as const), id: u32, count: u32, confirmed: fc.boolean() }),
   fc.record({ kind: fc.constant('held' as const), id: u32, detail: text }),
   fc.record({
+    kind: fc.constant('accept' as const),
+    id: u32,
+    path,
+    pairs: fc.array(text, few),
+    confirmed: fc.boolean(),
+    asksOnly: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('accepted' as const),
+    id: u32,
+    answer: fc.constantFrom('accepted' as const, 'nothing' as const, 'refused' as const),
+    detail: text,
+  }),
+  fc.record({
     kind: fc.constant('shortened' as const),
     format: fc.constantFrom('zstd' as const, 'brotli' as const),
     sizeBytes: u32,

@@ -315,6 +315,35 @@ test('the feature resume is pinned', () => {
   expect(digest.digest('hex')).toBe('82e332be77235ce315b05bc7bb02985e6b281745764ed4911a2811f3fbfc63d5')
 })
 
+test('the feature accept is pinned', () => {
+  const samples: Message[] = [
+    { kind: 'accept', id: 1, path: relPath('a/ä'), pairs: ['p', 'q'], confirmed: false, asksOnly: true },
+    { kind: 'accepted', id: 1, answer: 'refused', detail: 'd' },
+    { kind: 'accepted', id: 2, answer: 'nothing', detail: '' },
+    { kind: 'accepted', id: 3, answer: 'accepted', detail: '' },
+  ]
+  const digest = createHash('sha256')
+  for (const message of samples) {
+    expect(decode(encode(message))).toEqual(message)
+    digest.update(encode(message))
+  }
+  expect(digest.digest('hex')).toBe('bfafcb6faf135d9e708bdc444ab28c9a369506e36c3c59f9129742b30f034247')
+})
+
+test('the feature why is pinned', () => {
+  const path = relPath('a/ä')
+  const operations = [
+    { op: 'remove', path, expect: absent, why: 'overruled' },
+    { op: 'rename', path, from: relPath('b'), expect: absent, why: 'overruled' },
+    { op: 'remove', path, expect: absent },
+  ] as const
+  const frame = encode({ kind: 'apply', id: 1, more: false, batch: 2, supplier: 's', operations })
+  expect(decode(frame)).toMatchObject({ operations })
+  expect(createHash('sha256').update(frame).digest('hex')).toBe(
+    '6f4f6120f886cb1b63c6748e7dcdec5e34233ffdf301e5c1786726d628dd551f',
+  )
+})
+
 test('the feature file is pinned', () => {
   const samples: Message[] = [
     open(everything, 'notes.txt'),

@@ -221,10 +221,11 @@ export class ApplyBatch {
   }
 
   private note(): void {
-    const { pair, batch, from, operations } = this.input
+    const { pair, batch, from, operations, isSilent } = this.input
     const wallNs = this.world.clock.wallNs()
     const lines = operations.map((operation, at) => (this.outcomes[at]?.kind === 'done' ? entryLine(operation) : ''))
-    noteBatch(this.root, { pair, batch, from, wallNs }, lines.join(''))
+    const why = isSilent === true ? undefined : 'changed'
+    noteBatch(this.root, { pair, batch, from, why, wallNs }, lines.join(''))
     const done = operations.filter((_, at) => this.outcomes[at]?.kind === 'done')
     this.budget?.note(done.filter(({ op }) => op === 'remove').length, done.filter(isCreation).length)
   }
@@ -478,7 +479,7 @@ export class ApplyBatch {
 
   private header() {
     const { place, pair, batch } = this.input
-    return { pair, batch, folder: place.folder, beganNs: this.world.clock.wallNs() }
+    return { pair, batch, from: this.input.from, folder: place.folder, beganNs: this.world.clock.wallNs() }
   }
 
   /** What was received and is of no use any more. */

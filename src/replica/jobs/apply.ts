@@ -19,6 +19,8 @@ export interface Apply {
   readonly supplier: string
   /** Canonical name of the root whose changes these are, for the journal. */
   readonly from: string
+  /** The lead does not say why. */
+  readonly isSilent?: boolean
   /** undefined: any number may be removed. */
   readonly budget: Budget | undefined
 }

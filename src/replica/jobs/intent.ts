@@ -7,7 +7,7 @@ import type { Form } from './form.js'
  * What a batch is about to do to a root, and what became of it: JSON, one value a line, in `intents/`, named
  * `pair-batch-random`. It is on disk before the first change; lines are only ever added.
  *
- *     header    { version, pair, batch, supplier, boot, folder, anchor, beganNs }
+ *     header    { version, pair, batch, supplier, boot, folder, anchor, beganNs, from }    `from` is not in those of before
  *     step      ['step', { op, path, staged, expect, goal, racy }]     in the order of the operations; counted from 0;
  *               of a rename with `from`, `inode` and `birthNs` too
  *     chmod     ['chmod', path, mode, temporary]    a directory that is made writable for the batch
@@ -38,6 +38,8 @@ export interface IntentHeader {
   /** Directory whose private folder holds the slots: '' the root, else one on another file system in it. */
   readonly anchor: RelPath
   readonly beganNs: bigint
+  /** Canonical name of the root whose changes these are, for the journal. */
+  readonly from?: string
 }
 
 export interface Step {
@@ -197,6 +199,7 @@ function headerOf(value: unknown): IntentHeader | undefined {
     folder: textIn(value.folder),
     anchor: relPath(textIn(value.anchor)),
     beganNs: bigintIn(value.beganNs),
+    ...(value.from === undefined ? {} : { from: textIn(value.from) }),
   }
 }
 

@@ -7,10 +7,11 @@ import { ensureDirectory, goneCodes, privatePath, readWhole } from './place.js'
  * What was done to a root, to be looked up: one file for each pair in `.tandem/journal`, and an older one. JSON, one value a
  * line; a batch is a header and its paths, in one write. It may lack the last lines before a crash, and have some twice.
  *
- *     header   { "version": 1, "at": milliseconds since 1970, "from": the other root, "batch": number }
- *     entry    [what was done, path, bytes of a file that was written, where it was before if it was moved]
+ *     header   { "version": 1, "at": milliseconds since 1970, "from": the other root, "batch": number, "why": why }
+ *     entry    [what was done, path, bytes of a file that was written, where it was before if it was moved, why]
  *
- * History: 1 the first.
+ * Why of an entry is only where it is not that of its batch; lines of before have none, nor have those of a lead that does not say.
+ * What `restore` did is in a file of its own. History: 1 the first.
  */
 export interface JournalEntry {
   readonly atMs: number
@@ -22,7 +23,17 @@ export interface JournalEntry {
   readonly sizeBytes: number
   /** Where it was before it was moved. */
   readonly movedFrom?: RelPath
+  /** undefined: it is not known. */
+  readonly why?: Why
 }
+
+/**
+ *     changed     the other side changed it
+ *     overruled   a preference or a person decided against what was here
+ *     recovered   finished, or found done, after a crash
+ *     restored    a version that was kept came back
+ */
+export type Why = 'changed' | 'overruled' | 'recovered' | 'restored'
 
 export type Did = 'created' | 'replaced' | 'removed' | 'properties' | 'moved'
 
@@ -30,6 +41,7 @@ export interface JournalBatch {
   readonly pair: string
   readonly batch: number
   readonly from: string
+  readonly why: Why | undefined
   readonly wallNs: bigint
 }
 
@@ -42,18 +54,39 @@ const olderEnding = '.1'
 /** The line of one operation that was done. */
 export const entryLine = (operation: Operation): string =>
   operation.op === 'rename'
-    ? movedText(operation.path, operation.from)
-    : entryText(didOf(operation), operation.path, operation.op === 'write-file' ? operation.sizeBytes : 0)
+    ? movedText(operation.path, operation.from, operation.why)
+    : entryText(
+        didOf(operation),
+        operation.path,
+        operation.op === 'write-file' ? operation.sizeBytes : 0,
+        operation.why,
+      )
 
-const entryText = (did: Did, path: RelPath, sizeBytes: number): string =>
-  `["${did}",${JSON.stringify(path)},${sizeBytes}]\n`
-const movedText = (path: RelPath, from: RelPath): string =>
-  `["moved",${JSON.stringify(path)},0,${JSON.stringify(from)}]\n`
+const entryText = (did: Did, path: RelPath, sizeBytes: number, why?: Why): string =>
+  `["${did}",${JSON.stringify(path)},${sizeBytes}${why === undefined ? '' : `,null,"${why}"`}]\n`
+const movedText = (path: RelPath, from: RelPath, why?: Why): string =>
+  `["moved",${JSON.stringify(path)},0,${JSON.stringify(from)}${why === undefined ? '' : `,"${why}"`}]\n`
+
+/** Notes that a version came back to a path. */
+export function noteRestored(
+  root: Directory,
+  path: RelPath,
+  wasThere: boolean,
+  sizeBytes: number,
+  wallNs: bigint,
+): void {
+  // Told apart from any other one by its time: a batch that comes twice is told once.
+  const batch = { pair: restoresName, batch: Number(wallNs / 1_000n), from: '', why: 'restored', wallNs } as const
+  noteBatch(root, batch, entryText(wasThere ? 'replaced' : 'created', path, sizeBytes))
+}
+
+/** No pair has this id. */
+const restoresName = 'restores'
 
 /** Notes the entries of a batch. It is no one's loss when that fails. */
-export function noteBatch(root: Directory, { pair, batch, from, wallNs }: JournalBatch, entries: string): void {
+export function noteBatch(root: Directory, { pair, batch, from, why, wallNs }: JournalBatch, entries: string): void {
   if (entries === '') return
-  const header = JSON.stringify({ version: journalVersion, at: Number(wallNs / 1_000_000n), from, batch })
+  const header = JSON.stringify({ version: journalVersion, at: Number(wallNs / 1_000_000n), from, batch, why })
   try {
     const journal = openJournal(root)
     try {
@@ -120,8 +153,10 @@ function didOf({ op, expect }: Operation): Did {
   return expect.kind === 'absent' ? 'created' : 'replaced'
 }
 
+type Header = Pick<JournalEntry, 'atMs' | 'from' | 'batch' | 'why'>
+
 function parseInto(entries: JournalEntry[], text: string, within: (path: RelPath) => boolean): void {
-  let header: Pick<JournalEntry, 'atMs' | 'from' | 'batch'> | undefined
+  let header: Header | undefined
   let seen = new Set<RelPath>()
   for (const line of text.split('\n')) {
     const value = parsed(line)
@@ -140,21 +175,21 @@ function parseInto(entries: JournalEntry[], text: string, within: (path: RelPath
   }
 }
 
-function headerIn(value: unknown): Pick<JournalEntry, 'atMs' | 'from' | 'batch'> | undefined {
+function headerIn(value: unknown): Header | undefined {
   if (typeof value !== 'object' || value === null || !('version' in value) || value.version !== journalVersion)
     return undefined
   if (!('at' in value) || !('from' in value) || !('batch' in value)) return undefined
   const { at, from, batch } = value
   if (typeof at !== 'number' || typeof from !== 'string' || typeof batch !== 'number') return undefined
-  return { atMs: at, from, batch }
+  return { atMs: at, from, batch, ...('why' in value && isWhy(value.why) ? { why: value.why } : {}) }
 }
 
-function entryIn(value: unknown, header: Pick<JournalEntry, 'atMs' | 'from' | 'batch'>): JournalEntry | undefined {
+function entryIn(value: unknown, header: Header): JournalEntry | undefined {
   if (!Array.isArray(value)) return undefined
-  const [did, path, sizeBytes, from]: unknown[] = value
+  const [did, path, sizeBytes, from, why]: unknown[] = value
   if (!isDid(did) || typeof path !== 'string' || typeof sizeBytes !== 'number') return undefined
   try {
-    const entry = { ...header, did, path: relPath(path), sizeBytes }
+    const entry = { ...header, ...(isWhy(why) ? { why } : {}), did, path: relPath(path), sizeBytes }
     return typeof from === 'string' ? { ...entry, movedFrom: relPath(from) } : entry
   } catch (error) {
     if (!(error instanceof BadPath)) throw error
@@ -163,6 +198,8 @@ function entryIn(value: unknown, header: Pick<JournalEntry, 'atMs' | 'from' | 'b
 }
 
 const dids: readonly unknown[] = ['created', 'replaced', 'removed', 'properties', 'moved'] satisfies Did[]
+const whys: readonly unknown[] = ['changed', 'overruled', 'recovered', 'restored'] satisfies Why[]
+const isWhy = (value: unknown): value is Why => whys.includes(value)
 const isDid = (value: unknown): value is Did => dids.includes(value)
 
 function parsed(text: string): unknown {

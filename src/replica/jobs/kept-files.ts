@@ -64,6 +64,28 @@ export function look(
   return { files, directories }
 }
 
+/**
+ * What was at some path that nobody can tell any more, or whose version cannot have its name: `stray-SLOT`, beside the days. It lies
+ * there since its inode was last changed, by the rename that put it there.
+ */
+export function straysOf(root: Directory): readonly KeptFile[] {
+  const versions = openIfThere(root, versionsPath)
+  if (versions === undefined) return []
+  try {
+    return versions.names().flatMap((name) => {
+      const stat = name.startsWith(strayPrefix) ? versions.statAt(name) : undefined
+      if (stat === undefined) return []
+      return [{ directory: versionsPath, name, path: join(versionsPath, name), untilNs: stat.ctimeNs, stat }]
+    })
+  } finally {
+    versions.close()
+  }
+}
+
+const strayPrefix = 'stray-'
+/** The name in `versions` of what was at some path that nobody can tell any more. */
+export const strayName = (slot: string) => `${strayPrefix}${slot}`
+
 function namesAt(root: Directory, path: RelPath): string[] {
   const opened = openIfThere(root, path)
   if (opened === undefined) return []

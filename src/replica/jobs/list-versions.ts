@@ -1,7 +1,7 @@
 import { type AbsPath, isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import type { Directory } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
-import { daysOf, type KeptFile, look, openIfThere, versionsOfDay } from './kept-files.js'
+import { daysOf, type KeptFile, look, openIfThere, straysOf, versionsOfDay } from './kept-files.js'
 import { openRoot, versionsPath } from './place.js'
 
 export interface ListVersions {
@@ -28,6 +28,8 @@ export interface ListedVersions {
   readonly below: readonly Version[]
   /** Which of `below`, and whether the path itself, hold something now. */
   readonly present: readonly RelPath[]
+  /** Of the root: what is kept of paths that nobody can tell any more; their `path` is where they are kept. */
+  readonly strays: readonly Version[]
 }
 
 /** The versions that are kept of a path, else of everything that was below it. */
@@ -43,11 +45,17 @@ export const listVersionsJob: Job<ListVersions, ListedVersions> = {
         for (const file of versionsOfDay(root, of === rootPath ? day : `${day}/${of}`))
           if (isWithin(file.path, of) && file.path !== of) add(below, file)
       }
+      const strays: Version[] = []
+      for (const stray of straysOf(root)) {
+        if (stray.path === of) add(own, stray)
+        else if (of === rootPath) add(strays, stray)
+      }
       const listed = own.length > 0 ? [...own] : [...below]
       const present = new Set([of, ...listed.map((version) => version.path)])
       return {
         own: newestFirst(own),
         below: own.length > 0 ? [] : newestFirst(below),
+        strays: newestFirst(strays),
         present: [...present].filter((each) => isPresent(root, each)),
       }
     } finally {

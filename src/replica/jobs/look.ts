@@ -1,4 +1,4 @@
-import { isReservedName } from '../../core/path.js'
+import { isReservedName, nameOf, type RelPath } from '../../core/path.js'
 import type { Problem } from '../../core/report.js'
 import type { Directory, Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
@@ -32,15 +32,23 @@ export type LookedInto = Pick<Directory, 'statAt' | 'readSymlink' | 'openFile'>
 
 export type Below = 'nothing' | 'placed' | 'unread' | 'known'
 
-/** `above`: the directory that is looked into. `settled`: taken as it is, open for writing or not. @throws FileFailure */
+export interface HowToLook {
+  /** It is taken as it is, open for writing or not. */
+  readonly settled: boolean
+  /** A file system that came or went is no problem: somebody has said that what stands there now is to stay. */
+  readonly accepts: boolean
+}
+
+/** `above`: the directory that is looked into. @throws FileFailure */
 export function lookAt(
   world: World,
   directory: LookedInto,
   above: Stat,
-  name: string,
+  path: RelPath,
   old: IndexRecord | undefined,
-  settled: boolean,
+  how: HowToLook,
 ): Look {
+  const name = nameOf(path)
   const stat = directory.statAt(name)
   if (stat === undefined) return old === undefined ? same : { kind: 'gone', below: 'nothing' }
   if (isReservedName(name)) {
@@ -49,7 +57,7 @@ export function lookAt(
   }
   switch (stat.kind) {
     case 'directory':
-      return lookAtDirectory(stat, above, old)
+      return lookAtDirectory(stat, above, path, old, how.accepts)
     case 'symlink': {
       const before = old?.kind === 'symlink' && old.problem === undefined ? old : undefined
       const isKnown = before !== undefined && isStampOf(before, stat)
@@ -64,7 +72,7 @@ export function lookAt(
     case 'special':
       return old?.kind === 'special' && old.problem === undefined ? same : changed(fieldsOf(stat, unread))
     case 'file': {
-      const looked = lookAtFile(world, directory, name, stat, old, settled)
+      const looked = lookAtFile(world, directory, name, stat, old, how.settled)
       return stat.links > 1 && (looked.kind === 'same' || looked.kind === 'changed')
         ? { ...looked, linked: true }
         : looked
@@ -83,15 +91,15 @@ export function sameDirectory(record: IndexRecord, stat: Stat): boolean {
   return record.kind === 'directory' && record.inode === stat.inode && record.birthNs === stat.birthNs
 }
 
-function lookAtDirectory(stat: Stat, above: Stat, old: IndexRecord | undefined): Look {
+function lookAtDirectory(stat: Stat, above: Stat, path: RelPath, old: IndexRecord | undefined, accepts: boolean): Look {
   const boundary = stat.device !== above.device
-  if (old?.kind === 'directory' && old.boundary !== boundary) {
-    // A mount that came or went: all that was known below is kept until it is as it was.
-    const detail = boundary ? 'another file system was mounted here' : 'the file system that was mounted here is gone'
-    return troubled(old, { kind: 'problem', code: 'boundary', detail })
+  const other = old?.kind === 'directory' ? otherFileSystem(stat, boundary, old) : undefined
+  if (other !== undefined && accepts) {
+    // Of what was below nothing is believed: the directory begins afresh, even where it has the numbers of the old one.
+    return { ...changed({ ...fieldsOf(stat, unread), boundary }), below: 'placed' }
   }
-  if (old?.kind === 'directory' && boundary && !sameDirectory(old, stat))
-    return troubled(old, { kind: 'problem', code: 'boundary', detail: 'another file system is mounted here now' })
+  // A mount that came or went: all that was known below is kept until it is as it was, or somebody says that it stays so.
+  if (other !== undefined) return misplaced(old, `${other}: ${acceptText(path)}`)
   const fields = { ...fieldsOf(stat, unread), boundary }
   if (old === undefined || !sameDirectory(old, stat)) return { ...changed(fields), below: 'placed' }
   if (old.problem === undefined) return old.mode === stat.mode ? known : { ...changed(fields), below: 'known' }
@@ -99,6 +107,29 @@ function lookAtDirectory(stat: Stat, above: Stat, old: IndexRecord | undefined):
   if (old.problem.code !== 'boundary') return { kind: 'same', below: 'unread' }
   return { ...changed(fields), below: 'unread' }
 }
+
+/** What stands there in the place of what was known; undefined: the same as then, or a directory of the same file system. */
+function otherFileSystem(stat: Stat, boundary: boolean, old: IndexRecord): string | undefined {
+  if (old.boundary !== boundary)
+    return boundary ? 'another file system was mounted here' : 'the file system that was mounted here is gone'
+  return boundary && !sameDirectory(old, stat) ? 'another file system is mounted here now' : undefined
+}
+
+/** Unlike other troubles its text is exact: a mount may go after another one came. */
+function misplaced(old: IndexRecord | undefined, detail: string): Look {
+  if (old?.problem?.code === 'boundary' && old.problem.detail === detail) return same
+  return changed({ ...(old ?? unknown), problem: { kind: 'problem', code: 'boundary', detail } })
+}
+
+/** How somebody says that it is to stay as it is. The path as a shell takes it, unless it is too long to be told. */
+function acceptText(path: RelPath): string {
+  const word = /^[\w./@%+=:,-]+$/.test(path) && !path.startsWith('-') ? path : `'${path.replaceAll("'", "'\\''")}'`
+  const shown = word.length > acceptPathCharsMax ? 'with this path' : word
+  return `if it is to stay so, tandem rescan --accept ${shown} (or tandem sync with that option)`
+}
+
+/** Of a detail of detailCharsMax. */
+const acceptPathCharsMax = 320
 
 /** A file that changed less than this ago and is open for writing has not settled. */
 const unsettledNs = 1_000_000_000n

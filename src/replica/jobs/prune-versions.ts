@@ -1,8 +1,9 @@
 import type { Keep } from '../../core/keep.js'
 import { nameOf, parentOf, type RelPath } from '../../core/path.js'
+import { dayOf } from '../../core/version-name.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
-import { daysOf, type KeptFile, versionsOfDay } from './kept-files.js'
+import { daysOf, type KeptFile, straysOf, versionsOfDay } from './kept-files.js'
 import { dropEmptyDirectory, dropFile, goneCodes, openRoot, type RootPlace, readWhole, versionsPath } from './place.js'
 
 export interface PruneVersions {
@@ -75,7 +76,8 @@ class Pruning {
   /** Answers what is left, in bytes. */
   run(untilNs: bigint, sizeBytesMax: number, need: Need | undefined): number {
     const days: { readonly day: string; readonly bytes: number }[] = []
-    for (const day of daysOf(this.root)) {
+    const strayDays = straysOf(this.root).map(({ untilNs }) => dayOf(untilNs))
+    for (const day of [...new Set([...daysOf(this.root), ...strayDays])].sort()) {
       const bytes = this.removeFrom(day, (files) => files.filter((file) => file.untilNs < untilNs))
       if (bytes > 0) days.push({ day, bytes })
     }
@@ -93,10 +95,12 @@ class Pruning {
   /** Removes what is chosen of a day; answers what stays, in bytes. */
   private removeFrom(day: string, choose: (files: readonly KeptFile[]) => readonly KeptFile[]): number {
     const directories: RelPath[] = []
-    const files = [...versionsOfDay(this.root, day, (directory) => directories.push(directory))]
+    const named = [...versionsOfDay(this.root, day, (directory) => directories.push(directory))]
+    const strays = straysOf(this.root).filter(({ untilNs }) => dayOf(untilNs) === day)
+    const files = [...named, ...strays]
     const chosen = choose(files)
     this.remove(chosen)
-    if (chosen.length > 0 || files.length === 0) this.removeEmpty(directories)
+    if (chosen.length > 0 || named.length === 0) this.removeEmpty(directories)
     return sizeOf(files) - sizeOf(chosen)
   }
 
@@ -108,7 +112,8 @@ class Pruning {
           here?.directory.close()
           here = { path: directory, directory: this.root.openDirectory(directory) }
         }
-        dropFile(here.directory, name)
+        if (stat.kind === 'directory') dropEmptyDirectory(here.directory, name)
+        else dropFile(here.directory, name)
         this.files++
         this.bytes += stat.sizeBytes
       }

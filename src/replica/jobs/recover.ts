@@ -16,6 +16,7 @@ import {
 } from './intent.js'
 import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
 import { noteBatch, recoveredLine } from './journal.js'
+import { strayName } from './kept-files.js'
 import { leftFolders, removeLeft, type UnclearFolder } from './left-folders.js'
 import { checkRoot } from './marker.js'
 import { restoreMode } from './parents.js'
@@ -25,7 +26,6 @@ import { dropFile, openRoot, openStage, type RootPlace, type StageFolder, versio
 import { isUnrenamed } from './rename.js'
 import { sweepFolder } from './sweep.js'
 import { umaskOf } from './umask.js'
-import { strayName } from './versions.js'
 
 export interface Recover {
   readonly place: RootPlace
@@ -162,8 +162,8 @@ class Recovery {
       if (outcome !== undefined) done.push(recoveredLine(outcome, step.expect.kind))
       return outcomeLine(at, outcome)
     })
-    const { pair, batch, beganNs } = intent.header
-    noteBatch(this.root, { pair, batch, from: '', wallNs: beganNs }, done.join(''))
+    const { pair, batch, beganNs, from = '' } = intent.header
+    noteBatch(this.root, { pair, batch, from, why: 'recovered', wallNs: beganNs }, done.join(''))
     return lines
   }
 

@@ -2,6 +2,7 @@ import { type AbsPath, directoryOf, nameOf, parentOf, type RelPath } from '../..
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
 import { copyFile } from './copy-file.js'
+import { noteRestored } from './journal.js'
 import { dropFile, openRoot, openStage, type RootPlace } from './place.js'
 import { openOrMake, Versions } from './versions.js'
 
@@ -37,7 +38,10 @@ export const restoreJob: Job<Restore, Restored> = {
             const copy = `restore-${Buffer.from(world.random.bytes(8)).toString('hex')}`
             try {
               copyIn(root, kept, stage.in, copy)
-              versions.restore(copy, target, path, now !== undefined, world.clock.wallNs())
+              const { sizeBytes } = stage.in.statAt(copy) ?? { sizeBytes: 0 }
+              const wallNs = world.clock.wallNs()
+              versions.restore(copy, target, path, now !== undefined, wallNs)
+              noteRestored(root, path, now !== undefined, sizeBytes, wallNs)
               return 'restored'
             } catch (error) {
               if (!(error instanceof FileFailure)) throw error

@@ -17,7 +17,7 @@ import { type Index, type IndexEdit, type Located, openIndex, type Whereabouts }
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
-import { type Look, lookAt, sameDirectory, troubled, unread } from './look.js'
+import { type HowToLook, type Look, lookAt, sameDirectory, troubled, unread } from './look.js'
 import { checkRoot } from './marker.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
@@ -56,6 +56,8 @@ export interface ScanTarget {
   readonly deep?: boolean
   /** Members that were given their time to settle: taken as they are, open for writing or not. */
   readonly settled: readonly string[]
+  /** A file system that came or went at one of the members is no problem: somebody has said so. */
+  readonly accepts?: boolean
 }
 
 export interface ScanOutput {
@@ -370,7 +372,8 @@ class Scanner {
     const path = join(target.directory, name)
     let looked: Look
     try {
-      looked = this.look(path, directory, above, name, old, target.settled.includes(name))
+      const how = { settled: target.settled.includes(name), accepts: target.accepts === true }
+      looked = this.look(path, directory, above, old, how)
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
       // What is gone between two looks, or another thing by now, is looked at once more; it is no problem. A server or a
@@ -430,20 +433,13 @@ class Scanner {
     }
   }
 
-  private look(
-    path: RelPath,
-    directory: Directory,
-    above: Stat,
-    name: string,
-    old: IndexRecord | undefined,
-    settled: boolean,
-  ): Look {
+  private look(path: RelPath, directory: Directory, above: Stat, old: IndexRecord | undefined, how: HowToLook): Look {
     for (let tries = 1; ; tries++) {
       try {
         // What is in a directory as deep as this has a path that nobody can be told.
-        return isDeepest(path) && directory.statAt(name)?.kind === 'directory'
+        return isDeepest(path) && directory.statAt(nameOf(path))?.kind === 'directory'
           ? troubled(old, tooDeep)
-          : lookAt(this.world, directory, above, name, old, settled)
+          : lookAt(this.world, directory, above, path, old, how)
       } catch (error) {
         // No call follows a link: what was a file a moment ago is a link by now, and the next look finds it. A file system
         // that says so each time means something else.

@@ -2,6 +2,7 @@ import { nameOf, parentOf, type RelPath } from '../../core/path.js'
 import { type VersionPlace, versionPlace } from '../../core/version-name.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import { copyFile } from './copy-file.js'
+import { strayName } from './kept-files.js'
 import { dropFile, ensureDirectory, goneCodes, versionsPath } from './place.js'
 
 /**
@@ -123,9 +124,6 @@ export class Versions {
     return directory
   }
 }
-
-/** The name in `versions` of what was at some path that nobody can tell any more. */
-export const strayName = (slot: string) => `stray-${slot}`
 
 /** Versions of one path and one moment. */
 const countMax = 1_000

@@ -99,12 +99,17 @@ function expectTold(tree: Record<string, string>, recovered: Recovered): void {
 /** The journal knows of what was done, and of nothing else, once. */
 function expectNoted(root: Fixture, tree: Record<string, string>): void {
   const opened = root.world.files.openDirectory(root.root)
-  const noted = readJournal(opened, () => true).map(({ did, path }) => `${did} ${path}`)
+  const entries = readJournal(opened, () => true)
+  const noted = entries.map(({ did, path }) => `${did} ${path}`)
   opened.close()
   expect(noted.includes('replaced a')).toBe(tree.a === 'new a')
   expect(noted.includes('removed b')).toBe(tree.b === undefined)
   expect(noted.includes('created m/n')).toBe(tree['m/n'] === 'new n')
   expect(new Set(noted).size).toBe(noted.length)
+  for (const { from, why } of entries) {
+    expect(from).toBe('//other//root')
+    expect(['changed', 'recovered']).toContain(why)
+  }
 }
 
 /** Every number of calls after which a crash can come, until one run has none. */

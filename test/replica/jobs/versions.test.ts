@@ -4,6 +4,7 @@ import { absent } from '../../../src/core/content.js'
 import type { Operation } from '../../../src/core/operation.js'
 import { relPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
+import { listVersionsJob } from '../../../src/replica/jobs/list-versions.js'
 import { type Need, pruneVersionsJob } from '../../../src/replica/jobs/prune-versions.js'
 import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { sweepJob } from '../../../src/replica/jobs/sweep.js'
@@ -232,10 +233,53 @@ test('what is no version of ours stays, whatever its age', () => {
   const root = withVersions([1, 1])
   fs.mkdirSync(root.abs('.tandem/versions/2001-01-01'), { recursive: true })
   fs.writeFileSync(root.abs('.tandem/versions/2001-01-01/note'), 'mine')
-  fs.writeFileSync(root.abs('.tandem/versions/stray-1.2'), 'somebody\u2019s')
+  fs.writeFileSync(root.abs('.tandem/versions/strange-1.2'), 'somebody\u2019s')
   prune(root, { days: 0.001, mib: 1 })
-  expect(fs.readdirSync(root.abs('.tandem/versions')).sort()).toContain('stray-1.2')
+  expect(fs.readdirSync(root.abs('.tandem/versions')).sort()).toContain('strange-1.2')
   expect(fs.readFileSync(root.abs('.tandem/versions/2001-01-01/note'), 'utf8')).toBe('mine')
+})
+
+/** What nobody can tell the path of, of so many MiB: it is kept from now on. */
+function strayIn(root: Fixture, sizeMib: number): string {
+  const path = root.abs('.tandem/versions/stray-1.2')
+  fs.writeFileSync(path, Buffer.alloc(sizeMib * mib))
+  return path
+}
+
+test('what has no path goes by its age like any version, and does not hold up the others', () => {
+  const root = withVersions([1])
+  const stray = strayIn(root, 1)
+  fs.mkdirSync(root.abs('.tandem/versions/stray-1.3'))
+  fs.mkdirSync(root.abs('.tandem/versions/stray-1.4'))
+  fs.writeFileSync(root.abs('.tandem/versions/stray-1.4/mine'), 'mine')
+  expect(prune(root, { days: 2, mib: 100 })).toMatchObject({ files: 0, leftBytes: expect.any(Number) })
+  expect(fs.existsSync(stray)).toBe(true)
+  root.aheadNs += 3n * dayNs
+  expect(prune(root, { days: 2, mib: 100 }).bytes).toBeGreaterThanOrEqual(2 * mib)
+  // A directory goes only when nothing is in it.
+  expect(fs.readdirSync(root.abs('.tandem/versions')).filter((one) => one !== 'kept')).toEqual(['stray-1.4'])
+})
+
+test.each([
+  ['what is older goes before it', [1, 1], 2, ['d1'], true],
+  ['and it goes before what is newer', [1, 1], 0, [], false],
+] as const)('what has no path counts into what may be kept: %s', (_, sizes, keepMib, left, stays) => {
+  const root = withVersions(sizes)
+  const stray = strayIn(root, 1)
+  root.aheadNs += 1n
+  prune(root, { days: 30, mib: keepMib })
+  expect([names(root), fs.existsSync(stray)]).toEqual([left, stays])
+})
+
+test('what has no path is listed for the root, and by where it is kept', () => {
+  const root = withVersions([1])
+  strayIn(root, 1)
+  const list = (path: string) => listVersionsJob.run(root.world, { root: root.root, path: relPath(path) })
+  const kept = '.tandem/versions/stray-1.2'
+  const stray = { path: kept, kept, kind: 'file', sizeBytes: mib }
+  expect(list('')).toMatchObject({ own: [], strays: [stray] })
+  expect(list('deep')).toMatchObject({ strays: [] })
+  expect(list(kept)).toMatchObject({ own: [stray], strays: [] })
 })
 
 test('a crash at any call of pruning loses no more than was to go', () => {
