@@ -74,8 +74,9 @@ function factsOf(world: World, path: AbsPath): DiskFacts {
     const { freeBytes, filesystem } = directory.space()
     const isRoot = directory.statAt(privateName) !== undefined
     const abilities = isRoot ? abilitiesOf(world, path) : undefined
+    const { kernel, platform } = world.machine
     const mount = mountOf(world.files.realPath(path))
-    return { filesystem, freeBytes, mount, abilities, kernel: release(), platform: world.machine.platform }
+    return { filesystem, freeBytes, mount, abilities, kernel, platform }
   } finally {
     directory.close()
   }
