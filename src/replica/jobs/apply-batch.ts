@@ -12,6 +12,7 @@ import { publishBeside } from './beside.js'
 import { RemovalBudget } from './budget.js'
 import { checkAgain } from './check.js'
 import { contentOf, type Form, formOf } from './form.js'
+import { Inheritance } from './inherit.js'
 import {
   besideIntentName,
   chmodLine,
@@ -108,6 +109,7 @@ export class ApplyBatch {
       world: this.world,
       stage: this.stage,
       received: this.received,
+      inheritance: new Inheritance(this.root, this.stage.in),
       intent: this.intent,
       recordAt: (path: RelPath): IndexRecord | undefined => {
         if (path === rootPath) return this.index.find(path)?.record
