@@ -72,6 +72,26 @@ export function inheritGroup(staging: Directory, name: string, handed: Handed): 
   }
 }
 
+/**
+ * The mode that an ACL leaves to what is made with all bits. See acl(5) and linux/posix_acl_xattr.h:
+ *
+ *     version u32 LE | entries: tag u16 LE, permissions u16 LE, id u32 LE
+ */
+export function modeOfAcl(acl: Uint8Array): number {
+  const view = new DataView(acl.buffer, acl.byteOffset, acl.byteLength)
+  const found = new Map<number, number>()
+  for (let at = 4; at + 8 <= view.byteLength; at += 8)
+    found.set(view.getUint16(at, true), view.getUint16(at + 2, true) & 0o7)
+  const of = (tag: number) => found.get(tag) ?? 0
+  const group = found.has(maskTag) ? of(maskTag) : of(groupTag)
+  return (of(ownerTag) << 6) | (group << 3) | of(othersTag)
+}
+
+const ownerTag = 0x01
+const groupTag = 0x04
+const maskTag = 0x10
+const othersTag = 0x20
+
 function lacking(has: Handed, wants: Handed): Handed | undefined {
   return has.gid === wants.gid && sameAcl(has.acl, wants.acl) ? undefined : wants
 }

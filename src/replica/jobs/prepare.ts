@@ -7,7 +7,7 @@ import type { World } from '../../host/workers.js'
 import type { IndexRecord } from '../../index/record.js'
 import { type Checked, check } from './check.js'
 import { absentForm, type Form, formOf } from './form.js'
-import { type Inheritance, inheritGroup } from './inherit.js'
+import { type Inheritance, inheritGroup, modeOfAcl } from './inherit.js'
 import { type Step, slotName } from './intent.js'
 import { dropFile, type StageFolder } from './place.js'
 import { detailCharsMax, problemOf } from './problem.js'
@@ -73,7 +73,7 @@ export function prepare(preparation: Preparation, operation: Operation, index: n
         return ready(operation, stepOf('remove', path, checked, absentForm, ''), checked, undefined, record, undefined)
       case 'create-directory': {
         preparation.inheritance.expect(path)
-        const mode = operation.props.mode ?? 0o777 & ~umaskOf(preparation.world, preparation.stage.in)
+        const mode = operation.props.mode ?? usualMode(preparation, path, 0o777)
         const goal: Form = { kind: 'directory', mode, mtimeNs: operation.props.mtimeNs ?? 0n }
         return ready(operation, stepOf('make', path, checked, goal, ''), checked, undefined, record, undefined)
       }
@@ -145,10 +145,7 @@ function prepareFile(
       replaced === undefined
         ? lacking && file.inherit(lacking)
         : file.takeOver(preparation.parentOf(path), nameOf(path))
-    // Where nobody says which, a default ACL stands for the umask: with it came the mode.
-    const isByAcl = lacking?.acl !== undefined && note === undefined
-    const usual = () => (isByAcl ? file.stat().mode & 0o666 : 0o666 & ~umaskOf(preparation.world, received))
-    file.setMode(props.mode ?? replaced?.mode ?? usual())
+    file.setMode(props.mode ?? replaced?.mode ?? usualMode(preparation, path, 0o666))
     // Last: everything before it may move it.
     if (props.mtimeNs !== undefined) file.setTime(props.mtimeNs)
     const stat = file.stat()
@@ -160,6 +157,12 @@ function prepareFile(
   } finally {
     file.close()
   }
+}
+
+/** Of what is made with these bits when nobody says which: as a default ACL of its directory stands for the umask. */
+function usualMode({ world, stage, inheritance }: Preparation, path: RelPath, bits: number): number {
+  const acl = inheritance.lackingIn(parentOf(path))?.acl
+  return bits & (acl === undefined ? ~umaskOf(world, stage.in) : modeOfAcl(acl))
 }
 
 /** The staged file as its handle told it, if it was given these very properties while it was received. */

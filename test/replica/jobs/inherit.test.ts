@@ -37,6 +37,13 @@ const sharedList = aclOf([
 
 const link = (path: string): Operation => ({ op: 'write-symlink', path: relPath(path), expect: absent, target: 'x' })
 
+const directoryOfAnyMode = (path: string): Operation => ({
+  op: 'create-directory',
+  path: relPath(path),
+  expect: absent,
+  props: { mode: undefined, mtimeNs: undefined },
+})
+
 /** A root with a directory `d`. */
 function withDirectory(change: (path: string) => void): Fixture {
   const root = freshRoot()
@@ -195,12 +202,24 @@ describe('S2-23: the default access control list of the directory', () => {
     expect(attributeOf(root.abs('d/native'), accessName)).toEqual(list(4, 0))
   })
 
-  test('where no mode is agreed, the list says what the mode of a new file is', (context) => {
+  test('where no mode is agreed, the list says what the mode of a new file or directory is', (context) => {
     const root = withDirectory(() => {})
     if (!setAttribute(root.abs('d'), defaultName, sharedList)) return context.skip('no access control lists here')
-    root.apply([writeFile('d/f', absent, 0, 'f', { mode: undefined, mtimeNs: undefined })], ['f'])
+    root.apply(
+      [
+        writeFile('d/f', absent, 0, 'f', { mode: undefined, mtimeNs: undefined }),
+        directoryOfAnyMode('d/e'),
+        directoryOfAnyMode('d/e/e'),
+      ],
+      ['f'],
+    )
     fs.closeSync(fs.openSync(root.abs('d/native'), 'wx', 0o666))
+    fs.mkdirSync(root.abs('d/natives'))
     expect(root.stat('d/f').mode).toBe(root.stat('d/native').mode)
+    for (const path of ['d/e', 'd/e/e']) {
+      expect(root.stat(path).mode, path).toBe(root.stat('d/natives').mode)
+      expect(attributeOf(root.abs(path), accessName), path).toEqual(attributeOf(root.abs('d/natives'), accessName))
+    }
     expect(attributeOf(root.abs('d/f'), accessName)).toEqual(attributeOf(root.abs('d/native'), accessName))
   })
 
