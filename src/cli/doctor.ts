@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { homedir, release } from 'node:os'
 import type { StatusAnswer } from '../agent/control-types.js'
 import { programVersion } from '../agent/version.js'
-import { readConfigFile } from '../config/file.js'
+import { type FileConfig, readConfigFile } from '../config/file.js'
 import { stateDirectory } from '../config/state.js'
+import type { Durability } from '../core/durability.js'
 import { Failure } from '../core/failure.js'
 import { type AbsPath, absPath, directoryOf, privateName } from '../core/path.js'
+import { hasJournal } from '../host/node/ext4-journal.js'
 import type { World } from '../host/workers.js'
 import { closeRootJob, openRootJob } from '../replica/jobs/open-root.js'
 import { type DiskFacts, diskText, durabilityFaults } from '../status/durability-faults.js'
@@ -40,20 +42,21 @@ export async function runDoctor(line: DoctorCommand): Promise<ExitCode> {
     isWeak ||= faults.length > 0
     printLines([title, ...lines.map((text) => `  ${text}`), ...faults.map((fault) => `  ! ${fault}`)])
   }
-  examine(world, `state directory ${escapeName(stateDir)}`, stateDir, tell)
+  // The stores in it are always synced.
+  examine(world, `state directory ${escapeName(stateDir)}`, stateDir, 'power-loss', tell)
   const agent = await agentAt(stateDir)
   if (agent === undefined) tell('no agent is at work with this state directory', [], [])
   else tell(`agent ${agent.agent.pid}: tandem ${agent.agent.command}, ${agent.agent.program}`, pairLines(agent), [])
-  for (const root of await rootsOf(line, agent, around.homeDirectory))
-    examine(world, `root ${escapeName(root)}`, root, tell)
+  for (const [root, durability] of await rootsOf(line, agent, around.homeDirectory))
+    examine(world, `root ${escapeName(root)}`, root, durability, tell)
   return isWeak ? exitCodes.skipped : exitCodes.inSync
 }
 
 type Tell = (title: string, lines: readonly string[], faults: readonly string[]) => void
 
-function examine(world: World, title: string, path: AbsPath, tell: Tell): void {
+function examine(world: World, title: string, path: AbsPath, durability: Durability, tell: Tell): void {
   try {
-    const facts = factsOf(world, examined(world, path))
+    const facts = { ...factsOf(world, examined(world, path)), durability }
     tell(title, [diskText(facts)], durabilityFaults(facts))
   } catch (error) {
     if (!(error instanceof Failure)) throw error
@@ -68,14 +71,16 @@ function examined({ files }: World, path: AbsPath): AbsPath {
 }
 
 /** @throws FileFailure, ReplicaFailure */
-function factsOf(world: World, path: AbsPath): DiskFacts {
+function factsOf(world: World, path: AbsPath): Omit<DiskFacts, 'durability'> {
   const directory = world.files.openDirectory(path)
   try {
     const { freeBytes, filesystem } = directory.space()
     const isRoot = directory.statAt(privateName) !== undefined
     const abilities = isRoot ? abilitiesOf(world, path) : undefined
+    const { kernel, platform } = world.machine
     const mount = mountOf(world.files.realPath(path))
-    return { filesystem, freeBytes, mount, abilities, kernel: release(), platform: world.machine.platform }
+    const journal = hasJournal(directory.stat().device)
+    return { filesystem, freeBytes, mount, abilities, kernel, platform, journal }
   } finally {
     directory.close()
   }
@@ -143,21 +148,45 @@ function pairLines({ pairs, served }: StatusAnswer): string[] {
   ]
 }
 
-/** The roots of this machine: those that were named, those of the file, those of the agent. */
+/** The roots of this machine: those that were named, those of the agent, those of the file, and what the file asks of them. */
 async function rootsOf(
   line: DoctorCommand,
   agent: StatusAnswer | undefined,
   homeDirectory: string,
-): Promise<ReadonlySet<AbsPath>> {
-  const roots = new Set(line.roots.map(pathHere))
-  if (line.config !== undefined) {
-    const { pairs, serves } = await readConfigFile(line.config, homeDirectory)
-    for (const { path } of serves) roots.add(path)
-    for (const { alpha, beta } of pairs)
-      for (const root of [alpha, beta]) if (root.kind === 'local') roots.add(root.path)
+): Promise<ReadonlyMap<AbsPath, Durability>> {
+  const roots = new Map<AbsPath, Durability>()
+  for (const root of line.roots) roots.set(pathHere(root), 'power-loss')
+  if (line.config === undefined) addFrom(await fileOf(agent, homeDirectory), roots)
+  else addFrom(await readConfigFile(line.config, homeDirectory), roots)
+  const texts = (agent?.pairs ?? []).flatMap(({ alpha, beta }) => [alpha, beta]).filter((text) => text.startsWith('/'))
+  for (const text of [...texts, ...(agent?.served ?? []).map(({ path }) => path)]) {
+    const root = absPath(text)
+    if (!roots.has(root)) roots.set(root, 'power-loss')
   }
-  for (const { alpha, beta } of agent?.pairs ?? [])
-    for (const text of [alpha, beta]) if (text.startsWith('/')) roots.add(absPath(text))
-  for (const { path } of agent?.served ?? []) roots.add(absPath(path))
   return roots
+}
+
+function addFrom({ pairs, serves }: Pick<FileConfig, 'pairs' | 'serves'>, roots: Map<AbsPath, Durability>): void {
+  // Where two say it otherwise the first who uses the root decides: the weaker is told.
+  const add = (root: AbsPath, durability: Durability = 'power-loss') => {
+    if (roots.get(root) !== 'process') roots.set(root, durability)
+  }
+  for (const { path, durability } of serves) add(path, durability)
+  for (const { alpha, beta, preferences } of pairs)
+    for (const root of [alpha, beta]) if (root.kind === 'local') add(root.path, preferences.durability)
+}
+
+/** What the agent follows; nothing where it has no file, or one that cannot be read any more. */
+async function fileOf(
+  agent: StatusAnswer | undefined,
+  homeDirectory: string,
+): Promise<Pick<FileConfig, 'pairs' | 'serves'>> {
+  const file = agent?.agent.config ?? undefined
+  if (file === undefined) return { pairs: [], serves: [] }
+  try {
+    return await readConfigFile(file, homeDirectory)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    return { pairs: [], serves: [] }
+  }
 }

@@ -24,6 +24,8 @@ export interface Files {
 export interface Directory {
   /** Of the directory itself. */
   stat(): Stat
+  /** What is made in it takes this from it. */
+  handsDown(): Handed
   /** Names of all members, '.' and '..' left out, in no order. A partial listing is a failure, never a short answer. */
   names(): string[]
   /** lstat of a member, or undefined if it is absent. */
@@ -55,6 +57,8 @@ export interface Directory {
   removeDirectory(name: string): void
   /** chmod of a file or directory without following a link; `mode` is the twelve bits. */
   setMode(name: string, mode: number): void
+  /** chgrp of any member without following a link. */
+  setGroup(name: string, gid: number): void
   /** mtime of any member without following a link; atime is left alone. */
   setTime(name: string, mtimeNs: bigint): void
   /** fsync of the directory: its names are on disk. */
@@ -65,6 +69,14 @@ export interface Directory {
   lock(name: string): Lock | undefined
   space(): Space
   close(): void
+}
+
+/** What a directory gives to a file that is made in it. */
+export interface Handed {
+  /** The directory's group where it hands that down (Linux: where it is setgid), else that of the process. */
+  readonly gid: number
+  /** Its default ACL, as the kernel has it: the access ACL of the file. Undefined where it has none, and on macOS. */
+  readonly acl: Uint8Array | undefined
 }
 
 /** Of a file system. */
@@ -94,6 +106,11 @@ export interface FileHandle {
   setTime(mtimeNs: bigint): void
   /** Takes owner, group and extended attributes over from the member that this file will replace. Answers what could not be taken, in words, or undefined. */
   takeOver(from: Directory, name: string): string | undefined
+  /**
+   * Takes what another directory than its own hands down, and nothing of its own directory's. The mode moves with an ACL: it is
+   * to be set after this. Answers what could not be taken, in words, or undefined.
+   */
+  inherit(handed: Handed): string | undefined
   /** fdatasync. */
   sync(): void
   /**

@@ -21,6 +21,8 @@ export interface Machine {
   readonly pidNamespace: string | undefined
   readonly homeDirectory: AbsPath
   readonly platform: 'linux' | 'macos'
+  /** '6.1.0-20-amd64', or what another system says of its own. */
+  readonly kernel: string
   /**
    * Type of the file system at the path, as the mount table says; undefined where there is none to ask. Links on the way are
    * followed, but no distant file system (see distant.ts) is touched: the first one on the way is the answer.

@@ -23,6 +23,23 @@ test('doctor tells versions, limits, roots and the state directory, and no secre
   expect(stdout).not.toContain(secret)
 })
 
+test('S2-15: what is asked of a root is told where it is weaker, by the file or by that of the agent', async () => {
+  const box = sandbox()
+  box.write('a/f', 'text')
+  const pair = '[[pair]]\nname = "p"\nalpha = "a"\nbeta = "b"\ndurability = "process"\n'
+  box.write('tandem.toml', pair, { mode: 0o600 })
+  const agent = box.start(['run', '--config', 'tandem.toml'])
+  await agent.event('pair-current')
+  for (const given of [['--config', 'tandem.toml'], []]) {
+    const { code, stdout } = await box.tandem(['doctor', ...given, box.at('.')])
+    expect(code).toBe(1)
+    const roots = stdout.split(/^root /m).slice(1)
+    const weak = roots.filter((text) => text.includes('! durability is "process"')).map((text) => text.split('\n')[0])
+    expect(weak.sort()).toEqual([box.at('a'), box.at('b')])
+    expect(roots).toHaveLength(3)
+  }
+})
+
 test('what cannot be looked at is told, and the rest is looked at', async () => {
   const box = sandbox()
   writeFileSync(box.at('file'), 'no directory')

@@ -576,6 +576,58 @@ export function describeFiles(title: string, make: () => FilesFixture): void {
       })
     })
 
+    describe('S2-23: what a directory hands down', () => {
+      const group = 4_321
+
+      /** Whether the directory has the group now: not every user may give it away. */
+      function giveAway(name: string): boolean {
+        const code = codeOf(() => top.setGroup(name, group))
+        return code !== 'not-permitted'
+      }
+
+      test('a plain one hands down nothing: the group is that of the process', () => {
+        top.makeDirectory('plain', 0o700)
+        const own = statOf('plain').gid
+        giveAway('plain')
+        const plain = top.openDirectory(relPath('plain'))
+        expect(plain.handsDown()).toEqual({ gid: own, acl: undefined })
+        put('file', '', plain)
+        expect(plain.statAt('file')?.gid).toBe(own)
+        plain.close()
+      })
+
+      test('one that is setgid its group, to files, links and directories, and these hand it on', (context) => {
+        top.makeDirectory('shared', 0o700)
+        if (!giveAway('shared')) return context.skip('only root gives a file to any group')
+        top.setMode('shared', 0o2770)
+        const shared = top.openDirectory(relPath('shared'))
+        expect(shared.handsDown()).toEqual({ gid: group, acl: undefined })
+        put('file', '', shared)
+        shared.makeSymlink('link', 'file')
+        shared.makeDirectory('below', 0o700)
+        for (const name of ['file', 'link', 'below']) expect(shared.statAt(name)?.gid, name).toBe(group)
+        expect(shared.statAt('below')?.mode).toBe(0o2700)
+        shared.close()
+      })
+
+      test('a file takes from another directory what it would have had there, and a link its group', (context) => {
+        top.makeDirectory('shared', 0o700)
+        if (!giveAway('shared')) return context.skip('only root gives a file to any group')
+        const file = top.createFile('file', 0o640)
+        top.makeSymlink('link', 'file')
+        const own = file.stat()
+        expect(file.inherit({ gid: group, acl: undefined })).toBeUndefined()
+        expect(file.stat()).toMatchObject({ gid: group, uid: own.uid, mode: 0o640 })
+        expect(file.inherit({ gid: own.gid, acl: undefined })).toBeUndefined()
+        expect(file.stat().gid).toBe(own.gid)
+        file.close()
+        top.setGroup('link', group)
+        expect(statOf('link').gid).toBe(group)
+        expect(statOf('file').gid).toBe(own.gid)
+        expect(codeOf(() => top.setGroup('nothing', group))).toBe('absent')
+      })
+    })
+
     describe('the probe for writers', () => {
       test('free, busy while somebody could write, free again', () => {
         if (fixture.openWriter === null) return

@@ -1,5 +1,5 @@
 import { componentsOf, type RelPath } from '../../src/core/path.js'
-import type { Directory, FileHandle, Lock, Space, Stat } from '../../src/host/files.js'
+import type { Directory, FileHandle, Handed, Lock, Space, Stat } from '../../src/host/files.js'
 import { type Survey, surveyOf } from '../../src/host/survey.js'
 import type { Disk } from './disk.js'
 import { SimFileHandle } from './file-handle.js'
@@ -25,6 +25,11 @@ export class SimDirectory implements Directory {
   stat(): Stat {
     this.enter('stat', '', false)
     return this.inode.stat()
+  }
+
+  handsDown(): Handed {
+    this.enter('hands-down', '', false)
+    return { gid: this.inode.handedGid(), acl: undefined }
   }
 
   names(): string[] {
@@ -124,6 +129,12 @@ export class SimDirectory implements Directory {
     const inode = this.member(name, 'chmod')
     if (inode.kind === 'symlink') throw failure('loop', name, 'chmod')
     inode.disk.setMode(inode, mode, this.process.name)
+  }
+
+  setGroup(name: string, gid: number): void {
+    this.enter('set-group', name, true)
+    const inode = this.member(name, 'chown')
+    inode.disk.setOwner(inode, inode.uid, gid, this.process.name)
   }
 
   setTime(name: string, mtimeNs: bigint): void {

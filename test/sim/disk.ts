@@ -1,6 +1,6 @@
 import { encodeName, nameBytesMax } from '../../src/core/path.js'
 import type { Kind, Space } from '../../src/host/files.js'
-import { type Entry, failure, Inode } from './inode.js'
+import { type Entry, failure, Inode, setgid } from './inode.js'
 import { Journal, type NameChange } from './journal.js'
 import type { Dice } from './random.js'
 import { loseBytes } from './unsaved.js'
@@ -110,7 +110,9 @@ export class Disk {
   create(directory: Inode, name: string, kind: Kind, mode: number, actor: Actor, target = ''): Inode {
     this.room(directory, name, 'create')
     if (this.find(directory, name) !== undefined) throw failure('exists', name, 'create')
-    const inode = new Inode(this.number(), this, kind, mode, this.stamp())
+    const handed = kind === 'directory' ? mode | (directory.mode & setgid) : mode
+    const inode = new Inode(this.number(), this, kind, handed, this.stamp())
+    inode.gid = directory.handedGid()
     inode.target = target
     if (kind === 'directory') inode.links = 1
     this.dirty.add(inode)

@@ -1,4 +1,4 @@
-import type { Directory, FileHandle, Stat } from '../../src/host/files.js'
+import type { Directory, FileHandle, Handed, Stat } from '../../src/host/files.js'
 import { SimDirectory } from './directory.js'
 import type { Disk } from './disk.js'
 import { failure, type Inode } from './inode.js'
@@ -56,6 +56,12 @@ export class SimFileHandle implements FileHandle {
     if (source.uid !== this.inode.uid || source.gid !== this.inode.gid)
       this.disk.setOwner(this.inode, source.uid, source.gid, this.process.name)
     for (const [attribute, value] of source.attributes) this.inode.attributes.set(attribute, value)
+    return undefined
+  }
+
+  inherit({ gid }: Handed): string | undefined {
+    this.enter('inherit', true)
+    if (gid !== this.inode.gid) this.disk.setOwner(this.inode, this.inode.uid, gid, this.process.name)
     return undefined
   }
 

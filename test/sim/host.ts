@@ -48,6 +48,7 @@ export function simHost(place: Place, name: string, dice: Dice): SimHost {
       pidNamespace: 'pid',
       homeDirectory: absPath('/home'),
       platform: 'linux',
+      kernel: '6.1.0',
       filesystemAt: () => undefined,
       mountsBelow: () => [],
       processAt: (pid) => machine.processAt(pid),

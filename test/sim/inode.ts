@@ -2,6 +2,7 @@ import { type FileCode, FileFailure, type Kind, type Stat } from '../../src/host
 import type { Disk } from './disk.js'
 
 export const nothing = new Uint8Array(0)
+export const setgid = 0o2000
 
 /** A name in a directory. Under folding the key of the map differs from the name as it was given. */
 export interface Entry {
@@ -69,6 +70,11 @@ export class Inode {
       this.readOf = this.data
     }
     return this.readText
+  }
+
+  /** The group of what is made in this directory. */
+  handedGid(): number {
+    return (this.mode & setgid) === 0 ? 0 : this.gid
   }
 
   stat(): Stat {

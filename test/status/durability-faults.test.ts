@@ -8,6 +8,8 @@ const good: DiskFacts = {
   abilities: { exchange: true, noReplace: true, lease: true },
   kernel: '6.1.0-20-amd64',
   platform: 'linux',
+  journal: true,
+  durability: 'power-loss',
 }
 
 const rows: [what: string, facts: Partial<DiskFacts>, faults: RegExp[]][] = [
@@ -16,6 +18,14 @@ const rows: [what: string, facts: Partial<DiskFacts>, faults: RegExp[]][] = [
   ['a network', { filesystem: 'nfs', mount: { type: 'nfs4', options: [] } }, [/another machine/]],
   ['a program', { filesystem: 'fuse', mount: { type: 'fuse.sshfs', options: [] } }, [/FUSE/]],
   ['ext2', { mount: { type: 'ext2', options: [] } }, [/no journal/]],
+  ['an ext4 without a journal', { journal: false }, [/^ext4 has no journal/]],
+  ['an ext4 of which it is not known', { journal: undefined }, []],
+  [
+    'a journal that the mount leaves out',
+    { journal: false, mount: { type: 'ext4', options: ['noload'] } },
+    [/its journal/],
+  ],
+  ['a root that is to outlive a kill', { durability: 'process' }, [/^durability is "process": nothing here is synced/]],
   ['a stick', { filesystem: 'vfat', mount: undefined }, [/no journal/]],
   ['a volatile overlay', { filesystem: 'overlay', mount: { type: 'overlay', options: ['volatile'] } }, [/volatile/]],
   ['no barriers', { mount: { type: 'ext4', options: ['barrier=0'] } }, [/barriers/]],

@@ -37,6 +37,24 @@ export function takeAttributes(fd: number, source: number): string[] {
   return missed
 }
 
+/** What the directory `fd` gives as an ACL to a file that is made in it. */
+export function defaultAcl(fd: number): Uint8Array | undefined {
+  if (!onLinux) return undefined
+  const value = growing((into) => getRaw(fd, cName('system.posix_acl_default'), into))
+  return typeof value === 'string' ? undefined : value
+}
+
+/** Gives the file `fd` this ACL, or none. @returns the errno where it could not be done */
+export function setAcl(fd: number, acl: Uint8Array | undefined): string | undefined {
+  if (!onLinux) return undefined
+  const name = cName('system.posix_acl_access')
+  if (acl !== undefined) return setRaw(fd, name, acl) === 0 ? undefined : errnoName(errno())
+  if (fremovexattr(fd, name) === 0) return undefined
+  const why = errnoName(errno())
+  // There was none, or can be none.
+  return why === 'ENODATA' || why === 'ENOTSUP' || why === 'ENOSYS' ? undefined : why
+}
+
 /**
  * These speak of the very bytes: Linux itself drops them when somebody writes, so new bytes do not get them; and macOS
  * allows nobody to say where a file is from.

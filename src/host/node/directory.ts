@@ -1,6 +1,7 @@
 import { type AbsPath, absoluteOf, BadPath, type RelPath } from '../../core/path.js'
-import type { Directory, FileHandle, Lock, Space, Stat } from '../files.js'
+import type { Directory, FileHandle, Handed, Lock, Space, Stat } from '../files.js'
 import { type Survey, surveyOf } from '../survey.js'
+import { defaultAcl } from './attributes.js'
 import { openBeneath } from './beneath.js'
 import { cMember, Descriptor, descriptorOf, memberPath, register } from './descriptor.js'
 import { checked } from './file-failure.js'
@@ -8,9 +9,11 @@ import { openMember } from './file-handle.js'
 import {
   atFlags,
   cPath,
+  fchownat,
   fcntl,
   fsync,
   fullFsync,
+  leaveAlone,
   mkdirat,
   onLinux,
   renameat,
@@ -32,6 +35,7 @@ import { timesOf } from './times.js'
 
 const noReplace = onLinux ? 1 : 4
 const exchange = 2
+const setgid = 0o2000
 const renameWith = onLinux ? renameat2 : renameatx
 
 /** The directory open at `fd`, which it owns from here on. `path` is for messages: it may be renamed meanwhile. */
@@ -49,6 +53,13 @@ class NodeDirectory implements Directory {
 
   stat(): Stat {
     return statDescriptor(this.opened.fd, this.path)
+  }
+
+  handsDown(): Handed {
+    const { mode, gid } = this.stat()
+    // macOS: always the directory's group.
+    const isHanded = !onLinux || (mode & setgid) !== 0
+    return { gid: isHanded ? gid : (process.getegid?.() ?? gid), acl: defaultAcl(this.opened.fd) }
   }
 
   names(): string[] {
@@ -119,6 +130,11 @@ class NodeDirectory implements Directory {
 
   setMode(name: string, mode: number): void {
     setModeOf(this.opened.fd, cMember(name), mode, memberPath(this.path, name))
+  }
+
+  setGroup(name: string, gid: number): void {
+    const member = cMember(name)
+    this.checked('chown', name, () => fchownat(this.opened.fd, member, leaveAlone, gid, atFlags.symlinkNoFollow))
   }
 
   setTime(name: string, mtimeNs: bigint): void {

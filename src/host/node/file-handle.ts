@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
-import type { Directory, FileHandle, Stat } from '../files.js'
-import { takeAttributes } from './attributes.js'
+import type { Directory, FileHandle, Handed, Stat } from '../files.js'
+import { setAcl, takeAttributes } from './attributes.js'
 import { cMember, Descriptor, descriptorOf, memberPath } from './descriptor.js'
 import { checked, fileFailure } from './file-failure.js'
 import {
@@ -16,6 +16,7 @@ import {
   futimens,
   leaseNone,
   leaseRead,
+  leaveAlone,
   onLinux,
   openat,
   openFlags,
@@ -50,7 +51,6 @@ const flagsOf = {
   create: openFlags.readWrite | openFlags.create | openFlags.exclusive,
 } as const
 
-const leaveAlone = 0xffff_ffff
 const { signals } = constants
 const ignore = 1
 
@@ -110,15 +110,25 @@ class NodeFileHandle implements FileHandle {
     return missed.length === 0 ? undefined : missed.join(', ')
   }
 
+  inherit({ gid, acl }: Handed): string | undefined {
+    const why = setAcl(this.file.fd, acl)
+    const missed = why === undefined ? [] : [`access control list (${why})`]
+    missed.push(...this.takeGroup(this.stat(), gid))
+    return missed.length === 0 ? undefined : missed.join(', ')
+  }
+
   private takeOwner(source: Stat): string[] {
     const own = this.stat()
-    const missed: string[] = []
     // One at a time: a user may give a file to another group of theirs, but not to another user.
-    if (own.gid !== source.gid && fchown(this.file.fd, leaveAlone, source.gid) !== 0)
-      missed.push(`group ${source.gid} (${errnoName(errno())})`)
+    const missed = this.takeGroup(own, source.gid)
     if (own.uid !== source.uid && fchown(this.file.fd, source.uid, leaveAlone) !== 0)
       missed.push(`owner ${source.uid} (${errnoName(errno())})`)
     return missed
+  }
+
+  private takeGroup(own: Stat, gid: number): string[] {
+    if (own.gid === gid || fchown(this.file.fd, leaveAlone, gid) === 0) return []
+    return [`group ${gid} (${errnoName(errno())})`]
   }
 
   sync(): void {

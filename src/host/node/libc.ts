@@ -158,9 +158,14 @@ export const utimensat = bind<(fd: number, path: CPath, times: BigInt64Array, fl
   'int utimensat(int fd, const char *path, const void *times, int flags)',
 )
 export const futimens = bind<(fd: number, times: BigInt64Array) => number>('int futimens(int fd, const void *times)')
-/** 0xffffffff leaves the owner or the group alone. */
+/** Instead of an owner or a group: it stays. */
+export const leaveAlone = 0xffff_ffff
 export const fchown = bind<(fd: number, uid: number, gid: number) => number>(
   'int fchown(int fd, unsigned int uid, unsigned int gid)',
+)
+/** The same for a member, not through a link with the flag for that. */
+export const fchownat = bind<(fd: number, path: CPath, uid: number, gid: number, flags: number) => number>(
+  'int fchownat(int fd, const char *path, unsigned int uid, unsigned int gid, int flags)',
 )
 export const fsync = bind<(fd: number) => number>('int fsync(int fd)')
 export const flock = bind<(fd: number, operation: number) => number>('int flock(int fd, int operation)')

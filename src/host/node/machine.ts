@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { homedir, hostname } from 'node:os'
+import { homedir, hostname, release } from 'node:os'
 import { absPath } from '../../core/path.js'
 import type { Machine } from '../host.js'
 import { cPath, gethostuuid, onLinux, sysctlbyname } from './libc.js'
@@ -22,6 +22,7 @@ export function nodeMachine(): Machine {
     // A service without HOME, or with a useless one, has no home of its own.
     homeDirectory: absPath(home.startsWith('/') ? home : '/'),
     platform: onLinux ? 'linux' : 'macos',
+    kernel: release(),
     filesystemAt: onLinux ? filesystemAt : notKnown,
     mountsBelow,
     processAt,

@@ -2,6 +2,7 @@ import { absent, type Content } from '../../core/content.js'
 import { isCreation, type Outcome } from '../../core/operation.js'
 import { isWithin, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import { syncfsTells } from '../../host/syncfs.js'
 import type { World } from '../../host/workers.js'
 import { type Index, openIndex } from '../../index/index.js'
 import type { IndexRecord } from '../../index/record.js'
@@ -11,6 +12,7 @@ import { publishBeside } from './beside.js'
 import { RemovalBudget } from './budget.js'
 import { checkAgain } from './check.js'
 import { contentOf, type Form, formOf } from './form.js'
+import { Inheritance } from './inherit.js'
 import {
   besideIntentName,
   chmodLine,
@@ -108,6 +110,7 @@ export class ApplyBatch {
       world: this.world,
       stage: this.stage,
       received: this.received,
+      inheritance: new Inheritance(this.root, this.stage.in),
       intent: this.intent,
       recordAt: (path: RelPath): IndexRecord | undefined => {
         if (path === rootPath) return this.index.find(path)?.record
@@ -182,6 +185,7 @@ export class ApplyBatch {
         .map(({ step }) => step.staged),
       // Directories and properties are told by the path itself: losing their intent loses nothing.
       slots: ready.some(({ step }) => step.op === 'write' || step.op === 'remove' || step.op === 'rename'),
+      syncfsTells: syncfsTells(this.world.machine),
       unsynced: place.durability === 'process',
     })
   }

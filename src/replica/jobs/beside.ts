@@ -2,6 +2,7 @@ import { join, nameOf, parentOf, privateName, type RelPath, relPath, rootPath } 
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import { copyFile } from './copy-file.js'
 import { formOf } from './form.js'
+import { inheritGroup, lackingBetween } from './inherit.js'
 import { headerLine, type IntentHeader, oldSlotName, type Step, slotName, stepLine } from './intent.js'
 import { createIntent, syncIntent } from './intent-file.js'
 import { dropEmptyDirectory, dropFile, ensureDirectory, goneCodes, type StageFolder } from './place.js'
@@ -183,11 +184,14 @@ function copyIn(beside: BesideStep, folder: Beside, slot: string): Stat | undefi
   if (staged === undefined) return undefined
   if (step.goal.kind === 'symlink') {
     folder.in.makeSymlink(slot, step.goal.target)
+    const lacking = lackingBetween(folder.in, target.parent)
+    if (lacking !== undefined) inheritGroup(folder.in, slot, lacking)
     folder.in.sync()
     return folder.in.statAt(slot)
   }
   const replaced = step.expect.kind === 'file' ? { directory: target.parent, name: target.name } : undefined
-  return copyFile(staged, { directory: folder.in, name: slot }, replaced)
+  const lacking = replaced === undefined ? lackingBetween(folder.in, target.parent) : undefined
+  return copyFile(staged, { directory: folder.in, name: slot }, replaced, lacking)
 }
 
 const fingerprintOf = ({ goal }: Step) => (goal.kind === 'file' ? goal.fingerprint : undefined)

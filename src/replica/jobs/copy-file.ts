@@ -1,15 +1,16 @@
-import type { Directory, Stat } from '../../host/files.js'
+import type { Directory, Handed, Stat } from '../../host/files.js'
 import { writeSparsely } from './sparse.js'
 
 /**
  * Copies a file that nobody changes under a new name, with mode and time, and brings it to the disk. `replaces`: the member
- * from which it takes owner, group and attributes.
+ * from which it takes owner, group and attributes; `lacking`: what it takes if there is none.
  * @throws FileFailure; a part of it may then be there
  */
 export function copyFile(
   source: { readonly directory: Directory; readonly name: string },
   target: { readonly directory: Directory; readonly name: string },
   replaces: { readonly directory: Directory; readonly name: string } | undefined,
+  lacking?: Handed,
 ): Stat {
   const from = source.directory.openFile(source.name)
   try {
@@ -24,6 +25,7 @@ export function copyFile(
         at += count
       }
       if (replaces !== undefined) to.takeOver(replaces.directory, replaces.name)
+      else if (lacking !== undefined) to.inherit(lacking)
       to.setMode(props.mode)
       to.setTime(props.mtimeNs)
       to.sync()

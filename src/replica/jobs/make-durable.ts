@@ -2,7 +2,7 @@ import { type Directory, FileFailure, type FileHandle } from '../../host/files.j
 import { createIntent, syncIntent } from './intent-file.js'
 import type { StageFolder } from './place.js'
 
-/** Slots that are synced one by one; more are synced by one syncfs. */
+/** Slots that are synced one by one; more are synced by one syncfs, where it tells of errors. */
 const fewFiles = 8
 
 export interface Durable {
@@ -15,6 +15,8 @@ export interface Durable {
   readonly files: readonly string[]
   /** Whether anything goes through a slot: then the intent is on disk before the first change. */
   readonly slots: boolean
+  /** See syncfsTells. */
+  readonly syncfsTells: boolean
   /** Only written: a kill is all that it has to outlive. */
   readonly unsynced: boolean
 }
@@ -24,11 +26,11 @@ export interface Durable {
  * believed any more, for an error of write-back is told once, and a second sync would say that all is well.
  */
 export function makeDurable(durable: Durable): FileFailure | undefined {
-  const { stage, filesystem, intent, text, files, slots, unsynced } = durable
+  const { stage, filesystem, intent, text, files, slots, syncfsTells, unsynced } = durable
   try {
     createIntent(stage.intents, intent, text)
     if (unsynced) return undefined
-    if (files.length > fewFiles) filesystem.syncFilesystem()
+    if (files.length > fewFiles && syncfsTells) filesystem.syncFilesystem()
     else if (slots) {
       for (const name of files) syncSlot(stage.in, name, filesystem)
       syncIntent(stage.intents, intent)

@@ -1,12 +1,13 @@
 import type { Props } from '../../core/content.js'
 import type { Operation, Outcome } from '../../core/operation.js'
-import { isReserved, nameOf, type RelPath } from '../../core/path.js'
+import { isReserved, nameOf, parentOf, type RelPath } from '../../core/path.js'
 import type { ProblemCode } from '../../core/report.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import type { IndexRecord } from '../../index/record.js'
 import { type Checked, check } from './check.js'
 import { absentForm, type Form, formOf } from './form.js'
+import { type Inheritance, inheritGroup, modeOfAcl } from './inherit.js'
 import { type Step, slotName } from './intent.js'
 import { dropFile, type StageFolder } from './place.js'
 import { detailCharsMax, problemOf } from './problem.js'
@@ -26,7 +27,7 @@ export interface Ready {
   readonly staged: Stat | undefined
   /** What the index held when this was decided; of a rename, at the old path. */
   readonly record: IndexRecord | undefined
-  /** What could not be taken over from the file that is replaced, in words. */
+  /** What could not be taken over from the file that is replaced, or from the directory of a new one, in words. */
   readonly note: string | undefined
 }
 
@@ -35,6 +36,7 @@ export interface Preparation {
   readonly world: World
   readonly stage: StageFolder
   readonly received: Received | undefined
+  readonly inheritance: Inheritance
   readonly intent: string
   recordAt(path: RelPath): IndexRecord | undefined
   /** A handle on the directory of `path`. @throws FileFailure */
@@ -61,14 +63,17 @@ export function prepare(preparation: Preparation, operation: Operation, index: n
       case 'write-symlink': {
         const staged = slotName(preparation.intent, index)
         preparation.stage.in.makeSymlink(staged, operation.target)
+        const lacking = preparation.inheritance.lackingIn(parentOf(path))
+        const note = lacking && inheritGroup(preparation.stage.in, staged, lacking)
         const stat = preparation.stage.in.statAt(staged)
         const goal = formOf(stat, undefined, operation.target)
-        return ready(operation, stepOf('write', path, checked, goal, staged), checked, stat, record, undefined)
+        return ready(operation, stepOf('write', path, checked, goal, staged), checked, stat, record, note)
       }
       case 'remove':
         return ready(operation, stepOf('remove', path, checked, absentForm, ''), checked, undefined, record, undefined)
       case 'create-directory': {
-        const mode = operation.props.mode ?? 0o777 & ~umaskOf(preparation.world, preparation.stage.in)
+        preparation.inheritance.expect(path)
+        const mode = operation.props.mode ?? usualMode(preparation, path, 0o777)
         const goal: Form = { kind: 'directory', mode, mtimeNs: operation.props.mtimeNs ?? 0n }
         return ready(operation, stepOf('make', path, checked, goal, ''), checked, undefined, record, undefined)
       }
@@ -128,16 +133,19 @@ function prepareFile(
   const { in: received } = preparation.stage
   preparation.received?.slots.delete(operation.want)
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
-  const given = replaced === undefined ? givenTo(slot, props) : undefined
+  const lacking = replaced === undefined ? preparation.inheritance.lackingIn(parentOf(path)) : undefined
+  const given = replaced === undefined && lacking === undefined ? givenTo(slot, props) : undefined
   if (given !== undefined) {
     const goal = formOf(given, slot.fingerprint, '')
     return ready(operation, stepOf('write', path, checked, goal, staged), checked, given, record, undefined)
   }
   const file = received.reopenFile(staged)
   try {
-    const note = replaced === undefined ? undefined : file.takeOver(preparation.parentOf(path), nameOf(path))
-    const mode = props.mode ?? replaced?.mode ?? 0o666 & ~umaskOf(preparation.world, received)
-    file.setMode(mode)
+    const note =
+      replaced === undefined
+        ? lacking && file.inherit(lacking)
+        : file.takeOver(preparation.parentOf(path), nameOf(path))
+    file.setMode(props.mode ?? replaced?.mode ?? usualMode(preparation, path, 0o666))
     // Last: everything before it may move it.
     if (props.mtimeNs !== undefined) file.setTime(props.mtimeNs)
     const stat = file.stat()
@@ -149,6 +157,12 @@ function prepareFile(
   } finally {
     file.close()
   }
+}
+
+/** Of what is made with these bits when nobody says which: as a default ACL of its directory stands for the umask. */
+function usualMode({ world, stage, inheritance }: Preparation, path: RelPath, bits: number): number {
+  const acl = inheritance.lackingIn(parentOf(path))?.acl
+  return bits & (acl === undefined ? ~umaskOf(world, stage.in) : modeOfAcl(acl))
 }
 
 /** The staged file as its handle told it, if it was given these very properties while it was received. */

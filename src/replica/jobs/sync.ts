@@ -1,12 +1,13 @@
 import { join, nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
+import { syncfsTells } from '../../host/syncfs.js'
 import type { Job } from '../../host/workers.js'
 import { type Index, openIndex } from '../../index/index.js'
 import { foundOf } from '../../index/record.js'
 import { checkRoot } from './marker.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 
-/** Paths that are synced one by one; more are synced by one syncfs for each file system. */
+/** Paths that are synced one by one; more are synced by one syncfs for each file system, where it tells of errors. */
 const fewPaths = 8
 
 export interface Sync {
@@ -30,7 +31,7 @@ export const syncJob: Job<Sync, void> = {
     try {
       checkRoot(root, place)
       if (paths === 'all') syncAll(root, world.machine.mountsBelow(place.root))
-      else if (paths.length > fewPaths) syncMany(root, paths)
+      else if (paths.length > fewPaths && syncfsTells(world.machine)) syncMany(root, paths)
       else syncFew(root, paths, openIndex(world, place.index))
     } finally {
       root.close()

@@ -21,6 +21,7 @@ import { nodeFiles } from '../../../src/host/node/files.js'
 import { close, cPath, errno, errnoName, fgetxattr, flistxattr, fsetxattr } from '../../../src/host/node/libc.js'
 import { setModeByPlace } from '../../../src/host/node/mode.js'
 import { codeOf, failureOf } from '../files.suite.js'
+import { aclOf, attributeOf, groupTag, maskTag, othersTag, ownerTag, setAttribute, userTag } from './attributes.js'
 import { asNobody, freshDirectory, isRoot, nobody } from './fixture.js'
 
 const files = nodeFiles()
@@ -56,6 +57,7 @@ describe.skipIf(process.platform !== 'linux')('files of Linux', () => {
         () => top.removeFile(name),
         () => top.removeDirectory(name),
         () => top.setMode(name, 0o600),
+        () => top.setGroup(name, 0),
         () => top.setTime(name, 0n),
         () => top.lock(name),
       ]
@@ -269,21 +271,13 @@ describe.skipIf(process.platform !== 'linux')('files of Linux', () => {
       writeFileSync(`${path}/old`, 'old')
       chmodSync(`${path}/old`, 0o600)
       const old = openSync(`${path}/old`, 'r+')
-      // Version 2, then entries of tag, permissions and id: owner rw-, user 65534 r--, group ---, mask r--, others ---.
-      const acl = Buffer.alloc(4 + 5 * 8)
-      acl.writeUInt32LE(2, 0)
-      const entries = [
-        [1, 6, -1],
-        [2, 4, nobody],
-        [4, 0, -1],
-        [16, 4, -1],
-        [32, 0, -1],
-      ] as const
-      for (const [index, [tag, permissions, id]] of entries.entries()) {
-        acl.writeUInt16LE(tag, 4 + index * 8)
-        acl.writeUInt16LE(permissions, 6 + index * 8)
-        acl.writeInt32LE(id, 8 + index * 8)
-      }
+      const acl = aclOf([
+        [ownerTag, 6],
+        [userTag, 4, nobody],
+        [groupTag, 0],
+        [maskTag, 4],
+        [othersTag, 0],
+      ])
       const name = 'system.posix_acl_access'
       const set = fsetxattr(old, cPath(name), acl, acl.length, 0)
       closeSync(old)
@@ -339,6 +333,61 @@ describe.skipIf(process.platform !== 'linux')('files of Linux', () => {
         return missed
       })
       expect(words).toBe('attributes (EACCES), group 0 (EPERM), owner 0 (EPERM)')
+      top.close()
+    })
+  })
+
+  describe('S2-23: a default access control list', () => {
+    test('is handed down to a file of another directory, and the mode that is set after it is its mask', (context) => {
+      const { path, top } = fresh()
+      mkdirSync(`${path}/shared`)
+      const list = aclOf([
+        [ownerTag, 7],
+        [userTag, 6, nobody],
+        [groupTag, 5],
+        [maskTag, 7],
+        [othersTag, 0],
+      ])
+      if (!setAttribute(`${path}/shared`, 'system.posix_acl_default', list))
+        return context.skip('no access control lists here')
+      const shared = top.openDirectory(relPath('shared'))
+      const handed = shared.handsDown()
+      expect(handed.acl).toEqual(list)
+      const [here, there] = [top.createFile('here', 0o600), shared.createFile('there', 0o640)]
+      expect(here.inherit(handed)).toBeUndefined()
+      here.setMode(0o640)
+      there.setMode(0o640)
+      const name = 'system.posix_acl_access'
+      expect(attributeOf(`${path}/here`, name)).toEqual(attributeOf(`${path}/shared/there`, name))
+      expect(attributeOf(`${path}/here`, name)).toEqual(
+        aclOf([
+          [ownerTag, 6],
+          [userTag, 6, nobody],
+          [groupTag, 5],
+          [maskTag, 4],
+          [othersTag, 0],
+        ]),
+      )
+      // What its own directory gave goes again.
+      expect(there.inherit(top.handsDown())).toBeUndefined()
+      there.setMode(0o640)
+      expect(attributeOf(`${path}/shared/there`, name)).toBeUndefined()
+      expect(there.inherit(top.handsDown())).toBeUndefined()
+      expect(there.stat().mode).toBe(0o640)
+      for (const each of [here, there, shared, top]) each.close()
+    })
+
+    test.skipIf(!isRoot)('what a user may not take is told in words', () => {
+      const { path, top } = fresh()
+      chmodSync(path, 0o777)
+      chmodSync(root, 0o755)
+      const words = asNobody(() => {
+        const file = top.createFile('new', 0o600)
+        const missed = file.inherit({ gid: 4_321, acl: aclOf([[ownerTag, 7]]) })
+        file.close()
+        return missed
+      })
+      expect(words).toBe('access control list (EINVAL), group 4321 (EPERM)')
       top.close()
     })
   })

@@ -316,6 +316,37 @@ test('one syncfs for many files, before the first of them is visible', () => {
   expect(calls.indexOf('syncFilesystem')).toBeLessThan(published)
 })
 
+test('S2-15: where a syncfs does not tell of errors each of many files is synced by itself, and then the intent', () => {
+  const texts = Array.from({ length: 20 }, (_, at) => `new ${at}`)
+  const operations = texts.map((text, at) => writeFile(`n${at}`, absent, at, text))
+  const root = onOldKernel()
+  root.apply(operations, texts)
+  const synced = root.trap.calls.filter(({ call }) => call.startsWith('sync'))
+  expect(synced.map(({ call }) => call)).toEqual([...Array(20).fill('syncFile'), 'syncFile', 'syncDirectory'])
+  const folders = synced.map(({ path }) => path.split('/').at(-2))
+  expect(folders.filter((folder) => folder === 'in')).toHaveLength(20)
+  expect(new Set(synced.slice(0, 20).map(({ path }) => path)).size).toBe(20)
+  const last = root.trap.calls.findLastIndex(({ call }) => call.startsWith('sync'))
+  const published = root.trap.calls.findIndex(({ path }) => / -> .*\/root\/n0$/.test(path))
+  expect(last).toBeLessThan(published)
+
+  const failing = onOldKernel()
+  let asked = 0
+  failing.trap.fail((call) => failure(call === 'syncFile' && ++asked === 20, 'io'))
+  const applied = failing.apply(operations, texts)
+  expect(applied.outcomes).toMatchObject(Array(20).fill({ kind: 'failed', code: 'io', transient: true }))
+  expect(failing.tree()).toEqual({})
+  expect(failing.slots('in')).toEqual([])
+})
+
+function onOldKernel(): Fixture {
+  const root = freshRoot()
+  root.scan([''])
+  root.world = { ...root.world, machine: { ...root.world.machine, kernel: '5.4.0-100-generic' } }
+  root.trap.calls.length = 0
+  return root
+}
+
 test('S2-24: a directory that its owner may not write is opened for the batch and closed again', () => {
   const root = withFiles({ 'd/a': 'old' })
   fs.chmodSync(root.abs('d'), 0o555)

@@ -15,6 +15,7 @@ const here: Machine = {
   pidNamespace: 'pid:[1]',
   homeDirectory: absPath('/'),
   platform: 'linux',
+  kernel: '6.1.0',
   filesystemAt: () => undefined,
   mountsBelow: () => [],
   processAt: (pid) => (pid === 12 ? { began: '500' } : undefined),

@@ -1,5 +1,5 @@
 import type { AbsPath, RelPath } from '../../../src/core/path.js'
-import type { Directory, FileHandle, Files, Lock, Stat } from '../../../src/host/files.js'
+import type { Directory, FileHandle, Files, Handed, Lock, Stat } from '../../../src/host/files.js'
 import { type Survey, surveyOf } from '../../../src/host/survey.js'
 
 /** What ends a process in a test: no code of the house catches it, and after it every call is refused. */
@@ -119,6 +119,9 @@ class SteppingDirectory implements Directory {
   stat(): Stat {
     return this.inner.stat()
   }
+  handsDown(): Handed {
+    return this.trap.seen('handsDown', this.path, () => this.inner.handsDown())
+  }
   names(): string[] {
     return this.trap.seen('names', this.path, () => this.inner.names())
   }
@@ -168,6 +171,9 @@ class SteppingDirectory implements Directory {
   }
   setMode(name: string, mode: number): void {
     this.trap.seen('setMode', this.member(name), () => this.inner.setMode(name, mode))
+  }
+  setGroup(name: string, gid: number): void {
+    this.trap.seen('setGroup', this.member(name), () => this.inner.setGroup(name, gid))
   }
   setTime(name: string, mtimeNs: bigint): void {
     this.trap.seen('setTime', this.member(name), () => this.inner.setTime(name, mtimeNs))
@@ -228,6 +234,9 @@ class SteppingFile implements FileHandle {
   }
   takeOver(from: Directory, name: string): string | undefined {
     return this.trap.seen('takeOver', this.path, () => this.inner.takeOver(innerOf(from), name))
+  }
+  inherit(handed: Handed): string | undefined {
+    return this.trap.seen('inherit', this.path, () => this.inner.inherit(handed))
   }
   sync(): void {
     this.trap.seen('syncFile', this.path, () => {})

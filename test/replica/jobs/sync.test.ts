@@ -39,6 +39,15 @@ test('many paths: one syncfs', () => {
   expect(syncs(root, paths)).toEqual(['syncFilesystem '])
 })
 
+test('S2-15: many paths where a syncfs does not tell of errors: each file, and each directory once', () => {
+  const root = freshRoot()
+  root.world = { ...root.world, machine: { ...root.world.machine, kernel: '5.4.0-100-generic' } }
+  const paths = Array.from({ length: 9 }, (_, at) => `d/${at}`)
+  for (const path of paths) root.write(path, path)
+  const [first = '', ...rest] = paths.map((path) => `syncFile ${path}`)
+  expect(syncs(root, paths)).toEqual([first, 'syncDirectory d', 'syncDirectory ', ...rest])
+})
+
 test("S1-1: 'all' is one syncfs, not the paths a, l and l", () => {
   const root = freshRoot()
   root.write('a', 'a')
