@@ -1,5 +1,6 @@
 // Breaks each safety step on purpose, in a copy of the tree, and shows what notices: a check that nothing would miss is none.
 //   npm run mutations -- [--only TEXT] [--seeds N]      TEXT: a part of the name of a step; N: simulated histories to try
+//   npm run mutations -- --check                        only whether what each would break stands in its file, exactly once
 // Then the defence of each threat (threat-mutations.mjs): those are for their own tests, no history knows them.
 // For each: the first seed of the simulation that breaks, then the first test. Exit code 1 when something is noticed by nobody.
 import { spawnSync } from 'node:child_process'
@@ -12,7 +13,11 @@ import { threats } from './threat-mutations.mjs'
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, seeds: { type: 'string', default: '150' } },
+  options: {
+    only: { type: 'string', default: '' },
+    seeds: { type: 'string', default: '150' },
+    check: { type: 'boolean', default: false },
+  },
 })
 
 const jobs = 'src/replica/jobs'
@@ -172,6 +177,14 @@ const mutations = [
   },
 ]
 
+const all = [...mutations, ...threats].filter(({ name }) => name.includes(values.only))
+if (values.check) {
+  const faults = all.flatMap((mutation) => broken(mutation, project).faults)
+  for (const fault of faults) console.error(fault)
+  console.log(`${all.length} mutations, ${faults.length} not applicable`)
+  process.exit(faults.length === 0 ? 0 : 1)
+}
+
 const copy = mkdtempSync(join(tmpdir(), 'tandem-mutations-'))
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
 for (const part of [
@@ -189,20 +202,12 @@ symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'))
 mkdirSync(join(copy, 'tmp'))
 
 let unnoticed = 0
-for (const mutation of [...mutations, ...threats]) {
+for (const mutation of all) {
   const isThreat = threats.includes(mutation)
-  if (!mutation.name.includes(values.only)) continue
-  const whole = mutation.edits.map(([file]) => [file, readFileSync(join(copy, file), 'utf8')])
-  for (const [file, there, instead] of mutation.edits) {
-    const text = readFileSync(join(copy, file), 'utf8')
-    // `first`: the first of several.
-    if (mutation.first !== true && text.split(there).length !== 2)
-      throw new Error(`${mutation.name}: ${file} does not hold once:\n${there}`)
-    writeFileSync(
-      join(copy, file),
-      text.replace(there, () => instead),
-    )
-  }
+  const { texts, faults } = broken(mutation, copy)
+  if (faults.length > 0) throw new Error(faults.join('\n'))
+  const whole = [...texts.keys()].map((file) => [file, readFileSync(join(copy, file), 'utf8')])
+  for (const [file, text] of texts) writeFileSync(join(copy, file), text)
   if (mutation.built === true) built()
   const seed = isThreat || values.seeds === '0' ? 'not tried' : (firstSeed() ?? `none of ${values.seeds}`)
   const test =
@@ -216,6 +221,23 @@ for (const mutation of [...mutations, ...threats]) {
 }
 console.log(unnoticed === 0 ? 'every broken step was noticed' : `${unnoticed} broken steps were noticed by nobody`)
 process.exitCode = unnoticed === 0 ? 0 : 1
+
+/** The files of a mutation as it leaves them, and what it does not find in them. */
+function broken({ name, edits, first = false }, tree) {
+  const texts = new Map()
+  const faults = []
+  for (const [file, there, instead] of edits) {
+    const text = texts.get(file) ?? readFileSync(join(tree, file), 'utf8')
+    const count = text.split(there).length - 1
+    // `first`: the first of several.
+    if (first ? count === 0 : count !== 1) faults.push(`${name}: ${file} holds ${count} times:\n${there}`)
+    texts.set(
+      file,
+      text.replace(there, () => instead),
+    )
+  }
+  return { texts, faults }
+}
 
 /** The first history that breaks a promise, with what it says. */
 function firstSeed() {

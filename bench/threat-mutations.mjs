@@ -60,7 +60,7 @@ export const threats = [
   {
     name: 'T8: nobody counts what requests cost',
     edits: [
-      ['src/replica/link.ts', 'export const requestCostMax = 32 << 20', 'export const requestCostMax = 2 ** 40'],
+      ['src/replica/link.ts', 'export const requestCostMax = 16 << 20', 'export const requestCostMax = 2 ** 40'],
       ['src/replica/link.ts', 'export const requestsMax = 64', 'export const requestsMax = 2 ** 20'],
     ],
     tests: of('growth', 8),

@@ -95,9 +95,6 @@ function* decodeEdits(bytes: Uint8Array): Iterable<ArchiveEdit> {
   }
 }
 
-/** Most records of one transaction. */
-const recordsMax = 5_000
-
 function commit(world: World, input: CommitInput): void {
   const store = openStore(world, input.archive)
   let some: ArchiveEdit[] = []
@@ -112,7 +109,7 @@ function commit(world: World, input: CommitInput): void {
       if (last.facts !== undefined) transaction.put(factsKey, encodeFacts(last.facts))
     })
   for (const edit of decodeEdits(input.edits)) {
-    if (some.length === recordsMax) {
+    if (some.length === store.recordsMax) {
       flush(undefined)
       some = []
     }

@@ -18,6 +18,8 @@ export interface Stores {
 }
 
 export interface Store {
+  /** Most records of one transaction: who has more to write makes several of it, each of which may be the last. */
+  readonly recordsMax: number
   /** Sees every transaction that any handle of this path committed before the call. */
   get(key: Uint8Array): Uint8Array | undefined
   /**
@@ -27,7 +29,7 @@ export interface Store {
   range(from: Uint8Array, to: Uint8Array): Iterable<StoreRecord>
   /**
    * One transaction: all of it or nothing, durable when it returns. Writers of all threads and processes wait for each
-   * other. A throw inside rolls back and comes out. Synchronous; at most 5,000 records by the house's rule.
+   * other. A throw inside rolls back and comes out. Synchronous; at most `recordsMax` records.
    * @throws StoreFailure
    */
   write<T>(body: (transaction: Transaction) => T): T

@@ -28,6 +28,11 @@ import { sealOf } from './seal.js'
 export class Index {
   constructor(private readonly store: Store) {}
 
+  /** Most records of one transaction. */
+  get recordsMax(): number {
+    return this.store.recordsMax
+  }
+
   /** The record at `path` and where it is kept; undefined when nothing is known there. */
   find(path: RelPath): Located | undefined {
     return find(this.store, path)

@@ -1,8 +1,34 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { FileCode } from '../../src/host/files.js'
 import type { Topology } from '../sim/world.js'
-import { scripts } from './scripts.js'
-import { deathsOf, type Searched, searchDeaths, searchFaults } from './search.js'
+import { type Script, scripts } from './scripts.js'
+import { type Death, deathsOf, type Searched, searchDeaths, searchFaults } from './search.js'
+
+/** Where nothing is synced the power must not go; whoever dies otherwise loses nothing all the same. */
+export function describeUnsynced(names: readonly string[]): void {
+  const some = scripts.filter(({ name }) => names.includes(name))
+  const rows = some.flatMap((script) =>
+    (['linked', 'local'] as const).flatMap((topology) =>
+      deathsOf(topology, [false]).map((death): [string, Topology, Death['agent'], Script, Death] => [
+        script.name,
+        topology,
+        death.agent,
+        { ...script, preferences: { ...script.preferences, durability: 'process' } },
+        death,
+      ]),
+    ),
+  )
+  test('each script is known', () => expect(some.map(({ name }) => name)).toEqual(names))
+  test.each(rows)(
+    'durability = process: %s, %s: %s dies at every effect',
+    { timeout: 600_000 },
+    async (_, topology, __, script, death) => {
+      const { points, broken } = await searchDeaths(script, topology, death)
+      expect(broken).toEqual([])
+      expect(points).toBeGreaterThan(0)
+    },
+  )
+}
 
 /** Every effect and every call of the scripts from `first` to before `end`, each as a history that is cut off there. */
 export function describeCrashes(

@@ -1,8 +1,10 @@
+import type { Preferences } from '../../src/config/preferences.js'
 import { relPath } from '../../src/core/path.js'
 import type { Meeting } from '../sim/faults.js'
 import type { ScriptStep } from '../sim/simulate.js'
 import type { UserFiles, UserHandle } from '../sim/user-files.js'
 import type { SimWorld } from '../sim/world.js'
+import { restoreNewest } from './restoring.js'
 
 /** What users do in one short history that is cut off at every effect. Every version is written once. */
 export interface Script {
@@ -14,6 +16,10 @@ export interface Script {
   readonly fromStart?: boolean
   /** How long after the beginning its last step comes. */
   readonly lastMs?: number
+  /** As on a command line. */
+  readonly preferences?: Partial<Preferences>
+  /** Most records of one transaction, where that is fewer than usual. */
+  readonly recordsMax?: number
   /** No disk has to take anything for it: a full one is not noticed. */
   readonly needsNoRoom?: boolean
 }
@@ -28,8 +34,11 @@ export class Hands {
 
   /** As most editors save. */
   save(path: string, text: string): void {
-    this.create(`${path}.swp`, text)
-    this.rename(`${path}.swp`, path)
+    const aside = `${path}.swp`
+    // A power loss may have left it.
+    if (this.has(aside)) this.remove(aside)
+    this.create(aside, text)
+    this.rename(aside, path)
   }
 
   /** In place. */
@@ -69,7 +78,7 @@ export class Hands {
   }
 
   has(path: string): boolean {
-    return this.files.find(relPath(path)) !== undefined
+    return this.files.paths().has(relPath(path))
   }
 }
 
@@ -366,11 +375,76 @@ export const scripts: readonly Script[] = [
     name: 'a sync of the receiver fails once',
     steps: [
       after(0, (alpha, _, world) => {
-        for (const disk of world.disks.slice(1)) disk.failNextSync = true
+        for (const disk of world.disks.slice(1)) disk.failNextSync = 'io'
         alpha.save('f', 'f of alpha')
         alpha.create('n', 'n of alpha')
       }),
     ],
+  },
+  {
+    // The second of two on each side, after the first has had its last look, is more than may be.
+    name: 'versions are let go for their size while changes travel',
+    preferences: { keep: { ageMs: 86_400_000, sizeBytes: 20 } },
+    steps: [
+      after(0, (alpha, beta) => {
+        alpha.save('f', 'f of alpha, 1')
+        beta.save('g', 'g of beta, 1')
+      }),
+      after(1_250, (alpha, beta) => {
+        beta.save('f', 'f of beta, 2')
+        alpha.save('g', 'g of alpha, 2')
+      }),
+      meet({ call: 'remove', job: 'prune-versions', subject: 'f' }, (_, beta) => beta.create('n', 'n of beta')),
+    ],
+    lastMs: 2_600,
+  },
+  {
+    name: 'a version is restored while changes travel',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha, 1')),
+      after(1_250, (alpha, _, world) => {
+        restoreNewest(world, 1, 'f')
+        alpha.save('g', 'g of alpha')
+      }),
+    ],
+    lastMs: 1_250,
+  },
+  {
+    name: 'a version is restored just before the exchange',
+    steps: [
+      after(0, (alpha) => alpha.save('f', 'f of alpha, 1')),
+      after(1_250, (alpha) => alpha.save('f', 'f of alpha, 2')),
+      // The second of them: the first brings what is kept.
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, () => {}),
+      meet({ call: 'exchange', job: 'apply', subject: 'f' }, (_, __, world) => restoreNewest(world, 1, 'f')),
+    ],
+    lastMs: 1_250,
+  },
+  {
+    name: 'what was removed is restored, and edited',
+    steps: [
+      after(0, (_, beta) => beta.remove('d')),
+      after(1_250, (alpha, __, world) => {
+        restoreNewest(world, 0, 'd/in/z')
+        if (alpha.has('d/in/z')) alpha.write('d/in/z', 'z of alpha')
+      }),
+    ],
+    lastMs: 1_250,
+  },
+  {
+    ...once('a tree is made and another removed, in transactions of two records', (alpha, beta) => {
+      alpha.mkdir('n')
+      alpha.create('n/1', '1 of alpha')
+      alpha.create('n/2', '2 of alpha')
+      beta.remove('d')
+    }),
+    recordsMax: 2,
+  },
+  {
+    name: 'they meet for the first time, in transactions of two records',
+    steps: [],
+    fromStart: true,
+    recordsMax: 2,
   },
   {
     name: 'the disk is full for a while',

@@ -10,12 +10,9 @@ export interface Death {
   readonly powerLoss: boolean
 }
 
-export function deathsOf(topology: Topology): Death[] {
+export function deathsOf(topology: Topology, ways: readonly boolean[] = [false, true]): Death[] {
   const agents = topology === 'linked' ? (['lead', 'peer', 'all'] as const) : (['solo'] as const)
-  return agents.flatMap((agent) => [
-    { agent, powerLoss: false },
-    { agent, powerLoss: true },
-  ])
+  return agents.flatMap((agent) => ways.map((powerLoss) => ({ agent, powerLoss })))
 }
 
 /** EIO, ENOSPC, EACCES, EMFILE. */
@@ -55,16 +52,18 @@ async function each(count: number, at: (point: number) => Promise<SimResult>): P
 }
 
 export function optionsOf(script: Script, topology: Topology): SimOptions {
-  const { before = usualTree, steps, fromStart = false, lastMs = 0 } = script
+  const { before = usualTree, steps, fromStart = false, lastMs = 0, preferences = {}, recordsMax } = script
   return {
     seed: 7,
     topology,
-    house: agentHouse(),
+    house: agentHouse(preferences),
     chaosMs: beginMs + lastMs + 500,
     script: steps,
     prepare: (world) => {
       const [alpha, beta] = world.users
       before(new Hands(alpha.files), new Hands(beta.files))
+      if (recordsMax !== undefined) world.limitTransactions(recordsMax)
+      if (preferences.keep !== undefined) world.oracle.keptBytesMax = preferences.keep.sizeBytes
       for (const disk of world.disks) disk.syncFilesystem()
     },
     ...(fromStart ? {} : { countAfterMs: beginMs - 10 }),

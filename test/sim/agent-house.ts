@@ -35,11 +35,11 @@ function configOf(role: Role, preferences: Preferences): Config {
   const { stateDir, peer } = role
   const [first, second] = role.roots
   if (first === undefined) throw new Error('an agent without a root')
-  const { keep, minFree, maxDelete } = preferences
+  const { keep, minFree, maxDelete, durability } = preferences
   if (role.kind === 'peer')
     return {
       pairs: [],
-      serves: [{ name: servedName, path: first, keep, minFree, maxDelete }],
+      serves: [{ name: servedName, path: first, keep, minFree, maxDelete, durability }],
       listen: [{ kind: 'wss', endpoint: { host: '0.0.0.0', port: peer.port } }],
       peers: [{ name: peer.identity, key: peer.key, roots: [servedName] }],
       stateDir,

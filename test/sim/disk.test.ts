@@ -131,7 +131,7 @@ describe('what a power loss leaves', () => {
       const inode = bench.file('f', 'old')
       bench.disk.syncFilesystem()
       bench.write(inode, 'new')
-      bench.disk.failNextSync = true
+      bench.disk.failNextSync = 'io'
       expect(() => bench.disk.syncFilesystem()).toThrow('EIO')
       bench.disk.syncFilesystem()
     }
@@ -141,7 +141,7 @@ describe('what a power loss leaves', () => {
   test('bytes that are written again after a failed sync are saved by the next', () => {
     const prepare = (bench: Bench): void => {
       const inode = bench.file('f', 'old')
-      bench.disk.failNextSync = true
+      bench.disk.failNextSync = 'io'
       expect(() => bench.disk.syncFilesystem()).toThrow('EIO')
       bench.write(inode, 'new')
       bench.disk.syncFilesystem()

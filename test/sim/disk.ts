@@ -1,5 +1,5 @@
 import { encodeName, nameBytesMax } from '../../src/core/path.js'
-import type { Kind, Space } from '../../src/host/files.js'
+import type { FileCode, Kind, Space } from '../../src/host/files.js'
 import { type Entry, failure, Inode, setgid } from './inode.js'
 import { Journal, type NameChange } from './journal.js'
 import type { Dice } from './random.js'
@@ -66,8 +66,8 @@ export class Disk {
   usedBytes = 0
   /** When it was last said that there is too little room. */
   shortAtNs = Number.NEGATIVE_INFINITY
-  /** The next sync fails, once. */
-  failNextSync = false
+  /** The next sync fails with it, once. */
+  failNextSync: FileCode | undefined
   readOnly = false
   readonly device: bigint
   readonly filesystem: string
@@ -268,18 +268,18 @@ export class Disk {
 
   /** fdatasync or fsync of a file: bytes, size and times; not its name. */
   sync(inode: Inode): void {
-    if (this.syncFails([inode])) throw failure('io', '', 'fsync')
+    this.failSync([inode], 'fsync')
     if (!inode.stuck) this.save(inode)
   }
 
   syncDirectory(directory: Inode): void {
-    if (this.syncFails([])) throw failure('io', '', 'fsync')
+    this.failSync([], 'fsync')
     this.journal.save(directory)
     this.save(directory)
   }
 
   syncFilesystem(): void {
-    if (this.syncFails(this.dirty)) throw failure('io', '', 'syncfs')
+    this.failSync(this.dirty, 'syncfs')
     this.journal.saveAll()
     for (const inode of [...this.dirty]) if (!inode.stuck) this.save(inode)
   }
@@ -417,16 +417,19 @@ export class Disk {
     this.dirty.delete(inode)
   }
 
-  private syncFails(covered: Iterable<Inode>): boolean {
-    if (!this.failNextSync) return false
-    this.failNextSync = false
+  /** @throws FileFailure where the next sync is to fail */
+  private failSync(covered: Iterable<Inode>, call: string): void {
+    const { failNextSync: code } = this
+    if (code === undefined) return
+    this.failNextSync = undefined
+    if (code === 'disk-full') this.noteShort()
     // Pitfall 15: told once. The pages count as clean from now on, and what they held is not on the platter.
     for (const inode of covered) {
       if (inode.kind !== 'file' || !this.dirty.has(inode)) continue
       inode.stuck = true
       inode.cleanings++
     }
-    return true
+    throw failure(code, '', call)
   }
 
   private freeIfUnused(inode: Inode, actor: Actor): void {

@@ -98,6 +98,20 @@ const failures: Readonly<Record<string, readonly FileCode[]>> = {
   'sync-filesystem': ['io'],
 }
 
+/** What else fails when it is the turn of a call, and its code's: the dice of the histories know nothing of these. */
+const failuresInTurn: Readonly<Record<string, readonly FileCode[]>> = {
+  // Where room is given to bytes only as they are written back.
+  'sync-file': ['disk-full'],
+  'sync-directory': ['disk-full'],
+  'sync-filesystem': ['disk-full'],
+  'store-open': ['io', 'disk-full'],
+  'store-write': ['io', 'disk-full'],
+  lock: writing,
+  'lock-write': ['io', 'disk-full'],
+  space: ['io', 'denied'],
+  'real-path': ['io', 'denied'],
+}
+
 /** A call that fails: the n-th, from 1, of those that can fail with the code. */
 export interface FailPlan {
   readonly call: number
@@ -199,7 +213,7 @@ export class Chaos {
     spread(faults.slowness, 'slow network', (dice) => this.slow(dice))
     spread(faults.lateness, 'late watchers', (dice) => this.late(dice))
     spread(faults.syncFailures, 'a sync will fail', (dice) => {
-      dice.pick(world.disks).failNextSync = true
+      dice.pick(world.disks).failNextSync = 'io'
     })
     spread(faults.fullDisks, 'full disk', (dice) => this.fill(dice))
     spread(faults.clockJumps, 'clock jumps', (dice) => this.jump(dice))
@@ -214,7 +228,7 @@ export class Chaos {
     const { watching, disks, network } = this.world
     Object.assign(watching, calm)
     for (const disk of disks) {
-      disk.failNextSync = false
+      disk.failNextSync = undefined
       disk.capacityBytes = Number.MAX_SAFE_INTEGER
     }
     Object.assign(network, usualSpeed)
@@ -257,7 +271,7 @@ export class Chaos {
   private planned(call: Call): FileCode | undefined {
     const { failPlan: plan, world } = this
     if (plan === undefined || !world.counting || call.process.dead || call.process.depth === 0) return undefined
-    if (failures[call.name]?.includes(plan.code) !== true) return undefined
+    if (![failures, failuresInTurn].some((table) => table[call.name]?.includes(plan.code))) return undefined
     world.calls += 1
     if (world.calls !== plan.call) return undefined
     return this.fail(call, plan.code)
@@ -278,7 +292,7 @@ export class Chaos {
     if (!call.name.startsWith('sync-')) return code
     // The disk itself fails: what the sync should have saved is given up.
     const { disks } = call.process.machine
-    for (const disk of this.world.disks) if (disks.includes(disk)) disk.failNextSync = true
+    for (const disk of this.world.disks) if (disks.includes(disk)) disk.failNextSync = code
     return undefined
   }
 

@@ -44,6 +44,8 @@ export class Oracle {
   private readonly holders = new Map<Version, Set<Inode>>()
   /** The house keeps versions: what a user wrote is nowhere let go by an agent. */
   keeps = true
+  /** Of what is kept no more than this has to stay: what is more may go. */
+  keptBytesMax = Number.MAX_SAFE_INTEGER
   private readonly held = new Map<Inode, Version>()
   private readonly writers = new Map<Inode, string>()
   /** What an agent last wrote into a file, and which. */
@@ -169,6 +171,17 @@ export class Oracle {
     return this.sides.some(({ machine, root }) =>
       [...treeOf(machine, root).keys()].some((other) => other !== path && folded(other) === folded(path)),
     )
+  }
+
+  /** A user has had a version brought back to a path where `was` stood: that he gives up there, and what he removed may be back. */
+  noteRestored(sideName: string, path: RelPath, was: Inode | undefined): void {
+    const side = this.sides.find(({ name }) => name === sideName)
+    if (side === undefined) throw new Error(`no side ${sideName}`)
+    this.touch({ side, path })
+    if (was !== undefined) this.over(versionOf(was), undefined)
+    const root = this.rootOf(side)
+    const inode = root === undefined ? undefined : this.below(side.machine, root, path)
+    if (inode !== undefined) this.markMoved(inode)
   }
 
   /** An archive was written: both sides have held each content that it claims now. */
@@ -333,7 +346,7 @@ export class Oracle {
       // What a user wrote is kept when another user's change takes its place.
       if (
         this.keeps &&
-        !this.goesForRoom(event, disk) &&
+        !this.mayGo(event, disk) &&
         this.writers.get(inode) === user &&
         !isHeldElsewhere(this.holders.get(this.held.get(inode) ?? ''), inode)
       )
@@ -343,11 +356,16 @@ export class Oracle {
       this.checkWhole(inode, place, actor)
   }
 
-  /** Of what is kept nothing goes but for want of room: it lies among the versions, and its disk had too little a moment ago. */
-  private goesForRoom({ directory }: DiskEvent, disk: Disk): boolean {
-    if (this.scheduler.timeNs - disk.shortAtNs > shortAgoNs) return false
-    for (let at = directory; at?.home !== undefined; at = at.home.directory)
-      if (at.home.name === 'versions' && isPrivate(at.home.directory.home?.name ?? '')) return true
+  /**
+   * Of what is kept nothing goes but for want of room: it lies among the versions, and its disk had too little a moment ago; or
+   * these were more than may be.
+   */
+  private mayGo({ directory, inode }: DiskEvent, disk: Disk): boolean {
+    for (let at = directory; at?.home !== undefined; at = at.home.directory) {
+      if (at.home.name !== 'versions' || !isPrivate(at.home.directory.home?.name ?? '')) continue
+      if (this.scheduler.timeNs - disk.shortAtNs <= shortAgoNs) return true
+      return inode.data.length + keptBytesIn(at) > this.keptBytesMax
+    }
     return false
   }
 
@@ -538,6 +556,16 @@ export class Oracle {
     this.violations.push(`${(this.scheduler.timeNs / 1e6).toFixed(3)} ms: ${what}`)
     this.scheduler.note(`VIOLATION ${what}`)
   }
+}
+
+/** Of the versions, which lie in directories of days: what lies beside these is none. */
+function keptBytesIn(versions: Inode): number {
+  let bytes = 0
+  for (const { inode: day } of versions.entries.values()) {
+    if (day.kind !== 'directory') continue
+    for (const inode of versions.disk.reachable(day)) bytes += inode.data.length
+  }
+  return bytes
 }
 
 function isHeldElsewhere(holders: ReadonlySet<Inode> | undefined, inode: Inode): boolean {

@@ -34,6 +34,8 @@ export class Records {
  * power loss, as LMDB promises, apart from what an outside hand does: `restore` puts an older state back.
  */
 export class StoreShelf {
+  /** As the real store has it; a test may lower it, so that few paths are several transactions. */
+  recordsMax = 5_000
   /** Transactions committed so far, on any store, that left something else than they found. */
   commits = 0
   /** Told of each such transaction. */
@@ -103,12 +105,16 @@ export class SimStores implements Stores {
 }
 
 class SimStore implements Store {
+  readonly recordsMax: number
+
   constructor(
     private readonly process: Process,
     private readonly shelf: StoreShelf,
     private readonly path: AbsPath,
     private readonly records: Records,
-  ) {}
+  ) {
+    this.recordsMax = shelf.recordsMax
+  }
 
   get(key: Uint8Array): Uint8Array | undefined {
     return copied(this.records.values.get(textOf(key)))

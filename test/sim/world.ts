@@ -97,6 +97,11 @@ export class SimWorld {
     for (const disk of this.disks) disk.syncFilesystem()
   }
 
+  /** Few records are several transactions then. Before the agents start. */
+  limitTransactions(recordsMax: number): void {
+    for (const { shelf } of this.places) shelf.recordsMax = recordsMax
+  }
+
   agentOf(process: Process): Agent | undefined {
     return this.agents.find((agent) => agent.owns(process))
   }

@@ -27,6 +27,7 @@ const lockFileBytes = 16_384
 const freeBytesMin = 1 << 20
 
 class LmdbStore implements Store {
+  readonly recordsMax = 5_000
   private readonly records: Records
   private open = true
 

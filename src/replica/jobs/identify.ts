@@ -98,6 +98,7 @@ function note(
   answer: (path: RelPath, found: Found) => void,
   again: RelPath[],
 ): void {
+  const { recordsMax } = index
   for (let at = 0; at < reads.length; at += recordsMax) {
     index.write((edit) => {
       for (const { path, located, record } of reads.slice(at, at + recordsMax)) {
@@ -110,6 +111,3 @@ function note(
     })
   }
 }
-
-/** Most records of one index transaction. */
-const recordsMax = 5_000

@@ -141,6 +141,7 @@ function distrust(index: Index, bootId: string): void {
       ({ record }) => record.fingerprint !== undefined && !record.racy && record.ctimeNs >= synced,
     )
     if (doubtful.length === 0) continue
+    const { recordsMax } = index
     for (let at = 0; at < doubtful.length; at += recordsMax) {
       index.write((edit) => {
         for (const { name, record } of doubtful.slice(at, at + recordsMax))
@@ -149,9 +150,6 @@ function distrust(index: Index, bootId: string): void {
     }
   }
 }
-
-/** Most records of one transaction. */
-const recordsMax = 5_000
 
 function takeLock(world: World, directory: AbsPath): boolean {
   let own = locks.get(world)

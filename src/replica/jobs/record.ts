@@ -25,9 +25,6 @@ export interface Recorded {
   readonly failure: StoreFailure | undefined
 }
 
-/** Most records of one transaction. */
-export const recordsMax = 5_000
-
 /** Writes what a batch did, in its order, with fresh sequences: every pair of the root hears of it. */
 export function recordAll(index: Index, recordings: readonly Recording[]): Recorded {
   let [first, last] = [1, 0]
@@ -35,6 +32,7 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
   let failure: StoreFailure | undefined
   // A type change is two steps at one path: the second finds what the first has recorded, not what the job had looked at.
   const own = new Map<RelPath, IndexRecord | undefined>()
+  const { recordsMax } = index
   for (let at = 0; at < recordings.length; at += recordsMax) {
     const part = recordings.slice(at, at + recordsMax)
     try {

@@ -119,9 +119,6 @@ interface Edit {
   readonly moved?: Whereabouts | undefined
 }
 
-/** Most records of one index transaction. */
-const recordsMax = 5_000
-
 /** A path for which a file system answers ELOOP so often at one look has a problem. */
 const loopTriesMax = 3
 
@@ -194,6 +191,7 @@ class Scanner {
     if (this.edits.some(({ fields, moved }) => fields === undefined || moved !== undefined)) this.checkRoot()
     // A directory that was moved is found at its new place before it is missed at its old one.
     this.edits.sort((one, other) => Number(other.moved !== undefined) - Number(one.moved !== undefined))
+    const { recordsMax } = this.index
     let at = 0
     for (; at + recordsMax < this.edits.length; at += recordsMax) this.write(this.edits.slice(at, at + recordsMax), [])
     this.write(this.edits.slice(at), this.listed)

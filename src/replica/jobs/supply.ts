@@ -13,7 +13,6 @@ import { digestOf } from './digest.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 import { PrefixCheck } from './prefix.js'
 import { problemOf } from './problem.js'
-import { recordsMax } from './record.js'
 import { isRacy, isStampOf, sameRecord, sameStamp } from './stamp.js'
 
 export interface OpenSupply {
@@ -199,6 +198,7 @@ class Step {
     const { readings } = this.stream
     if (!ended && !this.contradicted && readings.length < readingsMax) return
     this.stream.readings = []
+    const { recordsMax } = this.index
     for (let at = 0; at < readings.length; at += recordsMax) this.recordPart(readings.slice(at, at + recordsMax))
   }
 
