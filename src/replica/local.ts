@@ -258,8 +258,10 @@ export class LocalReplica implements Replica {
   }
 
   async acknowledge(batches: readonly number[]): Promise<void> {
-    const { host, place } = this.opened()
+    const root = this.opened()
+    const { host, place } = root
     await this.hold(host.workers.run(acknowledgeJob, { place, pair: this.pair, batches }, 'small'))
+    root.dropUntold(this.pair, batches)
   }
 
   /** Another life of the pair takes over. */
@@ -279,11 +281,7 @@ export class LocalReplica implements Replica {
     const { root } = this
     if (root === undefined) return
     await Promise.allSettled([...this.inHand])
-    const { workers } = root.host
-    for (const batch of this.staging.keys())
-      await workers
-        .run(dropBatchJob, { place: root.place, pair: this.pair, batch }, 'bulk', this.lanes.of(batch, workers.count))
-        .catch(() => undefined)
+    for (const batch of this.staging.keys()) await this.dropNow(root, batch).catch(() => undefined)
     this.staging.clear()
     root.leave(this.pair, this)
     if (this.watchLater) void root.ready(true).catch(() => undefined)
@@ -297,7 +295,8 @@ export class LocalReplica implements Replica {
   ): Promise<readonly Outcome[]> {
     const root = this.opened()
     const { host, place } = root
-    await this.staging.get(batch)?.all()
+    const staging = this.staging.get(batch)
+    await staging?.all()
     this.staging.delete(batch)
     const release = await root.holds.take(heldBy(operations), renamedBy(operations))
     try {
@@ -307,7 +306,9 @@ export class LocalReplica implements Replica {
       const { from, isSilent, budget, pair } = this
       const input = { place, pair, batch, operations: listed, supplier, from, isSilent, budget }
       const applied = await host.workers.run(applyJob, input, order, lane)
-      const { first, last, dirty } = applied
+      const { first, last, dirty, left, untold } = applied
+      root.dropLater(left)
+      root.keepUntold(pair, batch, untold)
       const outcomes = outcomeList.fromBytes(applied.outcomes)
       root.publish(this.others(outcomes), [{ first, last }], this.session)
       root.mark(dirty)
@@ -319,6 +320,8 @@ export class LocalReplica implements Replica {
       await this.session?.drained()
       return outcomes
     } catch (error) {
+      // What was received of it goes when this is closed.
+      if (staging !== undefined) this.staging.set(batch, staging)
       // The index could not be written: what was done is found by a scan of the whole root.
       if (error instanceof StoreFailure) root.fail(error)
       throw error
@@ -373,10 +376,15 @@ export class LocalReplica implements Replica {
 
   /** A batch that whoever staged it has given up. */
   private drop(batch: number): void {
-    const { host, place } = this.opened()
+    const root = this.opened()
     this.staging.delete(batch)
+    void this.ahead(this.hold(this.dropNow(root, batch)))
+  }
+
+  private async dropNow(root: LocalRoot, batch: number): Promise<void> {
+    const { host, place } = root
     const lane = this.lanes.of(batch, host.workers.count)
-    void this.ahead(this.hold(host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', lane)))
+    root.dropLater(await host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', lane))
   }
 
   /** Work that is awaited later, or never: what goes wrong with it meanwhile is told then. */

@@ -92,6 +92,10 @@ export class LocalRoot {
   private waiting: Promise<void> | undefined
   private readonly ending = new AbortController()
   private sweeping = false
+  /** Names in `in/` of what is of no use any more and could not be removed. */
+  private left: readonly string[] = []
+  /** The same of batches whose outcomes could not be written down, by pair: until they are acknowledged, or finished. */
+  private untold: readonly { readonly pair: string; readonly batch: number; readonly names: readonly string[] }[] = []
   private failure: { readonly error: unknown } | undefined
   /** A file that has other names too. */
   hardLink: RelPath | undefined
@@ -215,8 +219,12 @@ export class LocalRoot {
 
   /** Outcomes that the pair's lead has not acknowledged: of earlier lives of this agent, and of this one. */
   async pastOf(pair: string): Promise<readonly PastOutcome[]> {
-    const { outcomes, dirty } = await this.host.workers.run(unacknowledgedJob, { place: this.place, pair }, 'edit')
+    const { host, place } = this
+    const { outcomes, dirty, left } = await host.workers.run(unacknowledgedJob, { place, pair }, 'edit')
     this.mark(dirty)
+    this.dropLater(left)
+    // Every batch of the pair is told now.
+    this.dropUntold(pair)
     return outcomes
   }
 
@@ -378,6 +386,28 @@ export class LocalRoot {
     void this.sweep().catch((error: unknown) => this.fail(error))
   }
 
+  /** What is of no use any more in `in/` and could not be removed at once. */
+  dropLater(names: readonly string[]): void {
+    if (names.length === 0) return
+    this.left = [...this.left, ...names]
+    this.sweepLater()
+  }
+
+  /** The intent of the batch tells of these as long as it is there. */
+  keepUntold(pair: string, batch: number, names: readonly string[]): void {
+    if (names.length > 0) this.untold = [...this.untold, { pair, batch, names }]
+  }
+
+  /** These batches of the pair, or all of them, need nothing in `in/` any more. */
+  dropUntold(pair: string, batches?: readonly number[]): void {
+    const isOver = (one: { pair: string; batch: number }) =>
+      one.pair === pair && (batches === undefined || batches.includes(one.batch))
+    const over = this.untold.filter(isOver)
+    if (over.length === 0) return
+    this.untold = this.untold.filter((one) => !isOver(one))
+    this.dropLater(over.flatMap(({ names }) => names))
+  }
+
   /** Again, if it failed: the root did not answer. @throws ReplicaFailure 'not-answering' */
   close(): Promise<void> {
     this.closing ??= this.closeNow().catch((error: unknown) => {
@@ -407,11 +437,14 @@ export class LocalRoot {
     for (;;) {
       await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
       if (this.ending.signal.aborted) return
-      const swept = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane)
+      const left = this.left
+      this.left = []
+      const swept = await host.workers.run(sweepJob, { place: this.place, left }, 'bulk', rootLane)
       const { dirty, pending } = swept
+      this.left = [...this.left, ...swept.left]
       this.mark(dirty)
       if (swept.keptBytes > 0) this.keeping.add(swept.keptBytes)
-      if (pending === 0) break
+      if (pending === 0 && this.left.length === 0) break
     }
     this.sweeping = false
   }

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { absent } from '../../src/core/content.js'
 import type { Operation } from '../../src/core/operation.js'
 import { type AbsPath, relPath, rootPath } from '../../src/core/path.js'
 import { FileFailure } from '../../src/host/files.js'
@@ -6,6 +7,7 @@ import type { Job } from '../../src/host/workers.js'
 import { openIndex } from '../../src/index/index.js'
 import { digestOf } from '../../src/replica/jobs/digest.js'
 import type { RootPlace } from '../../src/replica/jobs/place.js'
+import { packOf, writeFile } from './jobs/fixture.js'
 import { LocalRootFixture } from './local-root.js'
 import { pair, Reader, supplier } from './replica.suite.js'
 import { turns, until } from './wire-pair.js'
@@ -245,4 +247,40 @@ test('a root that failed is opened anew when its other users have left, on the i
   await other.close()
   await opening
   expect(again?.opened.index).toBe(first.opened.index)
+})
+
+describe('of what was received and not published nothing stays in staging', () => {
+  const staging = () => root.all('.tandem/stage').filter((path) => path.includes('/in/'))
+  const delivered = { bytes: packOf(['its bytes']), props: new Uint8Array(0) }
+  const write = writeFile('new', absent, 0, 'its bytes')
+
+  test('after a batch that could not be applied, by when its pair is closed', async () => {
+    const { replica } = await Reader.open(root.replica())
+    await replica.stage(1, delivered)
+    root.beforeJob = (name) => {
+      if (name === 'apply') throw new FileFailure('io', root.root, 'open', 'EIO')
+    }
+    await expect(replica.apply(1, [write], supplier)).rejects.toThrow('EIO')
+    expect(staging()).toHaveLength(1)
+    await replica.close()
+    expect(staging()).toEqual([])
+  })
+
+  test('after one whose outcomes could not be written down, a second after they are acknowledged', async () => {
+    const { replica } = await Reader.open(root.replica())
+    await replica.stage(1, delivered)
+    root.trap.before('rename:no-replace', 1, () => root.write('new', 'its user was faster'))
+    root.trap.fail((call, path) =>
+      call === 'reopenFile' && path.includes('/intents')
+        ? new FileFailure('disk-full', path, 'write', 'ENOSPC')
+        : undefined,
+    )
+    expect(await replica.apply(1, [write], supplier)).toMatchObject([{ kind: 'superseded' }])
+    root.trap.release()
+    expect(staging()).toHaveLength(1)
+    await replica.acknowledge([1])
+    await root.pass(1_100)
+    await until(() => staging().length === 0, 'the sweep')
+    await replica.close()
+  })
 })

@@ -1,9 +1,9 @@
-import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Faults } from './faults.js'
 import { type Given, isFault, optionsOf, type Profile, profileOf } from './profile.js'
+import { type Finding, runShare, shared } from './shares.js'
 import { shrink } from './shrink.js'
 import { simulate } from './simulate.js'
 import type { Topology } from './world.js'
@@ -14,15 +14,6 @@ import type { Topology } from './world.js'
  */
 
 const usage = 'npm run sim -- [--seeds N] [--from S] [--topology local|linked|both] [--faults JSON] [--jobs N]'
-
-interface Share extends Given {
-  readonly from: number
-  readonly step: number
-  readonly to: number
-}
-
-/** What a process that runs a share tells the one that printed it. */
-type Told = { readonly seed: number; readonly violations: readonly string[] } | 'done'
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -50,7 +41,7 @@ async function main(): Promise<number> {
   const jobs = Math.max(1, Math.min(Number(values.jobs), count))
   const started = performance.now()
   let done = 0
-  const failed: { seed: number; violations: readonly string[] }[] = []
+  const failed: Finding[] = []
   const seconds = (): number => (performance.now() - started) / 1_000
   const ticker = setInterval(() => {
     console.log(`${done} histories, ${(done / seconds()).toFixed(1)} a second, ${failed.length} failed`)
@@ -64,12 +55,15 @@ async function main(): Promise<number> {
         topology: given.topology,
         faults: given.faults,
       }
-      return shared(share, (seed, violations) => {
+      return shared(fileURLToPath(import.meta.url), share, (finding) => {
         done++
+        const { seed, violations } = finding
         if (violations.length === 0) return
-        failed.push({ seed, violations })
+        failed.push(finding)
         console.log(`seed ${seed}:\n  ${violations.slice(0, 5).join('\n  ')}`)
-        if (values['until-first']) process.exit(1)
+        if (!values['until-first']) return
+        console.log(replayOf(profileOf(seed, given)))
+        process.exit(1)
       })
     }),
   )
@@ -77,36 +71,19 @@ async function main(): Promise<number> {
   console.log(
     `${done} histories of 60 operations in ${seconds().toFixed(1)} s, ${(done / seconds()).toFixed(1)} a second with ${jobs} processes: ${failed.length} failed`,
   )
+  failed.sort((one, other) => one.seed - other.seed)
   const [first] = failed
   if (first === undefined) return 0
-  const profile = profileOf(first.seed, given)
-  const small = values['no-shrink'] ? profile : await shrink(profile, (line) => console.log(line))
-  console.log(`replay with:\n  npm run sim -- --replay '${JSON.stringify(small)}'`)
+  console.log('replay with:')
+  for (const { seed } of failed) console.log(replayOf(profileOf(seed, given)))
+  // What has ended a process would end this one.
+  if (values['no-shrink'] || first.fatal) return 1
+  const small = await shrink(profileOf(first.seed, given), (line) => console.log(line))
+  console.log(`the first made smaller:\n${replayOf(small)}`)
   return 1
 }
 
-/** Runs a share in a process of its own. */
-function shared(share: Share, told: (seed: number, violations: readonly string[]) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--share', JSON.stringify(share)], {
-      execArgv: process.execArgv,
-    })
-    child.on('message', (message: Told) => {
-      if (message !== 'done') told(message.seed, message.violations)
-    })
-    child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a process ended with ${code}`))))
-  })
-}
-
-async function runShare(share: Share): Promise<number> {
-  for (let seed = share.from; seed <= share.to; seed += share.step) {
-    const { violations } = await simulate(optionsOf(profileOf(seed, share)))
-    process.send?.({ seed, violations } satisfies Told)
-  }
-  await new Promise<void>((resolve) => process.send?.('done' satisfies Told, () => resolve()))
-  process.disconnect()
-  return 0
-}
+const replayOf = (profile: Profile): string => `  npm run sim -- --replay '${JSON.stringify(profile)}'`
 
 async function replay(profile: Profile): Promise<number> {
   const { lines, violations, conflicts, events } = await simulate({ ...optionsOf(profile), keepLines: true })

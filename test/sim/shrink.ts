@@ -44,8 +44,13 @@ function withFault(faults: Partial<Faults>, name: keyof Faults, value: number | 
   return value === undefined ? others : { ...others, [name]: value }
 }
 
-async function violationsOf(profile: Profile): Promise<readonly string[]> {
-  return (await simulate(optionsOf(profile))).violations
+/** What a history finds; an exception that ends it is a finding too. */
+export async function violationsOf(profile: Profile): Promise<readonly string[]> {
+  try {
+    return (await simulate(optionsOf(profile))).violations
+  } catch (error) {
+    return [error instanceof Error ? `thrown ${error.name}: ${error.message}` : `thrown ${String(error)}`]
+  }
 }
 
 /** Which promise: a smaller history that breaks another one is another finding. */

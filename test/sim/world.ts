@@ -9,6 +9,7 @@ import { Oracle, type OracleSide } from './oracle.js'
 import type { Call, Process } from './process.js'
 import type { Dice } from './random.js'
 import type { Scheduler } from './scheduler.js'
+import { StagingWatch } from './staging.js'
 import { StoreShelf } from './store.js'
 import { UserFiles } from './user-files.js'
 import { kept, namesInBothCases, User } from './users.js'
@@ -31,6 +32,7 @@ export class SimWorld {
   readonly users: readonly [User, User]
   readonly agents: readonly Agent[]
   readonly oracle: Oracle
+  readonly staging: StagingWatch
   /** Effects of the agents that `crashPlan` names, over their lives. */
   effects = 0
   /** Calls of jobs that could have failed. */
@@ -73,6 +75,7 @@ export class SimWorld {
       { name: 'beta', machine: second.machine, root: betaRoot },
     ]
     this.oracle = new Oracle(scheduler, sides)
+    this.staging = new StagingWatch(sides)
     const [alpha, beta] = sides
     const vocabulary = this.disks.some((disk) => disk.folds) ? namesInBothCases : undefined
     const userOf = ({ name, machine, root }: OracleSide) =>

@@ -31,7 +31,7 @@ import { makeDirectory } from './make.js'
 import { makeDurable } from './make-durable.js'
 import { checkRoot } from './marker.js'
 import { Parents } from './parents.js'
-import { dropFile, type StageFolder } from './place.js'
+import { dropFiles, type StageFolder } from './place.js'
 import { outcomeOfFailure, type Prepared, prepare, type Ready } from './prepare.js'
 import { setProps, setRootProps } from './props.js'
 import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'
@@ -50,6 +50,9 @@ export class ApplyBatch {
   private readonly recordings: (Recording | undefined)[]
   private readonly dirty = new Set<RelPath>()
   private readonly notes: { path: RelPath; detail: string }[] = []
+  /** See Applied. */
+  private readonly left: string[] = []
+  private readonly untold: string[] = []
   /** Directories that were not made, and why: nothing can be made in them. */
   private readonly unmade = new Map<RelPath, Outcome>()
   /** Steps done in the directory that is open now. */
@@ -81,14 +84,13 @@ export class ApplyBatch {
   }
 
   run(): Applied {
-    const prepared = this.prepare()
+    const prepared = this.prepareOrLeave()
     const ready = prepared.filter((one) => one.kind === 'ready')
     if (ready.length > 0) {
       const failure = this.intend(prepared)
       if (failure === undefined) this.publish(prepared)
       else this.refuse(prepared, failure)
     }
-    this.dropReceived()
     const recorded = recordAll(
       this.index,
       this.recordings.filter((recording) => recording !== undefined),
@@ -97,11 +99,32 @@ export class ApplyBatch {
     // Told as done it would be agreed on, and what becomes of it before the next scan would be told to nobody.
     if (recorded.failure !== undefined) throw recorded.failure
     const outcomes = this.outcomes.map((outcome, at) => outcome ?? missing(this.input.operations[at]?.path ?? rootPath))
-    return { outcomes, first: recorded.first, last: recorded.last, dirty: [...this.dirty], notes: this.notes }
+    const { first, last } = recorded
+    return { outcomes, first, last, dirty: [...this.dirty], notes: this.notes, left: this.left, untold: this.untold }
   }
 
   close(): void {
     this.parents.close()
+  }
+
+  /** What is of no use any more goes before anything is intended; if nothing will be, all is as it was received. */
+  private prepareOrLeave(): Prepared[] {
+    const received = [...(this.received?.slots ?? [])]
+    const links = this.input.operations.flatMap(({ op }, at) =>
+      op === 'write-symlink' ? [slotName(this.intent, at)] : [],
+    )
+    try {
+      const prepared = this.prepare()
+      const used = new Set(prepared.map((one) => (one.kind === 'ready' ? one.step.staged : '')))
+      const unused = [...received.map(([, { name }]) => name), ...links].filter((name) => !used.has(name))
+      this.received?.slots.clear()
+      this.left.push(...dropFiles(this.stage.in, unused))
+      return prepared
+    } catch (error) {
+      for (const [want, slot] of received) this.received?.slots.set(want, slot)
+      dropFiles(this.stage.in, links)
+      throw error
+    }
   }
 
   private prepare(): Prepared[] {
@@ -192,14 +215,15 @@ export class ApplyBatch {
 
   private refuse(prepared: readonly Prepared[], failure: FileFailure): void {
     // The intent first: with it there and a slot gone from `in`, a restart would take the slot for published.
-    const isForgotten = this.dropQuietly(this.stage.intents, this.intent)
+    const isForgotten = dropFiles(this.stage.intents, [this.intent]).length === 0
     for (const [at, one] of prepared.entries()) {
       if (one.kind !== 'ready') continue
       const told = outcomeOfFailure(one.step.path, failure)
       const code = told.kind === 'failed' ? told.code : 'io'
       this.settle(at, { kind: 'failed', path: one.step.path, code, detail: failure.message, transient: true })
-      if (isForgotten && one.step.staged !== '') this.dropQuietly(this.stage.in, one.step.staged)
     }
+    if (isForgotten) this.left.push(...dropFiles(this.stage.in, stagedOf(prepared)))
+    else this.untold.push(...stagedOf(prepared))
     this.budget?.note(0, 0)
   }
 
@@ -217,11 +241,12 @@ export class ApplyBatch {
     const lines = this.outcomes.map((outcome, at) => (outcome?.kind === 'done' ? outcomeLine(at, outcome) : ''))
     this.note()
     // Until the outcomes are told a slot that is gone from `in` means that it was published.
-    if (!this.tell(this.intent, lines.join('') + completeLine())) return
-    for (const [at, one] of prepared.entries()) {
-      const moved = this.outcomes[at]?.kind === 'done' && this.besides === 0
-      if (one.kind === 'ready' && one.step.staged !== '' && !moved) this.dropQuietly(this.stage.in, one.step.staged)
+    if (!this.tell(this.intent, lines.join('') + completeLine())) {
+      this.untold.push(...stagedOf(prepared))
+      return
     }
+    const unmoved = prepared.filter((_, at) => this.outcomes[at]?.kind !== 'done' || this.besides > 0)
+    this.left.push(...dropFiles(this.stage.in, stagedOf(unmoved)))
   }
 
   private note(): void {
@@ -485,23 +510,10 @@ export class ApplyBatch {
     const { place, pair, batch } = this.input
     return { pair, batch, from: this.input.from, folder: place.folder, beganNs: this.world.clock.wallNs() }
   }
+}
 
-  /** What was received and is of no use any more. */
-  private dropReceived(): void {
-    for (const { name } of this.received?.slots.values() ?? []) this.dropQuietly(this.stage.in, name)
-  }
-
-  /** Answers whether it is gone. */
-  private dropQuietly(directory: Directory, name: string): boolean {
-    try {
-      dropFile(directory, name)
-      return true
-    } catch (error) {
-      // In `in` and `intents` of this process only; what stays there goes with the folder.
-      if (!(error instanceof FileFailure)) throw error
-      return false
-    }
-  }
+function stagedOf(prepared: readonly Prepared[]): string[] {
+  return prepared.flatMap((one) => (one.kind === 'ready' && one.step.staged !== '' ? [one.step.staged] : []))
 }
 
 const isRemoval = (one: Prepared): one is Ready => one.kind === 'ready' && one.step.op === 'remove'

@@ -40,6 +40,10 @@ export interface Applied {
   readonly dirty: readonly RelPath[]
   /** What a replacement could not take over from what it replaced (owner, group, attributes): one line each. */
   readonly notes: readonly { readonly path: RelPath; readonly detail: string }[]
+  /** Names in `in/` of what is of no use any more and could not be removed: a sweep tries again. */
+  readonly left: readonly string[]
+  /** Such names that the intent still needs, as the outcomes could not be written into it: until the batch is acknowledged, or finished. */
+  readonly untold: readonly string[]
 }
 
 /** As it travels back: `outcomes` in the layout of wire/operation.ts. */
@@ -50,7 +54,8 @@ export interface ApplyOutput extends Omit<Applied, 'outcomes'> {
 /**
  * Applies the operations of a batch in order, each on its own: one that fails does not stop the others. Visible when it
  * returns; on disk after syncJob. What was replaced or removed lies in staging until sweepJob has looked at it again, a
- * second later or more. In the lane of the batch's stageJobs; scans of the directories concerned wait meanwhile.
+ * second later or more. In the lane of the batch's stageJobs; scans of the directories concerned wait meanwhile. What was received is
+ * over with it; of a batch that failed as a whole, with dropBatchJob.
  * @throws ReplicaFailure 'missing', 'unreadable', 'in-doubt', StoreFailure: what was done by then is told by the intent when the pair is
  * opened again
  */
@@ -58,25 +63,25 @@ export const applyJob: Job<ApplyInput, ApplyOutput> = {
   name: 'apply',
   run(world, given) {
     const { place, pair, batch } = given
+    const input = { ...given, operations: operationList.fromBytes(given.operations) }
+    const root = openRoot(world.files, place.root)
     try {
-      const input = { ...given, operations: operationList.fromBytes(given.operations) }
-      const root = openRoot(world.files, place.root)
+      checkRoot(root, place)
+      const stage = openStage(root, place)
       try {
-        checkRoot(root, place)
-        const stage = openStage(root, place)
         const work = new ApplyBatch(world, input, root, stage)
         try {
           const { outcomes, ...applied } = work.run()
+          forgetReceived(world, place, pair, batch)
           return { ...applied, outcomes: outcomeList.toBytes(outcomes) }
         } finally {
           work.close()
-          stage.close()
         }
       } finally {
-        root.close()
+        stage.close()
       }
     } finally {
-      forgetReceived(world, place, pair, batch)
+      root.close()
     }
   },
   transferInput: ({ operations }) => [operations.buffer],

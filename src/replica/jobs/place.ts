@@ -114,6 +114,19 @@ export function dropFile(directory: Directory, name: string): void {
   }
 }
 
+/** Removes files of which nothing needs to be known any more; answers the names of those that could not be removed. */
+export function dropFiles(directory: Directory, names: readonly string[]): string[] {
+  return names.filter((name) => {
+    try {
+      dropFile(directory, name)
+      return false
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return true
+    }
+  })
+}
+
 /** Removes a directory if it is empty. */
 export function dropEmptyDirectory(parent: Directory, name: string): void {
   try {

@@ -87,17 +87,20 @@ export const recoverJob: Job<Recover, Recovered> = {
   },
 }
 
-/** Finishes the batches of a pair that this process has left half told. Answers the paths that must be looked at. */
+/**
+ * Finishes the batches of a pair that this process has left half told. Answers the paths that must be looked at, and the names in
+ * `in/` of what these batches have no use for any more.
+ */
 export function finishOwn(
   world: World,
   place: RootPlace,
   root: Directory,
   own: StageFolder,
   pair: string,
-): readonly RelPath[] {
+): { readonly dirty: readonly RelPath[]; readonly staged: readonly string[] } {
   const dirty = new Set<RelPath>()
-  new Recovery(world, place, root, own, own, [own], dirty).finishPair(pair)
-  return [...dirty]
+  const staged = new Recovery(world, place, root, own, own, [own], dirty).finishPair(pair)
+  return { dirty: [...dirty], staged }
 }
 
 /** The end of one folder. */
@@ -121,21 +124,26 @@ class Recovery {
         dropFile(this.folder.intents, file)
         continue
       }
-      this.finish(name, file, intent)
+      this.finish(name, file, intent, acknowledged)
       this.adopt(name, file)
     }
   }
 
-  finishPair(pair: string): void {
+  finishPair(pair: string): string[] {
+    const staged: string[] = []
     for (const { name, acknowledged } of intentNames(this.folder.intents)) {
       if (acknowledged || !name.startsWith(`${pair}-`)) continue
       const intent = readIntent(this.folder.intents, name)
-      if (intent !== undefined && !intent.complete) this.finish(name, name, intent)
+      if (intent === undefined || intent.complete) continue
+      this.finish(name, name, intent, false)
+      // Beside its target it goes with the sweep.
+      if (intent.header.anchor === '') staged.push(...intent.steps.map((step) => step.staged))
     }
+    return staged.filter((name) => name !== '')
   }
 
   /** Tells every outcome in the intent; from then on only its slots are left to settle. */
-  private finish(name: string, file: string, intent: Intent): void {
+  private finish(name: string, file: string, intent: Intent, acknowledged: boolean): void {
     const lines: string[] = []
     for (const chmod of intent.chmods) {
       restoreMode(this.root, chmod)
@@ -145,7 +153,9 @@ class Recovery {
     try {
       const otherBoot = intent.header.boot !== this.place.boot
       const places = this.placesOf(intent, beside, otherBoot)
-      if (!intent.complete) lines.push(...this.finishSteps(name, intent, places), completeLine())
+      // One that is acknowledged was done, though it could not say so; its paths are for others to change since, and its slots
+      // in `in` may be gone for that.
+      if (!intent.complete && !acknowledged) lines.push(...this.finishSteps(name, intent, places), completeLine())
       else if (otherBoot) lines.push(...this.revoke(intent, places))
     } finally {
       beside?.close()

@@ -6,9 +6,10 @@ import { type Directory, FileFailure, type FileHandle, type Stat } from '../../h
 import type { Job, World } from '../../host/workers.js'
 import { fingerprintOf, Malformed } from '../../wire/bytes.js'
 import { type Item, readItems, readWantProps } from '../../wire/pack.js'
+import { ReplicaFailure } from '../replica.js'
 import { digestOf } from './digest.js'
 import { dropParts, keepParts, partSlotName, pruneParts } from './part.js'
-import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import { dropFile, dropFiles, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import type { PrefixDigest } from './prefix.js'
 import { problemOf } from './problem.js'
 import { writeSparsely } from './sparse.js'
@@ -55,28 +56,43 @@ export const stageJob: Job<StagePack, void> = {
   transferInput: ({ pack }) => whole(pack),
 }
 
-/** Forgets a batch that will not be applied, with all that was received of it but the beginnings of large files. */
-export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, void> = {
+/**
+ * Forgets a batch that will not be applied, with all that was received of it but the beginnings of large files. Answers the names
+ * in `in/` of what could not be removed: a sweep tries again.
+ */
+export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, readonly string[]> = {
   name: 'drop-batch',
   run(world, { place, pair, batch }) {
     const received = receivedOf(world, place, pair, batch)
-    if (received === undefined) return
+    if (received === undefined) return []
     forgetReceived(world, place, pair, batch)
-    const root = openRoot(world.files, place.root)
+    const slots = [...received.slots.values()]
     try {
-      const stage = openStage(root, place)
-      try {
-        const slots = [...received.slots.values()]
-        const sound = slots.flatMap(({ name, failure }) => (failure === undefined ? [name] : []))
-        if (keepParts(root, stage.in, sound)) pruneParts(root, world.clock.wallNs())
-        for (const slot of slots) dropFile(stage.in, slot.name)
-      } finally {
-        stage.close()
-      }
-    } finally {
-      root.close()
+      return dropSlots(world, place, slots)
+    } catch (error) {
+      if (!(error instanceof FileFailure) && !(error instanceof ReplicaFailure)) throw error
+      return slots.map(({ name }) => name)
     }
   },
+}
+
+function dropSlots(world: World, place: RootPlace, slots: readonly Slot[]): string[] {
+  const root = openRoot(world.files, place.root)
+  try {
+    const stage = openStage(root, place)
+    try {
+      const sound = slots.flatMap(({ name, failure }) => (failure === undefined ? [name] : []))
+      if (keepParts(root, stage.in, sound)) pruneParts(root, world.clock.wallNs())
+      return dropFiles(
+        stage.in,
+        slots.map(({ name }) => name),
+      )
+    } finally {
+      stage.close()
+    }
+  } finally {
+    root.close()
+  }
 }
 
 /** Files of one batch: far more than a lead puts into one. */

@@ -4,12 +4,14 @@ import type { Job } from '../../host/workers.js'
 import { dropBeside, openBeside } from './beside.js'
 import { type Intent, intentOfSlot, isBesideIntent, oldSlotName, type Step, slotName } from './intent.js'
 import { intentFileName, intentNames, readIntent } from './intent-file.js'
-import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import { dropFile, dropFiles, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import { type Settling, settleSlot } from './settle-slot.js'
 import { Versions } from './versions.js'
 
 export interface Sweep {
   readonly place: RootPlace
+  /** Names in `in/` of what is of no use any more and could not be removed yet. */
+  readonly left?: readonly string[]
 }
 
 export interface Swept {
@@ -19,6 +21,8 @@ export interface Swept {
   readonly dirty: readonly RelPath[]
   /** Bytes of what was kept as versions. */
   readonly keptBytes: number
+  /** What still could not be removed, of those. */
+  readonly left: readonly string[]
 }
 
 /**
@@ -28,12 +32,13 @@ export interface Swept {
  */
 export const sweepJob: Job<Sweep, Swept> = {
   name: 'sweep',
-  run(world, { place }) {
+  run(world, { place, left = [] }) {
     const root = openRoot(world.files, place.root)
     try {
       const stage = openStage(root, place)
       try {
-        return sweepFolder(root, stage, place.keeps, world.clock.wallNs())
+        const swept = sweepFolder(root, stage, place.keeps, world.clock.wallNs())
+        return { ...swept, left: dropFiles(stage.in, left) }
       } finally {
         stage.close()
       }
@@ -44,7 +49,7 @@ export const sweepJob: Job<Sweep, Swept> = {
 }
 
 /** `keeps`: what was at a path becomes a version. */
-export function sweepFolder(root: Directory, stage: StageFolder, keeps: boolean, wallNs: bigint): Swept {
+export function sweepFolder(root: Directory, stage: StageFolder, keeps: boolean, wallNs: bigint): Omit<Swept, 'left'> {
   const versions = keeps ? new Versions(root, stage.in) : undefined
   try {
     const { pending, dirty } = sweepIntents(stage, { root, out: stage.out, wallNs, versions })
@@ -54,7 +59,7 @@ export function sweepFolder(root: Directory, stage: StageFolder, keeps: boolean,
   }
 }
 
-type Looked = Omit<Swept, 'keptBytes'>
+type Looked = Pick<Swept, 'pending' | 'dirty'>
 
 function sweepIntents(stage: StageFolder, settling: Settling): Looked {
   const slots = new Map<string, string[]>()

@@ -4,13 +4,15 @@ import type { PastOutcome } from '../replica.js'
 import { acknowledgeIntents } from './acknowledge.js'
 import { intentFileName, readIntent } from './intent-file.js'
 import { pastOutcomes } from './past.js'
-import { openRoot, openStage, type RootPlace } from './place.js'
+import { dropFiles, openRoot, openStage, type RootPlace } from './place.js'
 import { finishOwn } from './recover.js'
 
 export interface Unacknowledged {
   readonly outcomes: readonly PastOutcome[]
   /** Paths that must be looked at before the outcomes are told. */
   readonly dirty: readonly RelPath[]
+  /** Names in `in/` of what is of no use any more and could not be removed: a sweep tries again. */
+  readonly left: readonly string[]
 }
 
 /**
@@ -25,7 +27,8 @@ export const unacknowledgedJob: Job<{ readonly place: RootPlace; readonly pair: 
     try {
       const stage = openStage(root, place)
       try {
-        const dirty = finishOwn(world, place, root, stage, pair)
+        const { dirty, staged } = finishOwn(world, place, root, stage, pair)
+        const left = dropFiles(stage.in, staged)
         // Of a batch of which nothing was done nobody will ever hear.
         acknowledgeIntents(stage, (name) => {
           const intent = name.startsWith(`${pair}-`)
@@ -34,7 +37,7 @@ export const unacknowledgedJob: Job<{ readonly place: RootPlace; readonly pair: 
           return intent?.complete === true && intent.outcomes.size === 0
         })
         const outcomes = pastOutcomes(stage.intents).find((past) => past.pair === pair)?.outcomes ?? []
-        return { outcomes, dirty }
+        return { outcomes, dirty, left }
       } finally {
         stage.close()
       }

@@ -1,0 +1,110 @@
+import * as fs from 'node:fs'
+import { expect, test } from 'vitest'
+import { absent } from '../../../src/core/content.js'
+import { relPath } from '../../../src/core/path.js'
+import { FileFailure } from '../../../src/host/files.js'
+import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
+import { recoverJob } from '../../../src/replica/jobs/recover.js'
+import { dropBatchJob } from '../../../src/replica/jobs/stage.js'
+import { sweepJob } from '../../../src/replica/jobs/sweep.js'
+import { unacknowledgedJob } from '../../../src/replica/jobs/unacknowledged.js'
+import { type Fixture, freshRoot, oldNs, pair, writeFile } from './fixture.js'
+import type { Call } from './stepping.js'
+
+/** Every such call on a path with `part` in it fails, until it is released. */
+function refuse(root: Fixture, call: Call, part: string, code: 'io' | 'disk-full' = 'io'): void {
+  root.trap.fail((one, path) =>
+    one === call && path.includes(part) ? new FileFailure(code, path, call, code) : undefined,
+  )
+}
+
+const isFull = (root: Fixture) => refuse(root, 'reopenFile', '/intents', 'disk-full')
+
+test('a link that could not be looked at when it was staged does not stay in staging', () => {
+  const root = freshRoot()
+  refuse(root, 'statAt', '/in/')
+  const { outcomes, left } = root.apply([
+    { op: 'write-symlink', path: relPath('l'), expect: absent, target: 'somewhere' },
+  ])
+  expect(outcomes).toMatchObject([{ kind: 'failed', code: 'io' }])
+  expect({ left, in: root.slots('in') }).toEqual({ left: [], in: [] })
+})
+
+test('what was received goes when the batch is dropped, also after it could not be applied at all', () => {
+  const root = freshRoot()
+  const batch = root.nextBatch()
+  root.stage(['a'], batch)
+  refuse(root, 'openDirectory', '/out')
+  expect(() => root.apply([writeFile('a', absent, 0, 'a')], [], batch)).toThrow(FileFailure)
+  root.trap.release()
+  expect(root.slots('in')).toHaveLength(1)
+  expect(dropBatchJob.run(root.world, { place: root.place, pair, batch })).toEqual([])
+  expect(root.slots('in')).toEqual([])
+})
+
+test('what could not be dropped is named, and goes with a sweep', () => {
+  const root = freshRoot()
+  const batch = root.nextBatch()
+  root.stage(['a', 'b'], batch)
+  refuse(root, 'openDirectory', '/stage/')
+  const left = dropBatchJob.run(root.world, { place: root.place, pair, batch })
+  expect([...left].sort()).toEqual(root.slots('in').sort())
+  refuse(root, 'removeFile', '/in/')
+  expect(sweepJob.run(root.world, { place: root.place, left }).left).toEqual(left)
+  root.trap.release()
+  expect(sweepJob.run(root.world, { place: root.place, left }).left).toEqual([])
+  expect(root.slots('in')).toEqual([])
+})
+
+/** A batch that its user overtakes, on a disk that is full when it is to be told: what was received is not published. */
+function untold(root: Fixture): readonly string[] {
+  root.trap.before('rename:no-replace', 1, () => root.write('a', 'its user was faster'))
+  isFull(root)
+  const { outcomes, left, untold: names } = root.apply([writeFile('a', absent, 0, 'a')], ['a'])
+  root.trap.release()
+  expect(outcomes).toMatchObject([{ kind: 'superseded' }])
+  expect(left).toEqual([])
+  expect(names).toEqual(root.slots('in'))
+  return names
+}
+
+test('a batch that could not be told keeps what its intent needs until it is finished', () => {
+  const root = freshRoot()
+  expect(untold(root)).toHaveLength(1)
+  expect(unacknowledgedJob.run(root.world, { place: root.place, pair })).toMatchObject({ outcomes: [], left: [] })
+  expect([...root.slots('in'), ...root.slots('intents')]).toEqual([])
+})
+
+test('a batch that could not be told needs nothing any more when it is acknowledged', () => {
+  const root = freshRoot()
+  const left = untold(root)
+  acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+  sweepJob.run(root.world, { place: root.place, left })
+  expect([...root.slots('in'), ...root.slots('intents')]).toEqual([])
+})
+
+test('a batch that could not be told and is acknowledged is not done once more by the next process', () => {
+  const root = freshRoot()
+  for (const path of ['a', 'b']) root.write(path, path)
+  root.scan(['a', 'b'])
+  isFull(root)
+  const { outcomes } = root.apply(
+    [
+      writeFile('a', root.content('a'), 0, 'new'),
+      { op: 'set-props', path: relPath('b'), expect: root.content('b'), props: { mode: 0o600, mtimeNs: oldNs } },
+    ],
+    ['new'],
+  )
+  root.trap.release()
+  expect(outcomes).toMatchObject([{ kind: 'done' }, { kind: 'done' }])
+  acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+  expect(root.slots('intents')).toMatchObject([expect.stringMatching(/\.acknowledged$/)])
+  // Its user takes the mode back.
+  fs.chmodSync(root.abs('b'), 0o644)
+  root.restart()
+  recoverJob.run(root.world, { place: root.place, locks: root.locks })
+  expect(root.stat('b').mode).toBe(0o644)
+  root.aheadNs += 1_100_000_000n
+  expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
+  expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
+})
