@@ -94,6 +94,8 @@ export interface Socket {
    * and where what carries it does so already. Who was connected to has it always.
    */
   readonly compression: Compression | undefined
+  /** Bytes that came so far, also of a message that is not whole yet; what waits in the kernel while this end does not read is not in it. */
+  readonly receivedBytes: number
   /** Bytes accepted by send and not yet handed to the kernel. */
   readonly bufferedBytes: number
   /** One binary message of at most frameBytesMax bytes. The bytes are taken over: not to be changed after. */

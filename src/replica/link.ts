@@ -33,7 +33,9 @@ export class Link {
   readonly greeted: Promise<Speaker>
   private greet: { resolve(far: Speaker): void; reject(failure: LinkFailure): void } | undefined
   private ended: LinkFailure | undefined
-  private heard = false
+  /** Of what has come and gone at the last heartbeat, and whether anything was said since. */
+  private receivedBefore = 0
+  private hasSpoken = false
   private isSlowed = false
   private isFull = false
   private isPaused = false
@@ -124,7 +126,6 @@ export class Link {
 
   private frame(bytes: Uint8Array): void {
     if (this.ended !== undefined) return
-    this.heard = true
     if (this.rate !== undefined) this.slowDown(this.rate, bytes.length)
     try {
       const message = decode(bytes)
@@ -200,6 +201,7 @@ export class Link {
   private put(frame: Uint8Array): void {
     assert(frame.length <= frameBytesMax, `a frame of ${frame.length} bytes`)
     this.rate?.note(frame.length)
+    this.hasSpoken = true
     this.socket.send(frame)
   }
 
@@ -248,26 +250,41 @@ export class Link {
 
   private async beat(): Promise<void> {
     for (let silent = 0; ; ) {
-      this.heard = false
       const slept = await this.sleptWithin(beatMs)
       if (this.ended !== undefined) return
       if (slept && this.greet === undefined) {
-        this.heard = false
+        this.takeHeard()
         this.send({ kind: 'ping' })
         if (await this.isOverAfter(wakeMs)) return
         // What has arrived is read before it is judged.
         if (await this.isOverAfter(0)) return
-        if (!this.heard) return this.fail('timed-out', 'no answer after the machine slept')
+        if (this.socket.receivedBytes === this.receivedBefore)
+          return this.fail('timed-out', 'no answer after the machine slept')
       }
+      const hasSpoken = this.hasSpoken
+      const heardBytes = this.takeHeard()
       // Beats are counted, not time: after a pause of this whole process the far end gets its chance to be heard.
       // Who is not read cannot be heard.
-      silent = this.heard || this.isPaused ? 0 : silent + 1
+      silent = heardBytes > 0 || this.isPaused ? 0 : silent + 1
       if (silent >= silentBeatsMax) return this.fail('timed-out', `nothing heard for ${(silent * beatMs) / 1_000} s`)
       // Who is heard need not be asked, but has to hear something from who does not read. The lead asks first: one is enough.
       const asksAfter = this.role === 'lead' ? 1 : 2
       if ((silent >= asksAfter || this.isPaused) && this.greet === undefined) this.send({ kind: 'ping' })
+      // Its own question may wait behind what it sends, on a slow line for minutes: it is told unasked that it is heard.
+      else if (heardBytes > pulseBytesMax && !hasSpoken && this.greet === undefined) this.send({ kind: 'pong' })
+      // What a beat says itself is no reason to leave out the next one.
+      this.hasSpoken = false
       this.release()
     }
+  }
+
+  /** Bytes that came since it was last asked; from here on nothing was said either. */
+  private takeHeard(): number {
+    const { receivedBytes } = this.socket
+    const heardBytes = receivedBytes - this.receivedBefore
+    this.receivedBefore = receivedBytes
+    this.hasSpoken = false
+    return heardBytes
   }
 
   /** Waits; true, and early, when the machine slept meanwhile. */
@@ -324,6 +341,8 @@ const greetingMs = 10_000
 const beatMs = 3_500
 /** Heartbeats without a word from the far end, after which it is dead: 14 s at most, for the first word counts for a whole one. */
 const silentBeatsMax = 3
+/** The pings and pongs of one beat, framed. More than that is something else, of which its sender hears. */
+const pulseBytesMax = 64
 /** What a far end has for an answer after this machine slept; most connections are gone then, and nobody says so. */
 const wakeMs = 2_000
 /** What may wait in the socket before a far end that asks and does not read is cut off. */

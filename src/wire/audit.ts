@@ -2,7 +2,7 @@ import { nameFault, type RelPath } from '../core/path.js'
 import type { AuditRow } from '../replica/replica.js'
 import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
 import { readFound, writeFound } from './content.js'
-import { checkReport, readFlag, readNumber, readOpenPath, writeFlag, writeNumber } from './text.js'
+import { checkReport, readCounted, readFlag, readOpenPath, writeFlag, writeNumber } from './text.js'
 
 /** A path of an audit: one that is asked for, or an open one that is left out. */
 export interface AuditedPath {
@@ -39,7 +39,7 @@ export function readAuditRow(from: BytesReader): AuditRow {
   if (why !== undefined) throw new Malformed(`an audit of a name that is none: ${why}`)
   const found = readFound(from)
   if (name !== '') checkReport({ kind: 'listing', path: directory, members: [{ name, found }], more: false })
-  return { directory, name, found, sequence: readNumber(from), digest: from.text(digestBytesMax) }
+  return { directory, name, found, sequence: readCounted(from), digest: from.text(digestBytesMax) }
 }
 
 /** Never less than a row takes. */

@@ -30,6 +30,7 @@ import { readReports, writeReport } from './report.js'
 import {
   checkReport,
   idBytesMax,
+  readCounted,
   readDetail,
   readFlag,
   readNumber,
@@ -450,7 +451,7 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
     }
     case 'set-generation': {
       const pair = from.text(idBytesMax)
-      return { kind, id, pair, generation: readNumber(from) }
+      return { kind, id, pair, generation: readCounted(from) }
     }
     case 'past':
       return { kind, id, outcomes: readAll(from, codec.pastOutcomeBytesMin, codec.readPastOutcome) }
@@ -466,7 +467,7 @@ function readNumbered(from: BytesReader, kind: Numbered['kind'], id: number): Me
     }
     case 'changed': {
       const last = readFlag(from)
-      const sequence = readNumber(from)
+      const sequence = readCounted(from)
       const current = readFlag(from)
       return { kind, id, last, sequence, current, reports: readCheckedReports(from) }
     }

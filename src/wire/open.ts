@@ -4,8 +4,8 @@ import { type BytesReader, type BytesWriter, Malformed } from './bytes.js'
 import { pathBytesMax } from './report.js'
 import {
   idBytesMax,
+  readCounted,
   readFlag,
-  readNumber,
   readOpenPath,
   readTexts,
   writeFlag,
@@ -78,7 +78,7 @@ function readName(from: BytesReader): RelPath {
 function readCursor(from: BytesReader): Cursor {
   const index = from.text(idBytesMax)
   const run = from.text(idBytesMax)
-  const sequence = readNumber(from)
+  const sequence = readCounted(from)
   return { index, run, sequence, view: from.text(idBytesMax) }
 }
 
@@ -111,7 +111,7 @@ export function readOpened(from: BytesReader): OpenedFacts {
   const rootId = from.text(idBytesMax)
   const created = readFlag(from)
   const fresh = readFlag(from)
-  const generation = readNumber(from)
+  const generation = readCounted(from)
   const boot = from.text(idBytesMax)
   const index = from.text(idBytesMax)
   const run = from.text(idBytesMax)

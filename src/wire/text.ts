@@ -72,7 +72,7 @@ export function readFlag(from: BytesReader): boolean {
   return flag === 1
 }
 
-/** Batches, sequences and generations: whole numbers that a double holds exactly, in 8 bytes. */
+/** Whole numbers that a double holds exactly, in 8 bytes. Batches may be any of them. */
 export function writeNumber(to: BytesWriter, value: number): void {
   to.u64(BigInt(value))
 }
@@ -82,3 +82,13 @@ export function readNumber(from: BytesReader): number {
   if (value > Number.MAX_SAFE_INTEGER) throw new Malformed(`a number of ${value}`)
   return Number(value)
 }
+
+/** Sequences and generations, which the stores of both ends keep in 6 bytes. @throws Malformed */
+export function readCounted(from: BytesReader): number {
+  const value = readNumber(from)
+  if (value > countedMax) throw new Malformed(`a count of ${value}`)
+  return value
+}
+
+/** Half of what 6 bytes hold: who goes on from there, one more at a time, never comes to the end of them. */
+export const countedMax = 2 ** 47

@@ -101,6 +101,20 @@ export function describeSockets(
       }
     })
 
+    test('what came is counted, all of what was delivered', async () => {
+      const { near, far } = await pair()
+      started(near)
+      const atFar = started(far)
+      const before = far.receivedBytes
+      let delivered = 0
+      for (const size of [1, 70_000, 300_000]) {
+        near.send(pattern(size, 0))
+        delivered += (await atFar.frames.take()).length
+        expect(far.receivedBytes - before).toBeGreaterThanOrEqual(delivered)
+        expect(far.receivedBytes - before).toBeLessThan(delivered + 100)
+      }
+    })
+
     test('messages that came before start wait for it', async () => {
       const { near, far } = await pair()
       const atNear = started(near)

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect as connectTcp, createServer as createServerTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect as connectTls, createServer } from 'node:tls'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { type AbsPath, absPath } from '../../src/core/path.js'
 import { nodeSockets } from '../../src/host/node/sockets.js'
 import { unauthenticatedMax } from '../../src/host/node/waiting-room.js'
@@ -36,6 +38,38 @@ function endpointOf({ place }: Listener): Endpoint {
   if (place.kind === 'socket') throw new Error('no endpoint')
   return place.endpoint
 }
+
+test.each(['ws', 'socket'] as const)('over %s, bytes of a message count before it is whole', async (kind) => {
+  const half = 200_000
+  const server = createServerTcp((stream) =>
+    stream.once('data', (request) => {
+      const key = /sec-websocket-key: (\S+)/i.exec(request.toString('latin1'))?.[1] ?? ''
+      const answer = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+      stream.write(
+        `HTTP/1.1 101 x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${answer}\r\n\r\n`,
+      )
+      // A binary message (RFC 6455, section 5.2) of twice as many bytes as ever come.
+      const header = Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 0, 0, 0])
+      header.writeUInt32BE(2 * half, 6)
+      stream.write(Buffer.concat([header, new Uint8Array(half)]))
+    }),
+  )
+  const path = freshPlace()
+  const listening = once(server, 'listening')
+  if (kind === 'ws') server.listen(0, '127.0.0.1')
+  else server.listen(path)
+  await listening
+  const bound = server.address()
+  const endpoint = { host: '127.0.0.1', port: typeof bound === 'object' ? (bound?.port ?? 0) : 0 }
+  const target = kind === 'ws' ? { kind, endpoint } : { kind, path }
+  const socket = await nodeSockets().connect(target, new AbortController().signal)
+  const frames: Uint8Array[] = []
+  socket.start({ frame: (bytes) => frames.push(bytes), drained() {}, closed() {} })
+  await vi.waitUntil(() => socket.receivedBytes >= half, 10_000)
+  expect(frames).toEqual([])
+  socket.close('end of test')
+  server.close()
+})
 
 describe('the listener on the network', () => {
   const key = new Uint8Array(32).fill(3)

@@ -610,6 +610,26 @@ describe('time', () => {
     expect(await waiting).toMatchObject({ code: 'timed-out', transient: true })
   })
 
+  test.each(['near', 'far'] as const)(
+    'a message that takes minutes to come is heard while it comes, and who sends it knows; half of one is not heard for ever (%s)',
+    async (side) => {
+      const remote = await here.opened()
+      const waiting = caught(collect(remote.changes(never)))
+      await turns(10)
+      // Nothing gets whole to one end, which still reads.
+      const end = here.wire[side]
+      end.isDeaf = true
+      for (let s = 0; s < 120; s++) {
+        end.receivedBytes += 30_000
+        await seconds(here.clock, 1)
+      }
+      expect(here.codes()).toEqual(['peer-accepted'])
+      await seconds(here.clock, 15)
+      expect(here.codes().at(-1)).toBe('peer-left timed-out')
+      expect(await waiting).toMatchObject({ code: 'timed-out' })
+    },
+  )
+
   test('no greeting within 10 s ends the link, at both ends', async () => {
     here.serve()
     await turns(5)

@@ -23,6 +23,8 @@ class PairSocket implements Socket {
   compression: Compression | undefined
   /** Nothing is delivered to this end while it is set: a far end that does not read. */
   isDeaf = false
+  /** A test may add to it: of a message that is not whole yet. */
+  receivedBytes = 0
   /** The most that ever waited here to be sent. */
   highest = 0
   readonly sent: Uint8Array[] = []
@@ -92,6 +94,7 @@ class PairSocket implements Socket {
       const frame = this.outgoing.shift()
       if (frame === undefined) break
       this.buffered -= frame.length
+      other.receivedBytes += frame.length
       if (other.closeReason === undefined) other.on.frame(frame)
       if (this.aboveMark && this.buffered < bufferedLowBytes) {
         this.aboveMark = false

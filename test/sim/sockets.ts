@@ -114,7 +114,7 @@ export class SimSockets implements Sockets {
 export class Connection {
   readonly near: SimSocket
   readonly far: SimSocket
-  private silent = false
+  private silentSinceNs = Number.POSITIVE_INFINITY
 
   constructor(
     readonly network: Network,
@@ -148,13 +148,19 @@ export class Connection {
   }
 
   fallSilent(): void {
-    this.silent = true
+    this.silentSinceNs = Math.min(this.silentSinceNs, this.network.scheduler.timeNs)
+  }
+
+  /** Of a message that is sent from one moment to another, what has arrived by now. */
+  arrivedOf(bytes: number, fromNs: number, toNs: number): number {
+    const nowNs = Math.min(this.network.scheduler.timeNs, this.silentSinceNs)
+    return Math.floor(bytes * Math.max(0, Math.min(1, (nowNs - fromNs) / (toNs - fromNs))))
   }
 
   /** Carries a message, or the end, to `to` unless the line is dead. */
   carry(to: SimSocket, atNs: number, label: string, arrive: () => void): void {
     this.network.scheduler.after(atNs - this.network.scheduler.timeNs, label, () => {
-      if (!this.silent) arrive()
+      if (this.network.scheduler.timeNs < this.silentSinceNs) arrive()
     })
     to.lastArrivalNs = atNs
   }
@@ -196,6 +202,9 @@ class SimSocket implements Socket {
   /** On the way to the other end, or arrived there and not taken. */
   private windowUsed = 0
   private readonly waiting: Uint8Array[] = []
+  /** What came whole, and what is on its way to this end. */
+  private wholeBytes = 0
+  private readonly underWay: { readonly bytes: number; readonly fromNs: number; readonly toNs: number }[] = []
 
   constructor(
     private readonly connection: Connection,
@@ -208,6 +217,14 @@ class SimSocket implements Socket {
 
   get bufferedBytes(): number {
     return this.outgoingBytes
+  }
+
+  get receivedBytes(): number {
+    const { connection, underWay } = this
+    return underWay.reduce(
+      (sum, { bytes, fromNs, toNs }) => sum + connection.arrivedOf(bytes, fromNs, toNs),
+      this.wholeBytes,
+    )
   }
 
   send(frame: Uint8Array): void {
@@ -265,6 +282,8 @@ class SimSocket implements Socket {
       this.outgoingBytes -= size
       this.windowUsed += size
       const atNs = Math.max(network.scheduler.timeNs + network.delayNs(size), other.lastArrivalNs + 1)
+      // One after the other goes over the line.
+      other.underWay.push({ bytes: size, fromNs: Math.max(network.scheduler.timeNs, other.lastArrivalNs), toNs: atNs })
       this.connection.carry(other, atNs, `to ${other.process.name} ${size}`, () => other.arrived(next))
     }
     if (this.aboveMark && this.outgoingBytes < bufferedLowBytes) {
@@ -276,6 +295,7 @@ class SimSocket implements Socket {
   }
 
   private arrived(what: Uint8Array | { readonly reason: string }): void {
+    this.wholeBytes += this.underWay.shift()?.bytes ?? 0
     if (this.process.dead || this.ended !== undefined) return
     if (!(what instanceof Uint8Array)) {
       this.end(new LinkFailure('lost', `${this.remote}: closed by the far end: ${what.reason}`))

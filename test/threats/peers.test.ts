@@ -1,11 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { readSecret } from '../../src/config/secret.js'
+import { readSecret, writeSecret } from '../../src/config/secret.js'
 import { absent } from '../../src/core/content.js'
 import { relPath, rootPath } from '../../src/core/path.js'
 import type { Member, Report } from '../../src/core/report.js'
 import { nodeSockets } from '../../src/host/node/sockets.js'
-import type { Listener, Socket } from '../../src/host/sockets.js'
+import { type Listener, placeText, type Socket } from '../../src/host/sockets.js'
 import { digestOf } from '../../src/replica/jobs/digest.js'
 import { parseMarker } from '../../src/replica/jobs/marker.js'
 import { ReadOnlyReplica } from '../../src/replica/read-only.js'
@@ -90,8 +91,15 @@ test('T22: a lead that may only read changes nothing, whatever it asks for', asy
   expect(statSync(lead.there.abs('mine'), { bigint: true }).mtimeNs).toBe(mtimeNs)
 })
 
-/** What a served root says of itself, greeted and opened as it should. */
-async function lyingPeer(box: Sandbox, port: number, rootId: string, generation: number, told: readonly Member[]) {
+interface Told {
+  readonly rootId: string
+  readonly generation: number
+  readonly sequence?: number
+  readonly members: readonly Member[]
+}
+
+/** What a served root says of itself, greeted and opened as it should. `port` 0: any free one. */
+async function lyingPeer(box: Sandbox, port: number, { rootId, generation, sequence = 1, members }: Told) {
   const { key } = readSecret(box.at('lead.key'))
   const asked: string[] = []
   const answerTo = (message: Message, identity: string): Message[] => {
@@ -108,9 +116,9 @@ async function lyingPeer(box: Sandbox, port: number, rootId: string, generation:
       case 'changes': {
         const reports: Report[] = [
           { kind: 'entry', path: rootPath, found: { kind: 'directory', props: { mode: 0o755, mtimeNs: 1n } } },
-          { kind: 'listing', path: rootPath, members: told, more: false },
+          { kind: 'listing', path: rootPath, members, more: false },
         ]
-        return [{ kind: 'changed', id: message.id, last: true, sequence: 1, current: true, reports }]
+        return [{ kind: 'changed', id: message.id, last: true, sequence, current: true, reports }]
       }
       case 'set-generation':
       case 'sync':
@@ -134,15 +142,14 @@ async function lyingPeer(box: Sandbox, port: number, rootId: string, generation:
     })
   }
   const place = { kind: 'wss', endpoint: { host: '127.0.0.1', port } } as const
-  listeners.push(
-    await nodeSockets().listen(
-      place,
-      () => key,
-      accept,
-      () => {},
-    ),
+  const listener = await nodeSockets().listen(
+    place,
+    () => key,
+    accept,
+    () => {},
   )
-  return asked
+  listeners.push(listener)
+  return { asked, url: `wss://${placeText(listener.place)}/docs` }
 }
 
 test.each<[string, number, boolean, number]>([
@@ -165,10 +172,37 @@ test.each<[string, number, boolean, number]>([
   const props = { mode: Number(mode & 0o7777n), mtimeNs }
   const stays = { kind: 'file', fingerprint: digestOf(Buffer.from('0')), sizeBytes: Number(size), props } as const
   const before = tree(box.at('a'))
-  const told = oneStays ? [{ name: '0', found: stays }] : []
-  const asked = await lyingPeer(box, portOf(serving.address), marker?.rootId ?? '', generation, told)
+  const told = { rootId: marker?.rootId ?? '', generation, members: oneStays ? [{ name: '0', found: stays }] : [] }
+  const { asked } = await lyingPeer(box, portOf(serving.address), told)
   const end = await sync()
   expect(asked).toContain('changes')
   expect(end.code, end.stdout + end.stderr).toBe(code)
   expect(tree(box.at('a'))).toEqual(before)
 })
+
+test.each<[string, Pick<Told, 'generation' | 'sequence'>]>([
+  ['its generation', { generation: Number.MAX_SAFE_INTEGER }],
+  ['its generation, the last one that a store can hold', { generation: 2 ** 48 - 1 }],
+  ['its sequence', { generation: 0, sequence: Number.MAX_SAFE_INTEGER }],
+])(
+  'T22: a peer whose number is too long for a store, as %s, ends its own link, and the agent goes on',
+  async (_, lie) => {
+    const box = sandbox()
+    box.write('mine/a', 'a')
+    box.write('one/b', 'b')
+    writeSecret(box.at('lead.key'), 'lead', { bytes: (count) => randomBytes(count) })
+    const { url } = await lyingPeer(box, 0, { rootId: 'ab'.repeat(16), members: [], ...lie })
+    const pairs = [
+      `[[pair]]\nname = "lied-to"\nalpha = "mine"\nbeta = "${url}"\nsecret_file = "lead.key"\n`,
+      '[[pair]]\nname = "good"\nalpha = "one"\nbeta = "two"\n',
+    ]
+    box.write('tandem.toml', pairs.join('\n'), { mode: 0o600 })
+    const agent = box.start(['run', '--config', 'tandem.toml'])
+    await agent.until(() => /"code":"protocol"/.test(agent.stderr), 'the end of the link')
+    box.write('one/c', 'c')
+    await agent.until(() => box.exists('two/c'), 'the good pair')
+    expect(box.read('mine/a')).toBe('a')
+    agent.signal('SIGTERM')
+    expect((await agent.ended).code).toBe(0)
+  },
+)

@@ -5,6 +5,7 @@ import { decodeName, isReserved, isReservedName, nameFault, type RelPath, relPat
 import type { Found, Problem, ProblemCode, Report } from '../../src/core/report.js'
 import type { PastOutcome, Prefix, Supplied, View, Want } from '../../src/replica/replica.js'
 import type { Message } from '../../src/wire/message.js'
+import { countedMax } from '../../src/wire/text.js'
 
 /** Names as the kernel gives them: any bytes but '/' and NUL, so that some are not UTF-8. */
 const name = fc
@@ -22,6 +23,7 @@ const text = fc.string({ maxLength: 40 })
 const id = fc.stringMatching(/^[0-9a-f]{32}$/)
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const whole = fc.maxSafeNat()
+const counted = fc.nat(countedMax)
 const size = fc.integer({ min: 0, max: 2 ** 48 - 1 })
 const ns = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const fingerprint = fc
@@ -133,7 +135,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     request: fc.record({
       pair: id,
       from: text,
-      cursor: fc.option(fc.record({ index: id, run: id, sequence: whole, view: id }), { nil: undefined }),
+      cursor: fc.option(fc.record({ index: id, run: id, sequence: counted, view: id }), { nil: undefined }),
       view,
       create: fc.boolean(),
       watch: fc.boolean(),
@@ -160,7 +162,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     id: u32,
     last,
     rows: fc.array(
-      fc.record({ directory: path, name: fc.oneof(fc.constant(''), name), found, sequence: whole, digest: id }),
+      fc.record({ directory: path, name: fc.oneof(fc.constant(''), name), found, sequence: counted, digest: id }),
       few,
     ),
   }),
@@ -174,7 +176,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     operations: fc.array(operation, few),
   }),
   fc.record({ kind: fc.constant('acknowledge' as const), id: u32, more, batches: fc.array(whole, few) }),
-  fc.record({ kind: fc.constant('set-generation' as const), id: u32, pair: id, generation: whole }),
+  fc.record({ kind: fc.constant('set-generation' as const), id: u32, pair: id, generation: counted }),
   fc.record({ kind: fc.constant('stage' as const), batch: whole, props: bytes, bytes }),
   fc.record({ kind: fc.constant('past' as const), id: u32, outcomes: fc.array(past, few) }),
   fc.record({
@@ -184,7 +186,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
       rootId: id,
       created: fc.boolean(),
       fresh: fc.boolean(),
-      generation: whole,
+      generation: counted,
       boot: id,
       index: id,
       run: id,
@@ -198,7 +200,7 @@ export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
     kind: fc.constant('changed' as const),
     id: u32,
     last,
-    sequence: whole,
+    sequence: counted,
     current: fc.boolean(),
     reports: fc.array(report, few),
   }),

@@ -3,9 +3,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { absent, type Fingerprint } from '../../src/core/content.js'
 import { BadPath, type RelPath, relPath } from '../../src/core/path.js'
+import type { Cursor } from '../../src/replica/replica.js'
 import { BytesWriter, Malformed } from '../../src/wire/bytes.js'
 import { decode, encode, type Message, protocolVersion } from '../../src/wire/message.js'
 import { patternsMax } from '../../src/wire/open.js'
+import { countedMax } from '../../src/wire/text.js'
 import { anyMessage } from './message.arbitrary.js'
 
 test('decoding undoes encoding', () => {
@@ -160,6 +162,19 @@ describe('a field beyond its limit is refused', () => {
     ['a supplier', { kind: 'apply', id: 1, more: false, batch: 1, supplier: 'x'.repeat(129), operations: [] }],
   ])('%s', (_, message) => {
     expect(attempt(encode(message))).toBeUndefined()
+  })
+
+  test.each<[string, (value: number) => Message]>([
+    ['a generation that is told', (generation) => ({ kind: 'opened', id: 1, opened: { ...opened, generation } })],
+    ['a generation to note', (generation) => ({ kind: 'set-generation', id: 1, pair: 'p', generation })],
+    ['a sequence', (sequence) => ({ kind: 'changed', id: 1, last: true, sequence, current: true, reports: [] })],
+    ['a sequence in an audit', (sequence) => ({ kind: 'audited', id: 1, last: true, rows: [{ ...row, sequence }] })],
+    ['a sequence of a cursor', (sequence) => openAt({ ...cursor, sequence })],
+  ])('%s: one more at a time never passes what six bytes hold', (_, make) => {
+    for (const value of [0, countedMax]) expect(attempt(encode(make(value)))).toEqual(make(value))
+    for (const value of [countedMax + 1, 2 ** 48 - 1, 2 ** 48, Number.MAX_SAFE_INTEGER])
+      expect(attempt(encode(make(value)))).toBeUndefined()
+    expect(countedMax).toBeLessThan(2 ** 48 - 2 ** 40)
   })
 
   test('a mode of more than twelve bits', () => {
@@ -405,6 +420,24 @@ function wantOf(path: RelPath) {
 }
 
 const everything = { ignore: [], ignorenot: [], paths: [] }
+const opened = {
+  rootId: 'r',
+  created: false,
+  fresh: false,
+  generation: 1,
+  boot: 'b',
+  index: 'i',
+  run: 'u',
+  folding: false,
+  hardLink: undefined,
+}
+const cursor = { index: 'i', run: 'u', sequence: 1, view: 'v' }
+const row = { directory: relPath('d'), name: 'n', found: absent, sequence: 1, digest: '' }
+
+function openAt(cursor: Cursor): Message {
+  const { request, ...message } = open(everything)
+  return { ...message, request: { ...request, cursor } }
+}
 
 function open(
   view: { ignore: string[]; ignorenot: string[]; paths: string[] },

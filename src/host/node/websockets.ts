@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { Duplex, Writable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Compression } from '../compression.js'
 import { bufferedLowBytes, frameBytesMax, LinkFailure, type Socket } from '../sockets.js'
@@ -94,6 +94,7 @@ export class WebsocketSocket implements Socket {
   private delivering = false
   private gathering = false
   private aboveMark = false
+  private received = 0
   private closedBy: string | undefined
   private fault: LinkFailure | undefined
   private ended: LinkFailure | undefined
@@ -103,10 +104,14 @@ export class WebsocketSocket implements Socket {
     readonly remote: string,
     private readonly web: WebSocket,
     /** What carries it. */
-    private readonly stream: Writable,
+    private readonly stream: Duplex,
     readonly compression: Compression | undefined,
   ) {
     web.pause()
+    // Beside ws, which tells of whole messages only: one of them may take a slow line minutes. Not every stream counts for itself.
+    stream.on('data', (bytes: Uint8Array) => {
+      this.received += bytes.length
+    })
     web.on('message', (data, isBinary) => this.arrived(data, isBinary))
     web.on('error', (error) => {
       this.fault ??= websocketFault(error, remote)
@@ -117,6 +122,10 @@ export class WebsocketSocket implements Socket {
       this.ended = this.endOf(code, reason.toString())
       this.deliver()
     })
+  }
+
+  get receivedBytes(): number {
+    return this.received
   }
 
   get bufferedBytes(): number {

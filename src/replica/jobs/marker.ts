@@ -1,6 +1,7 @@
 import type { AbsPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
+import { countedMax } from '../../wire/text.js'
 import { pairPrefixChars } from '../peer-pair.js'
 import { ReplicaFailure } from '../replica.js'
 import { dropFile, openRoot, privatePath, type RootPlace, readWhole } from './place.js'
@@ -63,6 +64,9 @@ function noted(before: Marker['generations'], pair: string, generation: number):
 
 /** Pairs of one peer with one root whose generations are kept. */
 const pairsAlikeMax = 64
+
+/** More than a lead ever comes to from what a peer may tell; what it draws after that still fits the 6 bytes of an archive. */
+const generationMax = countedMax + 2 ** 32
 
 /** Ids as they are told: their beginnings. */
 export function anotherRoot(found: string, expected: string): string {
@@ -137,6 +141,7 @@ export function parseMarker(text: string): Marker | undefined {
   const generations: Record<string, number> = {}
   for (const [pair, generation] of Object.entries(value.generations)) {
     if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) return undefined
+    if (generation < 0 || generation > generationMax) return undefined
     generations[pair] = generation
   }
   return { rootId: value.root, generations }

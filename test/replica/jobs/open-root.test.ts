@@ -8,6 +8,7 @@ import { openRootJob } from '../../../src/replica/jobs/open-root.js'
 import { openRoot } from '../../../src/replica/jobs/place.js'
 import { ReplicaFailure } from '../../../src/replica/replica.js'
 import { operationList } from '../../../src/wire/list.js'
+import { countedMax } from '../../../src/wire/text.js'
 import { type Fixture, freshRoot, pair, remove } from './fixture.js'
 
 test('a root is made, with a private folder that nobody else can read and that git ignores', () => {
@@ -47,6 +48,17 @@ test('the marker, pinned', () => {
     text.replace('c', 'X'),
   ])
     expect(parseMarker(bad), bad).toBeUndefined()
+})
+
+test.each([
+  [-1, false],
+  [0.5, false],
+  [countedMax + 1, true],
+  [2 ** 48 - 1, false],
+  [Number.MAX_SAFE_INTEGER, false],
+])('a marker with a generation of %d: %s that it is taken for whole', (generation, isWhole) => {
+  const text = JSON.stringify({ version: 1, root: 'c'.repeat(32), generations: { ['a'.repeat(32)]: generation } })
+  expect(parseMarker(text) !== undefined).toBe(isWhole)
 })
 
 test('opening it again in the same process is harmless, another process may not use the same folder', () => {
