@@ -1,12 +1,12 @@
 import { type Hour, isTooMany, type MaxDelete, noted, removedIn } from '../../core/budget.js'
 import { isCreation, type Operation } from '../../core/operation.js'
 import { join, nameOf, parentOf, type RelPath, relPath, rootPath } from '../../core/path.js'
-import { ignorePredicate } from '../../core/pattern.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { type Index, openIndex } from '../../index/index.js'
 import { countOf } from '../../status/amounts.js'
 import type { RemovalsHeld, View } from '../replica.js'
+import { seenIn } from '../view.js'
 import { checkRoot } from './marker.js'
 import { dropFile, ensureDirectory, goneCodes, openRoot, privatePath, type RootPlace, readWhole } from './place.js'
 
@@ -194,14 +194,14 @@ export class RemovalBudget {
 
   /** Paths that the pair sees, up to `most` of them. */
   private present(most: number): number {
-    const isIgnored = this.ignored()
+    const isSeen = this.seen()
     let count = 0
     const waiting = this.scopes().map((path) => ({ path, id: this.index.directoryId(path) }))
     for (let here = waiting.pop(); here !== undefined && count < most; here = waiting.pop()) {
       if (here.id === undefined) continue
       for (const { name, record } of this.index.members(here.id)) {
         const path = join(here.path, name)
-        if (isIgnored(path)) continue
+        if (!isSeen(path)) continue
         count++
         if (count >= most) break
         if (record.directoryId !== 0) waiting.push({ path, id: record.directoryId })
@@ -211,7 +211,7 @@ export class RemovalBudget {
   }
 
   private emptiedBy(operations: readonly Operation[]): RemovalsHeld | undefined {
-    const isIgnored = this.ignored()
+    const isSeen = this.seen()
     for (const scope of this.scopes()) {
       const inScope = operations.filter(({ path }) => path === scope || (path !== rootPath && parentOf(path) === scope))
       const gone = new Set<RelPath>()
@@ -223,7 +223,7 @@ export class RemovalBudget {
       let isEmptied = true
       for (const { name } of this.index.members(id)) {
         const path = join(scope, name)
-        if (isIgnored(path)) continue
+        if (!isSeen(path)) continue
         members++
         if (gone.has(path)) continue
         isEmptied = false
@@ -242,9 +242,10 @@ export class RemovalBudget {
     return paths.map((text) => relPath(text)).map((path) => (nameOf(path) === '*' ? parentOf(path) : path))
   }
 
-  private ignored(): (path: RelPath) => boolean {
-    const { ignore, ignorenot } = this.budget.view
-    return ignore.length === 0 ? () => false : ignorePredicate(ignore, ignorenot)
+  /** Of what is counted: patterns of a lead that cost too much leave nothing out, which is what a lead without any is held to. */
+  private seen(): (path: RelPath) => boolean {
+    const { view } = this.budget
+    return view.ignore.length === 0 ? () => true : seenIn({ ...view, paths: [] }, this.world.clock)
   }
 
   private get nowMs(): number {
