@@ -2,7 +2,15 @@ import type { MaxDelete } from '../core/budget.js'
 import { type Durability, durabilities } from '../core/durability.js'
 import { BadPath, isWithin, parentOf, type RelPath, relPath, rootPath } from '../core/path.js'
 import { scopeOf } from '../core/paths.js'
-import { BadPattern, ignorePredicate, parsePattern } from '../core/pattern.js'
+import {
+  BadPattern,
+  ignorePredicate,
+  type Pattern,
+  parsePattern,
+  parsePatternWithin,
+  patternsSizeMax,
+  TooManyPatterns,
+} from '../core/pattern.js'
 import type { Prefer } from '../core/rules.js'
 import type { Side } from '../core/side.js'
 import { type WatcherChoice, watcherChoices } from '../host/watcher.js'
@@ -38,9 +46,10 @@ export function parsePreferences(given: readonly Assignment[], alpha: NamedRoot,
   const winner = (one: Assignment, value: string) => preferOf(one, value, alpha, beta)
   const side = (one: Assignment, value: string) => sideOf(one, value, alpha, beta)
   const sides = (name: string) => [...new Set(listed(name).map((one) => side(one, one.value)))]
+  const [ignore = [], ignorenot = []] = checkedTogether(listed('ignore'), listed('ignorenot'))
   return {
-    ignore: listed('ignore').map(checkedPattern),
-    ignorenot: listed('ignorenot').map(checkedPattern),
+    ignore,
+    ignorenot,
     path: outermost(listed('path').map(checkedPath)),
     prefer: generalOf(last.get('prefer'), winner),
     force: generalOf(last.get('force'), winner),
@@ -109,13 +118,28 @@ function maxDeleteIn(one: Assignment | undefined, isOn: boolean): MaxDelete | un
 }
 
 function checkedPattern(one: Assignment): string {
+  return measuredPattern(one, Number.POSITIVE_INFINITY).text
+}
+
+/** Patterns that every path is asked about: a peer takes no more of them either. */
+function checkedTogether(...lists: Assignment[][]): string[][] {
+  let room = patternsSizeMax
+  return lists.map((list) =>
+    list.map((one) => {
+      const { text, size } = measuredPattern(one, room)
+      room -= size
+      return text
+    }),
+  )
+}
+
+function measuredPattern(one: Assignment, room: number): Pattern {
   try {
-    parsePattern(one.value)
+    return parsePatternWithin(one.value, room)
   } catch (error) {
-    if (!(error instanceof BadPattern)) throw error
+    if (!(error instanceof BadPattern) && !(error instanceof TooManyPatterns)) throw error
     throw new ConfigFailure('bad-preference', `${one.from}: ${one.name}: ${error.message}`, error)
   }
-  return one.value
 }
 
 function checkedPath(one: Assignment): RelPath {

@@ -16,6 +16,8 @@ export interface Rule {
 
 /** Transitions that are kept before all is forgotten and found anew: 4 MB. */
 const transitionsMax = 1_000_000
+/** And so many places in the rules, of all states together: 4 MB. */
+const placesMax = 250_000
 
 const dot = 46
 const slash = 47
@@ -32,7 +34,7 @@ interface Node {
 
 /** Where the rules may stand after some text. */
 interface State {
-  readonly nodes: readonly number[]
+  readonly nodes: Int32Array
   /** At the start of a component: here wildcards do not match a dot. */
   readonly starts: boolean
   readonly accepts: boolean
@@ -55,6 +57,10 @@ export class Automaton {
   private numbers = new Map<string, number>()
   /** The state after a state and a class of the next character, at state times the number of classes plus class. */
   private table = new Int32Array(0)
+  /** Nodes of all states. */
+  private places = 0
+  private readonly reached: Places
+  private readonly next: Places
 
   constructor(rules: readonly Rule[]) {
     const bounds = new Set([0, dot, dot + 1, slash, slash + 1])
@@ -62,6 +68,8 @@ export class Automaton {
     this.bounds = [...bounds].sort((a, b) => a - b)
     for (let code = 0; code < 128; code++) this.asciiClass[code] = this.classOf(code)
     for (const rule of rules) this.addRule(rule)
+    this.reached = new Places(this.nodes.length)
+    this.next = new Places(this.nodes.length)
     this.forget()
   }
 
@@ -113,8 +121,11 @@ export class Automaton {
     if (state === undefined) return dead
     const code = this.bounds[kind] ?? 0
     const guarded = state.starts && code === dot
-    const next = new Set<number>()
-    for (const at of this.closure(state.nodes, !guarded)) {
+    const { next } = this
+    next.clear()
+    const reached = this.closure(state.nodes, !guarded)
+    for (let index = 0; index < reached.count; index++) {
+      const at = reached.at(index)
       const node = this.nodes[at]
       if (node === undefined) continue
       if (consumes(node, code, guarded)) next.add(node.kind === 'many' || node.kind === 'anything' ? at : node.next)
@@ -123,27 +134,32 @@ export class Automaton {
         if (code === slash) next.add(node.next)
       }
     }
-    const isFull = this.states.length * this.bounds.length > transitionsMax
+    const isFull = this.states.length * this.bounds.length > transitionsMax || this.places > placesMax
     if (isFull) this.forget()
-    const number = this.numberOf(
-      [...next].sort((a, b) => a - b),
-      code === slash,
-    )
+    const number = this.numberOf(next.sorted(), code === slash)
     if (!isFull) this.table[from * this.bounds.length + kind] = number
     return number
   }
 
   /** The number of a state, new or known. */
-  private numberOf(nodes: readonly number[], starts: boolean): number {
+  private numberOf(nodes: Int32Array, starts: boolean): number {
     if (nodes.length === 0) return dead
     const key = `${starts ? '/' : ''}${nodes.join()}`
     const known = this.numbers.get(key)
     if (known !== undefined) return known
-    const reached = [...this.closure(nodes, true)].map((at) => this.nodes[at]?.kind)
-    const number = reached.includes('anything') ? settled : this.states.length
+    const reached = this.closure(nodes, true)
+    let accepts = false
+    let settles = false
+    for (let index = 0; index < reached.count; index++) {
+      const kind = this.nodes[reached.at(index)]?.kind
+      if (kind === 'end') accepts = true
+      else if (kind === 'anything') settles = true
+    }
+    const number = settles ? settled : this.states.length
     this.numbers.set(key, number)
+    this.places += nodes.length
     if (number === settled) return settled
-    this.states.push({ nodes, starts, accepts: reached.includes('end') })
+    this.states.push({ nodes, starts, accepts })
     const size = this.states.length * this.bounds.length
     if (size > this.table.length) {
       const table = new Int32Array(size * 2).fill(unknown)
@@ -154,19 +170,21 @@ export class Automaton {
   }
 
   private forget(): void {
-    const none: State = { nodes: [], starts: false, accepts: false }
-    this.states = [none, { ...none, accepts: true }]
+    const nowhere: State = { nodes: new Int32Array(0), starts: false, accepts: false }
+    this.states = [nowhere, { ...nowhere, accepts: true }]
     this.numbers = new Map()
     this.table = new Int32Array(0)
-    this.numberOf(this.entries, true)
+    this.places = 0
+    this.numberOf(Int32Array.from(this.entries), true)
   }
 
-  /** The nodes that can be reached without a character; `skipping`: a `*` may match nothing. */
-  private closure(nodes: readonly number[], skipping: boolean): Set<number> {
-    const reached = new Set(nodes)
-    // A Set is walked in the order of insertion, what is added on the way included.
-    for (const at of reached) {
-      const node = this.nodes[at]
+  /** The nodes that can be reached without a character, until it is asked again; `skipping`: a `*` may match nothing. */
+  private closure(nodes: Int32Array, skipping: boolean): Places {
+    const { reached } = this
+    reached.clear()
+    for (const at of nodes) reached.add(at)
+    for (let index = 0; index < reached.count; index++) {
+      const node = this.nodes[reached.at(index)]
       if (node?.kind === 'choice') for (const other of node.others) reached.add(other)
       else if (node?.kind === 'many' && skipping) reached.add(node.next)
     }
@@ -196,9 +214,48 @@ export class Automaton {
   }
 
   private add(node: Partial<Node> & Pick<Node, 'kind'>): number {
-    return this.nodes.push({ code: -1, ranges: [], negated: false, next: -1, others: [], ...node }) - 1
+    const { kind, code = -1, ranges = none, negated = false, next = -1, others = none } = node
+    return this.nodes.push({ kind, code, ranges, negated, next, others }) - 1
   }
 }
+
+/** A set of nodes in the order in which they came, made once: a step through many rules would leave as many megabytes to be collected. */
+class Places {
+  count = 0
+  private readonly list: Int32Array
+  private readonly rounds: Uint32Array
+  private round = 0
+
+  constructor(size: number) {
+    this.list = new Int32Array(size)
+    this.rounds = new Uint32Array(size)
+  }
+
+  clear(): void {
+    this.count = 0
+    this.round++
+    if (this.round < 0xffff_ffff) return
+    this.rounds.fill(0)
+    this.round = 1
+  }
+
+  add(node: number): void {
+    if (this.rounds[node] === this.round) return
+    this.rounds[node] = this.round
+    this.list[this.count++] = node
+  }
+
+  at(index: number): number {
+    return this.list[index] ?? 0
+  }
+
+  sorted(): Int32Array {
+    return this.list.slice(0, this.count).sort()
+  }
+}
+
+/** One for all: there are many nodes. */
+const none: readonly never[] = []
 
 function consumes(node: Node, code: number, guarded: boolean): boolean {
   switch (node.kind) {

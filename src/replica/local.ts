@@ -232,7 +232,9 @@ export class LocalReplica implements Replica {
     if (budget === undefined) return undefined
     // The account is that of the batches in hand.
     const asked = this.applying.then(() =>
-      host.workers.run(removingJob, { place, pair: this.pair, budget, count, confirmed }, 'edit'),
+      this.opened().inTurn(this.pair, () =>
+        host.workers.run(removingJob, { place, pair: this.pair, budget, count, confirmed }, 'edit'),
+      ),
     )
     return this.hold(asked)
   }
@@ -240,7 +242,7 @@ export class LocalReplica implements Replica {
   /** Batches are applied one after the other, in the order of the calls. */
   apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
     const applied = this.applying.then(async () => {
-      const outcomes = await this.applyNow(batch, operations, supplier)
+      const outcomes = await this.opened().inTurn(this.pair, () => this.applyNow(batch, operations, supplier))
       await this.root?.room.makeFor(operations, outcomes)
       return outcomes
     })

@@ -24,6 +24,7 @@ import { sweepJob } from './jobs/sweep.js'
 import { unacknowledgedJob } from './jobs/unacknowledged.js'
 import { Keeping } from './keeping.js'
 import { PatientWorkers } from './patient-workers.js'
+import { pairPrefixChars } from './peer-pair.js'
 import type { Acceptance, AcceptRequest, PastOutcome } from './replica.js'
 import { Room } from './room.js'
 import { Scanning } from './scanning.js'
@@ -80,6 +81,8 @@ export class LocalRoot {
   readonly holds = new Holds()
   private readonly listeners = new Set<RootListener>()
   private readonly readers = new Map<string, Reader>()
+  /** By the beginning of the ids of their pairs: when the last of them will be through. */
+  private readonly turns = new Map<string, Promise<void>>()
   private readonly watermark: Watermark
   private readonly scanning: Scanning
   private readonly watching: Watching
@@ -253,6 +256,25 @@ export class LocalRoot {
 
   leave(pair: string, reader: Reader): void {
     if (this.readers.get(pair) === reader) this.readers.delete(pair)
+  }
+
+  /**
+   * One after the other what pairs of one peer do to the root: what they remove is counted together. Pairs whose ids begin otherwise do
+   * not wait for each other.
+   */
+  inTurn<T>(pair: string, work: () => Promise<T>): Promise<T> {
+    const who = pair.slice(0, pairPrefixChars)
+    const done = (this.turns.get(who) ?? Promise.resolve()).then(work)
+    const ended: Promise<void> = done
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .then(() => {
+        if (this.turns.get(who) === ended) this.turns.delete(who)
+      })
+    this.turns.set(who, ended)
+    return done
   }
 
   /**

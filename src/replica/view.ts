@@ -1,4 +1,5 @@
 import { join, parentOf, type RelPath, rootPath } from '../core/path.js'
+import { patternsSizeMax, TooManyPatterns } from '../core/pattern.js'
 import type { Report } from '../core/report.js'
 import { seenPredicate } from '../core/seen.js'
 import type { Clock } from '../host/clock.js'
@@ -11,7 +12,7 @@ import type { View } from './replica.js'
  */
 export function viewFilter(view: View, clock: Clock): (reports: readonly Report[]) => readonly Report[] {
   if (view.ignore.length === 0 && view.paths.length === 0) return (reports) => reports
-  const own = seenIn(view, clock)
+  const own = ownIn(view, clock)
   const known = new Map<RelPath, boolean>()
   const seen = (directory: RelPath): boolean => {
     const answer = known.get(directory)
@@ -36,14 +37,33 @@ export function viewFilter(view: View, clock: Clock): (reports: readonly Report[
   }
 }
 
-/** Whether a path itself is in the view, as long as the patterns do not cost too much; then as if there were none. */
-export function seenIn(view: View, clock: Clock): (path: RelPath) => boolean {
-  const paths = view.paths as readonly RelPath[]
-  const inScope = seenPredicate({ ignore: [], ignorenot: [], paths })
+/** As seenIn, for the thread that nothing may keep: what is long, large or made in more than a moment is told instead. */
+function ownIn(view: View, clock: Clock): (path: RelPath) => boolean {
+  const inScope = scopePredicate(view)
   if (charsOf(view.ignore) + charsOf(view.ignorenot) > patternCharsMax) return inScope
+  const seen = seenIn(view, clock, patternsSizeHere)
+  return (path) => (path.length > pathCharsMax ? inScope(path) : seen(path))
+}
+
+/**
+ * Whether a path itself is in the view, as long as the patterns do not cost too much, to make or to ask; then as if there were none. The
+ * owner of such patterns is refused with them, so that no lead that keeps the rules has any. @throws BadPattern
+ */
+export function seenIn(view: View, clock: Clock, sizeMax = patternsSizeMax): (path: RelPath) => boolean {
+  const inScope = scopePredicate(view)
   const cost = new Cost(clock)
-  const seen = seenPredicate({ ...view, paths })
+  let seen: (path: RelPath) => boolean
+  try {
+    seen = seenPredicate({ ...view, paths: view.paths as readonly RelPath[] }, sizeMax)
+  } catch (error) {
+    if (!(error instanceof TooManyPatterns)) throw error
+    return inScope
+  }
   return (path) => (cost.isTooHigh ? inScope(path) : cost.of(() => seen(path)))
+}
+
+function scopePredicate({ paths }: View): (path: RelPath) => boolean {
+  return seenPredicate({ ignore: [], ignorenot: [], paths: paths as readonly RelPath[] })
 }
 
 /** What the patterns of one view cost so far. */
@@ -66,6 +86,10 @@ class Cost {
 
 /** Patterns of a view in characters: a person's are far fewer. */
 const patternCharsMax = 16_384
+/** What they may take here: made twice, as expressions are, that is a tenth of a second at most. */
+const patternsSizeHere = 5_000
+/** A longer path is told whatever they say: one path for a large expression takes so many steps, all at once. */
+const pathCharsMax = 1_024
 /** Patterns may take this long in all, or this long a path. */
 const patternsMs = 200
 const pathMs = 0.1

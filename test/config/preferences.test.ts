@@ -285,6 +285,18 @@ const bad: [string, [string, string], RegExp][] = [
   ['a pattern with a leading slash', ['ignore', 'Path /a'], /ignore/],
   ['an unparsable regular expression', ['ignorenot', 'Regex a('], /ignorenot/],
 ]
+test('more patterns than are matched against every path are refused, by the first that is too much', () => {
+  const of = (name: string, count: number): [string, string][] =>
+    Array.from({ length: count }, (_, at) => [name, `Regex x{1000}${at}`])
+  expect(parsed(...of('ignore', 4)).ignore).toHaveLength(4)
+  expect(() => parsed(...of('ignore', 3), ...of('ignorenot', 3))).toThrow(
+    expect.objectContaining({
+      code: 'bad-preference',
+      message: expect.stringMatching(/^here: ignorenot: "Regex .*1": /),
+    }),
+  )
+})
+
 test.each(bad)('preferences are refused: %s', (_, [name, value], message) => {
   expect(() => parsed([name, value])).toThrow(ConfigFailure)
   expect(() => parsed([name, value])).toThrow(message)

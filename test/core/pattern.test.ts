@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { RE2JS } from 're2js'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { RelPath } from '../../src/core/path.js'
-import { BadPattern, ignorePredicate, matcherOf, parsePattern } from '../../src/core/pattern.js'
+import { BadPattern, ignorePredicate, matcherOf, parsePattern, TooManyPatterns } from '../../src/core/pattern.js'
 
 /** Paths here may be what no file system holds: matching is by characters alone. */
 function matches(pattern: string, path: string): boolean {
@@ -183,6 +184,40 @@ describe('ignore and ignorenot', () => {
     expect(ask(['Regex \\Qa.b', 'Regex c'], [], 'c')).toBe(true)
     expect(ask(['Regex (?P<x>a)', 'Regex (?P<x>b)', 'Regex (?i)c', 'Regex d'], [], 'D')).toBe(false)
     expect(ask(['Regex (?P<x>a)', 'Regex (?P<x>b)', 'Regex (?i)c', 'Regex d'], [], 'C')).toBe(true)
+  })
+})
+
+describe('T8: what a set of patterns may take', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  test.each([
+    ['10,000 names', Array.from({ length: 10_000 }, (_, at) => `Name some-longer-name-${at}`)],
+    ['10,000 paths', Array.from({ length: 10_000 }, (_, at) => `Path some/longer/path-${at}`)],
+    ['3,000 globs', Array.from({ length: 3_000 }, (_, at) => `Name *.cache-${at}`)],
+    ['250 expressions', Array.from({ length: 250 }, (_, at) => `Regex .*/cache${at}/.*`)],
+  ])('%s are a list that somebody may have', (_, ignore) => {
+    expect(ignorePredicate(ignore, [])('else' as RelPath)).toBe(false)
+  })
+
+  test('the one that is too much is named, and none is made', () => {
+    const made = vi.spyOn(RE2JS, 'compile')
+    const ignore = Array.from({ length: 300 }, (_, at) => `Regex ${'x{1000}'.repeat(4)}${at}`)
+    expect(() => ignorePredicate(ignore, [])).toThrow(
+      expect.objectContaining({ code: 'too-many-patterns', text: ignore[1] }),
+    )
+    expect(made).not.toHaveBeenCalled()
+  })
+
+  test('so it is in the other list, and with globs', () => {
+    const globs = (letter: string) => Array.from({ length: 30 }, () => `Name ${`${letter}*`.repeat(500)}`)
+    expect(() => ignorePredicate(globs('a'), [])).not.toThrow()
+    expect(() => ignorePredicate(globs('a'), globs('b'))).toThrow(TooManyPatterns)
+  })
+
+  test('an expression is not made to find out that it is too large', () => {
+    const made = vi.spyOn(RE2JS, 'compile')
+    expect(() => parsePattern(`Regex ${'x{1000}'.repeat(500)}`)).toThrow('the expression is too large')
+    expect(made).not.toHaveBeenCalled()
   })
 })
 

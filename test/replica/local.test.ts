@@ -284,3 +284,28 @@ describe('of what was received and not published nothing stays in staging', () =
     await replica.close()
   })
 })
+
+test('T19: two pairs of one peer change a root in turn, as what they remove is counted together', async () => {
+  const begun: string[] = []
+  // In directories of their own: those of one directory take turns anyway.
+  for (const directory of ['a', 'b', 'c']) root.write(`${directory}/x`, 'x')
+  const replicas = ['b'.repeat(8), 'b'.repeat(8), 'c'.repeat(8)].map(async (peer, at) => {
+    const reader = await Reader.open(root.replica(), { pair: peer + String(at).repeat(24) })
+    return reader.replica
+  })
+  const [one, same, other] = await Promise.all(replicas)
+  const first = gate('apply')
+  const making = (replica: typeof one, path: string) => {
+    const props = { mode: 0o755, mtimeNs: 0n }
+    return replica
+      ?.apply(1, [{ op: 'create-directory', path: relPath(path), expect: { kind: 'absent' }, props }], supplier)
+      .then(() => begun.push(path))
+  }
+  const all = [making(one, 'a/one'), making(same, 'b/same'), making(other, 'c/other')]
+  await until(() => begun.length === 1, 'the other peer')
+  await turns(20)
+  expect(begun).toEqual(['c/other'])
+  first.open()
+  await Promise.all(all)
+  expect(begun).toEqual(['c/other', 'a/one', 'b/same'])
+})

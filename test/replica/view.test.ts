@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { RE2JS } from 're2js'
+import { expect, test, vi } from 'vitest'
 import { absent } from '../../src/core/content.js'
 import { relPath } from '../../src/core/path.js'
 import type { Report } from '../../src/core/report.js'
@@ -31,6 +32,24 @@ test('T8: patterns that cost more than 0.1 ms a path are given up after 200 ms',
     pathsOf(seen(Array.from({ length: 40 }, () => reports).flat())).filter((path) => path === 'a/x.o').length,
   ).toBe(39)
   expect(asked).toBeLessThan(20)
+})
+
+test.each([
+  ['of repetitions', Array.from({ length: 237 }, (_, at) => `Regex ${'x{1000}'.repeat(9)}${at}`)],
+  ['many, of which none is large', Array.from({ length: 300 }, (_, at) => `Regex (a|b)*x{30}${at}`)],
+])('T8: patterns too large to be made in a moment are given up before they are made: %s', (_, ignore) => {
+  const made = vi.spyOn(RE2JS, 'compile')
+  const big: View = { ignore: ['Name *.o', ...ignore], ignorenot: [], paths: [relPath('a')] }
+  expect(pathsOf(viewFilter(big, ticking(0))(reports))).toEqual(['a', 'a/x.o', 'a/keep.o'])
+  const characters = made.mock.calls.reduce((sum, [source]) => sum + source.length, 0)
+  expect(characters).toBeLessThan(3_000)
+  made.mockRestore()
+})
+
+test('T8: a very long path is not matched here, and is told', () => {
+  const long = relPath(`${'d/'.repeat(600)}x.o`)
+  const told = viewFilter(view, ticking(0))([{ kind: 'entry', path: long, found: absent }, ...reports])
+  expect(pathsOf(told)).toEqual([long, 'a', 'a/keep.o'])
 })
 
 function pathsOf(some: readonly Report[]): string[] {

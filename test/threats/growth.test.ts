@@ -15,6 +15,8 @@ import { eventually, portOf, Sandbox, type Serving, serve } from '../e2e/harness
 import { hello } from './hostile-lead.js'
 
 const growthKiBMax = 64 * 1_024
+/** Nobody is kept waiting by patterns for so long: the agent answers a ping, and everything before it. */
+const patternsMsMax = 6_000
 const ends: (() => void)[] = []
 afterEach(() => {
   for (const end of ends.splice(0)) end()
@@ -23,7 +25,7 @@ afterEach(() => {
 /** Frames as a hostile lead sends them, one after the other, until the link is ended or there are no more. */
 type Attack = (id: () => number) => Iterable<Message | Uint8Array>
 
-const open: Message = {
+const open: Message & { readonly kind: 'open' } = {
   kind: 'open',
   id: 1,
   more: false,
@@ -39,6 +41,42 @@ const open: Message = {
 }
 const long = 'x'.repeat(250)
 const quickly = (bytes: Uint8Array) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
+
+/** Patterns that are short and stand for very much: what they become is asked for in every way there is. */
+function patternAttacks(): [string, Attack][] {
+  const asking = (ignore: readonly string[]): Attack =>
+    function* (id) {
+      yield { ...open, request: { ...open.request, view: { ...open.request.view, ignore } } }
+      yield { kind: 'changes', id: id() }
+      yield { kind: 'removing', id: id(), count: 3_000, confirmed: false }
+      yield {
+        kind: 'audit',
+        id: id(),
+        more: false,
+        paths: [{ path: rootPath, isLeftOut: false }],
+        members: true,
+        perms: 0,
+        times: true,
+      }
+    }
+  const repeated = (length: number, at: number) => `Regex ${'x{1000}'.repeat(length)}${at}`
+  const few = Array.from({ length: 237 }, (_, at) => repeated(9, at))
+  const many = Array.from({ length: 220 }, (_, at) => repeated(580, at))
+  const each = Array.from({ length: 10_000 }, (_, at) => repeated(9, at))
+  return [
+    ['patterns that stand for very much', asking(few)],
+    ['patterns that stand for as much as there is room for', asking([repeated(4, 0)])],
+    ['patterns that stand for very much, 900,000 characters of them', asking(many)],
+    ['10,000 patterns of which each stands for much', asking(each)],
+    [
+      'globs that are in many places at once',
+      asking([
+        `Name ${'*?'.repeat(2_000)}`,
+        ...Array.from({ length: 400 }, (_, at) => `Name ${'*[!x]'.repeat(20)}${at}`),
+      ]),
+    ],
+  ]
+}
 
 const attacks: readonly [string, Attack][] = [
   [
@@ -61,11 +99,13 @@ const attacks: readonly [string, Attack][] = [
   [
     'patterns that are costly to match',
     function* () {
-      const ignore = Array.from({ length: 250 }, (_, at) => `Regex ${'(a|b)*(x|y|z){1,50}'.repeat(20)}${at}`)
+      // As much as is made of patterns at all: more is not looked at.
+      const ignore = [`Regex ${'(.|d)*(i|.|r){1,50}'.repeat(2)}x`]
       yield { ...open, request: { ...open.request, view: { ...open.request.view, ignore } } }
       yield { kind: 'changes', id: 2 }
     },
   ],
+  ...patternAttacks(),
   [
     'requests whose end never comes',
     function* () {
@@ -178,18 +218,26 @@ describe('T8: the serving agent grows by less than 64 MiB, and serves others mea
   })
   afterAll(() => box.remove())
 
-  test.each(attacks)('%s', { timeout: 60_000 }, async (_, attack) => {
+  test.each(attacks)('%s', { timeout: 60_000 }, async (what, attack) => {
     peakKiB(serving)
     const before = peakKiB(serving)
-    await attackWith(serving, attack)
+    const began = performance.now()
+    const end = await attackWith(serving, attack)
+    if (/patterns that|patterns of|globs/.test(what)) {
+      expect(end).toBe('answered')
+      expect(performance.now() - began).toBeLessThan(patternsMsMax)
+    }
     const grown = peakKiB(serving) - before
     await goodPeer()
     expect(grown).toBeLessThan(growthKiBMax)
   })
 })
 
-/** Sends what the far end has room for, until it has answered a ping after the last frame or has ended the link. */
-async function attackWith(serving: Serving, attack: Attack): Promise<void> {
+/**
+ * Sends what the far end has room for, until it has answered a ping after the last frame, and what was asked about removals and for an
+ * audit, or has ended the link.
+ */
+async function attackWith(serving: Serving, attack: Attack): Promise<'answered' | 'closed'> {
   const endpoint = { host: '127.0.0.1', port: portOf(serving.address) }
   const socket = await nodeSockets().connect(
     { kind: 'wss', endpoint, secret: readSecret(serving.keyFile) },
@@ -197,9 +245,12 @@ async function attackWith(serving: Serving, attack: Attack): Promise<void> {
   )
   ends.push(() => socket.close('end of test'))
   const state = { opened: false, closed: false, pong: false, wake: () => {} }
+  const asked = new Set<number>()
   socket.start({
     frame(bytes) {
-      const { kind } = decode(bytes)
+      const message = decode(bytes)
+      const { kind } = message
+      if ('id' in message) asked.delete(message.id)
       if (kind === 'pong') state.pong = true
       else if (kind === 'opened' || kind === 'failed') state.opened = true
     },
@@ -213,7 +264,8 @@ async function attackWith(serving: Serving, attack: Attack): Promise<void> {
   socket.send(encode({ ...hello, identity }))
   let last = 1
   for (const frame of attack(() => ++last)) {
-    if (state.closed) return
+    if (state.closed) return 'closed'
+    if (!(frame instanceof Uint8Array) && (frame.kind === 'removing' || frame.kind === 'audit')) asked.add(frame.id)
     socket.send(frame instanceof Uint8Array ? frame : encode(frame))
     await roomIn(socket, state)
     // What asks for the root before it is open is refused at once.
@@ -225,9 +277,10 @@ async function attackWith(serving: Serving, attack: Attack): Promise<void> {
   }
   socket.send(encode({ kind: 'ping' }))
   await eventually(
-    () => state.closed || state.pong,
-    () => 'an answer to the ping, or the end of the link',
+    () => state.closed || (state.pong && asked.size === 0),
+    () => 'the answers, or the end of the link',
   )
+  return state.closed ? 'closed' : 'answered'
 }
 
 async function roomIn(socket: Socket, state: { closed: boolean; wake: () => void }): Promise<void> {

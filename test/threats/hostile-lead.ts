@@ -29,6 +29,8 @@ export class HostileLead {
   readonly events: AgentEvent[] = []
   /** What the served root lets a peer do. */
   rights: (replica: Replica) => Replica = (replica) => replica
+  /** As this lead calls its pair. */
+  pair = 'a'.repeat(32)
   private wire = new WirePair()
   private serving: Promise<void> = Promise.resolve()
   private nextId = 1
@@ -59,7 +61,7 @@ export class HostileLead {
     this.send(greeting)
     if (!open) return
     const request = {
-      pair: 'a'.repeat(32),
+      pair: this.pair,
       from: '',
       cursor: undefined,
       view: { ignore: [], ignorenot: [], paths: [] },

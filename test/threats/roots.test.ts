@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { keepOf } from '../../src/config/keep.js'
+import { absent } from '../../src/core/content.js'
 import { holdApart } from '../../src/core/folding.js'
 import type { Operation } from '../../src/core/operation.js'
 import { relPath, rootPath } from '../../src/core/path.js'
@@ -154,6 +155,68 @@ test('T19: a lead that removes or replaces everything is held at the budget, and
     .map((path) => lead.there.read(path))
   expect(kept).toContain('mine')
   expect(kept.filter((text) => text === 'the user')).toHaveLength(5)
+})
+
+test('T19: a lead that calls its pair by ever new names has one budget, and so has what it removes at once', async () => {
+  const lead = await hostileLead({
+    prepare: ({ there }) => {
+      there.care = { maxDelete: { kind: 'count', count: 5 }, keep: keepOf(undefined, undefined) }
+      for (let at = 0; at < 30; at++) there.write(`many/${at}`, 'the user')
+    },
+  })
+  await lead.ask({ kind: 'rescan', id: lead.id(), more: false, paths: [rootPath] })
+  const outcomes: string[] = []
+  for (let round = 0; round < 6; round++) {
+    await lead.cut()
+    lead.pair = String(round).repeat(32)
+    await lead.begin()
+    const removals = Array.from({ length: 4 }, (_, at): Operation => {
+      const path = `many/${round * 4 + at}`
+      return { op: 'remove', path: relPath(path), expect: fileAt(lead, path) }
+    })
+    outcomes.push(...(await apply(lead, removals, round + 1)))
+  }
+  expect(outcomes.filter((one) => one === 'done')).toHaveLength(4)
+  expect(fs.readdirSync(lead.there.abs('many'))).toHaveLength(26)
+})
+
+test('T19: junk in the place of what is removed is like writing over it: never fewer paths than the budget leaves, and all is kept', async () => {
+  const lead = await hostileLead({
+    prepare: ({ there }) => {
+      there.care = { maxDelete: { kind: 'count', count: 5 }, keep: keepOf(undefined, undefined) }
+      for (let at = 0; at < 30; at++) there.write(`many/${at}`, `the user ${at}`)
+    },
+  })
+  const directory = { mode: 0o755, mtimeNs: 1_700_000_000_000_000_000n }
+  await lead.ask({ kind: 'rescan', id: lead.id(), more: false, paths: [rootPath] })
+  for (let at = 0; at < 30; at++) {
+    const path = `many/${at}`
+    const removal: Operation = { op: 'remove', path: relPath(path), expect: fileAt(lead, path) }
+    const junk: Operation = { op: 'create-directory', path: relPath(`junk-${at}`), expect: absent, props: directory }
+    expect(await apply(lead, [removal], 2 * at + 1)).toEqual(['done'])
+    expect(await apply(lead, [junk], 2 * at + 2)).toEqual(['done'])
+  }
+  // What was created before is no credit for what is removed later.
+  for (let at = 0; at < 30; at++) {
+    const { mtimeNs } = fs.statSync(lead.there.abs(`junk-${at}`), { bigint: true })
+    const expected = { kind: 'directory', props: { ...directory, mtimeNs } } as const
+    const removal: Operation = { op: 'remove', path: relPath(`junk-${at}`), expect: expected }
+    const [outcome] = await apply(lead, [removal], at + 100)
+    expect(outcome).toBe(at < 5 ? 'done' : 'held')
+  }
+  await lead.ask({
+    kind: 'acknowledge',
+    id: lead.id(),
+    more: false,
+    batches: Array.from({ length: 200 }, (_, at) => at),
+  })
+  await lead.there.pass(5_000)
+  await lead.cut()
+  const kept = lead.there
+    .all('.tandem')
+    .filter((path) => fs.statSync(lead.there.abs(path)).isFile())
+    .map((path) => lead.there.read(path))
+  expect(kept.filter((text) => text.startsWith('the user'))).toHaveLength(30)
 })
 
 describe.runIf(process.getuid?.() === 0)(

@@ -70,7 +70,7 @@ export class ApplyBatch {
     this.index = openIndex(world, place.index)
     this.received = receivedOf(world, place, pair, batch)
     const { budget } = input
-    this.budget = budget && new RemovalBudget(world, root, this.index, pair, budget)
+    this.budget = budget && new RemovalBudget(world, root, this.index, place, pair, budget)
     this.intent = `${pair}-${batch}-${Buffer.from(world.random.bytes(6)).toString('hex')}`
     this.outcomes = operations.map(() => undefined)
     this.recordings = operations.map(() => undefined)

@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto'
 import { type Hour, isTooMany, type MaxDelete, noted, removedIn } from '../../core/budget.js'
 import { isCreation, type Operation } from '../../core/operation.js'
 import { join, nameOf, parentOf, type RelPath, relPath, rootPath } from '../../core/path.js'
-import { ignorePredicate } from '../../core/pattern.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { type Index, openIndex } from '../../index/index.js'
 import { countOf } from '../../status/amounts.js'
+import { pairPrefixChars } from '../peer-pair.js'
 import type { RemovalsHeld, View } from '../replica.js'
+import { seenIn } from '../view.js'
 import { checkRoot } from './marker.js'
 import { dropFile, ensureDirectory, goneCodes, openRoot, privatePath, type RootPlace, readWhole } from './place.js'
 
@@ -17,18 +19,27 @@ export interface Budget {
 }
 
 /**
- * `.tandem/budget/PAIR`: JSON, put in place in one step.
+ * `.tandem/budget/WHO`: JSON, put in place in one step.
  *
  *     { "version": 1, "hours": [[hour, sum, most], ...], "held": number, "allowed": number }
  *
- * `held`: so many removals wait for somebody's word; `allowed`: so many were let go and have not been made. `PAIR.let-go` is one that
+ * `held`: so many removals wait for somebody's word; `allowed`: so many were let go and have not been made. `WHO.let-go` is one that
  * takes its place. History: 1 the first.
+ *
+ * WHO is what the ids of all pairs of one peer begin with: a peer names its pairs itself, and with each new one would have a new account.
+ * A pair of this machine's own is alone with its beginning. Of a root that is a file its name decides too.
  */
 interface Account {
   readonly hours: readonly Hour[]
   readonly held: number
   readonly allowed: number
 }
+
+function accountOf({ only }: RootPlace, pair: string): string {
+  const who = pair.slice(0, pairPrefixChars)
+  return only === undefined ? who : `${who}-${createHash('sha256').update(only).digest('hex').slice(0, 24)}`
+}
+const accountName = /^[0-9a-f]{8}(?:-[0-9a-f]{24})?$/
 
 /** So many removals, less what is created, are to come from a lead: whether they are held. */
 export const removingJob: Job<Removing, RemovalsHeld | undefined> = {
@@ -37,7 +48,7 @@ export const removingJob: Job<Removing, RemovalsHeld | undefined> = {
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)
-      const account = new RemovalBudget(world, root, openIndex(world, place.index), pair, budget)
+      const account = new RemovalBudget(world, root, openIndex(world, place.index), place, pair, budget)
       if (!confirmed) return account.askFor(count)
       account.allow(count)
       return undefined
@@ -70,7 +81,7 @@ export const letGoJob: Job<{ readonly place: RootPlace }, number> = {
       try {
         let count = 0
         for (const name of accounts.names()) {
-          if (!/^[0-9a-f]{32}$/.test(name)) continue
+          if (!accountName.test(name)) continue
           const { held } = readAccount(accounts, name)
           if (held === 0) continue
           count += held
@@ -86,19 +97,23 @@ export const letGoJob: Job<{ readonly place: RootPlace }, number> = {
   },
 }
 
-/** The account of one pair on one root, for one question or one batch. */
+/** The account of one peer, or of a pair of this machine, on one root, for one question or one batch. Of an account one at a time. */
 export class RemovalBudget {
   /** Removals of the batch that are counted already: against the window, or against what was let go. */
   private counted = 0
   private fromAllowed = 0
+  private readonly account: string
 
   constructor(
     private readonly world: World,
     private readonly root: Directory,
     private readonly index: Index,
-    private readonly pair: string,
+    place: RootPlace,
+    pair: string,
     private readonly budget: Budget,
-  ) {}
+  ) {
+    this.account = accountOf(place, pair)
+  }
 
   /** Whether so many removals may be made now; if not, they wait for somebody's word. */
   askFor(count: number): RemovalsHeld | undefined {
@@ -108,7 +123,7 @@ export class RemovalBudget {
 
   /** So many may come, whatever was held. */
   allow(count: number): void {
-    this.with((accounts) => writeAccount(accounts, this.pair, { hours: [], held: 0, allowed: count }))
+    this.with((accounts) => writeAccount(accounts, this.account, { hours: [], held: 0, allowed: count }))
   }
 
   /** The same for a batch, which must not leave the root or a `path` without members either. */
@@ -131,10 +146,10 @@ export class RemovalBudget {
       // Nothing is counted of what was let go.
       if (allowed > 0) {
         this.fromAllowed = Math.min(allowed, removals)
-        writeAccount(accounts, this.pair, { ...account, allowed: allowed - this.fromAllowed })
+        writeAccount(accounts, this.account, { ...account, allowed: allowed - this.fromAllowed })
       } else {
         this.counted = removals
-        writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, removals, 0) })
+        writeAccount(accounts, this.account, { ...account, hours: noted(hours, this.nowMs, removals, 0) })
       }
     })
   }
@@ -148,9 +163,9 @@ export class RemovalBudget {
       this.with((accounts) => {
         const account = this.read(accounts)
         const { hours, allowed } = account
-        if (allowedBack > 0) writeAccount(accounts, this.pair, { ...account, allowed: allowed + allowedBack })
+        if (allowedBack > 0) writeAccount(accounts, this.account, { ...account, allowed: allowed + allowedBack })
         else if (allowed === 0 && removedIn(hours, this.nowMs) > 0)
-          writeAccount(accounts, this.pair, { ...account, hours: noted(hours, this.nowMs, 0, back) })
+          writeAccount(accounts, this.account, { ...account, hours: noted(hours, this.nowMs, 0, back) })
       })
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
@@ -167,17 +182,17 @@ export class RemovalBudget {
       if (removals <= account.allowed) return undefined
       const held = emptied() ?? this.tooMany(account, count)
       if (held !== undefined)
-        writeAccount(accounts, this.pair, { ...account, held: Math.max(account.held, removals), allowed: 0 })
+        writeAccount(accounts, this.account, { ...account, held: Math.max(account.held, removals), allowed: 0 })
       return held
     })
   }
 
   /** The account, with what was let go meanwhile. Taken in twice it is the same. */
   private read(accounts: Directory): Account {
-    const word = wordOf(this.pair)
+    const word = wordOf(this.account)
     const letGo = readAccount(accounts, word)
-    if (letGo.allowed === 0) return readAccount(accounts, this.pair)
-    writeAccount(accounts, this.pair, letGo)
+    if (letGo.allowed === 0) return readAccount(accounts, this.account)
+    writeAccount(accounts, this.account, letGo)
     dropFile(accounts, word)
     return letGo
   }
@@ -194,14 +209,14 @@ export class RemovalBudget {
 
   /** Paths that the pair sees, up to `most` of them. */
   private present(most: number): number {
-    const isIgnored = this.ignored()
+    const isSeen = this.seen()
     let count = 0
     const waiting = this.scopes().map((path) => ({ path, id: this.index.directoryId(path) }))
     for (let here = waiting.pop(); here !== undefined && count < most; here = waiting.pop()) {
       if (here.id === undefined) continue
       for (const { name, record } of this.index.members(here.id)) {
         const path = join(here.path, name)
-        if (isIgnored(path)) continue
+        if (!isSeen(path)) continue
         count++
         if (count >= most) break
         if (record.directoryId !== 0) waiting.push({ path, id: record.directoryId })
@@ -211,7 +226,7 @@ export class RemovalBudget {
   }
 
   private emptiedBy(operations: readonly Operation[]): RemovalsHeld | undefined {
-    const isIgnored = this.ignored()
+    const isSeen = this.seen()
     for (const scope of this.scopes()) {
       const inScope = operations.filter(({ path }) => path === scope || (path !== rootPath && parentOf(path) === scope))
       const gone = new Set<RelPath>()
@@ -223,7 +238,7 @@ export class RemovalBudget {
       let isEmptied = true
       for (const { name } of this.index.members(id)) {
         const path = join(scope, name)
-        if (isIgnored(path)) continue
+        if (!isSeen(path)) continue
         members++
         if (gone.has(path)) continue
         isEmptied = false
@@ -242,9 +257,10 @@ export class RemovalBudget {
     return paths.map((text) => relPath(text)).map((path) => (nameOf(path) === '*' ? parentOf(path) : path))
   }
 
-  private ignored(): (path: RelPath) => boolean {
-    const { ignore, ignorenot } = this.budget.view
-    return ignore.length === 0 ? () => false : ignorePredicate(ignore, ignorenot)
+  /** Of what is counted: patterns of a lead that cost too much leave nothing out, which is what a lead without any is held to. */
+  private seen(): (path: RelPath) => boolean {
+    const { view } = this.budget
+    return view.ignore.length === 0 ? () => true : seenIn({ ...view, paths: [] }, this.world.clock)
   }
 
   private get nowMs(): number {
@@ -265,7 +281,7 @@ export class RemovalBudget {
 const removalsShown = 10_000
 
 /** What somebody has let go and no job has taken in, as an account of its own. */
-const wordOf = (pair: string) => `${pair}.let-go`
+const wordOf = (account: string) => `${account}.let-go`
 
 const accountsPath = join(privatePath, 'budget')
 const accountVersion = 1

@@ -205,3 +205,15 @@ test.each([
   expect(spoken(outcomes)).toEqual(told)
   expect(left(root)).toBe(8)
 })
+
+test('T19: pairs of one peer have one account, and of another peer its own', () => {
+  const root = rootOf(20)
+  const as = (id: string, from: number, to: number) => {
+    root.pair = id
+    return spoken(root.apply(removals(root, from, to)).outcomes)
+  }
+  expect(as(`${'b'.repeat(8)}${'1'.repeat(24)}`, 0, 4)).toEqual(Array(4).fill('done'))
+  expect(as(`${'b'.repeat(8)}${'2'.repeat(24)}`, 4, 6)).toEqual(Array(2).fill('held'))
+  expect(as(`${'c'.repeat(8)}${'1'.repeat(24)}`, 4, 8)).toEqual(Array(4).fill('done'))
+  expect(fs.readdirSync(root.abs('.tandem/budget')).sort()).toEqual(['bbbbbbbb', 'cccccccc'])
+})

@@ -57,6 +57,8 @@ export class Fixture {
   aheadNs = 0n
   /** What may be removed; undefined: anything. */
   budget: Budget | undefined
+  /** For whom is applied. */
+  pair = pair
   private readonly files: Files
   private processes = 0
   private batches = 0
@@ -251,7 +253,7 @@ export class Fixture {
     this.stage(texts, batch)
     const applied = applyJob.run(this.world, {
       place: this.place,
-      pair,
+      pair: this.pair,
       batch,
       operations: operationList.toBytes(operations),
       supplier: 'boot-of-supplier',
@@ -271,7 +273,8 @@ export class Fixture {
 
   /** `props`: properties that come with the bytes; see Delivery. */
   stage(texts: readonly string[], batch: number, props: Uint8Array = new Uint8Array(0)): void {
-    if (texts.length > 0) stageJob.run(this.world, { place: this.place, pair, batch, pack: packOf(texts), props })
+    if (texts.length > 0)
+      stageJob.run(this.world, { place: this.place, pair: this.pair, batch, pack: packOf(texts), props })
   }
 
   dispose(): void {
