@@ -41,7 +41,7 @@ export interface ServingOptions {
 export interface Pairing {
   /** The key of an invitation, used up and expired ones included: who comes with one is told so. Called while a handshake waits. */
   keyOf(identity: string): Uint8Array | undefined
-  /** Makes the key, 64 hex digits, that of a peer, or says why not. When it resolves the peer may come. */
+  /** Makes the key, 64 hex digits, that of a peer, or says why not; then everything is as before. When it resolves the peer may come. */
   redeem(identity: string, key: string): Promise<Joined | LinkFailure>
 }
 

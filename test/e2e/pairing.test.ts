@@ -1,7 +1,17 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, eventuallyEqual, expectEqual, type Running, type Sandbox, sandbox, tree } from './harness.js'
+import {
+  eventually,
+  eventuallyEqual,
+  expectEqual,
+  program,
+  type Running,
+  type Sandbox,
+  sandbox,
+  tree,
+} from './harness.js'
 
 const comments = '# The hub.\n[listen]\n# any free port\naddress = "127.0.0.1:0"\n'
 
@@ -143,6 +153,60 @@ test('read-only is read-only, whatever the other side asks for', { timeout: 60_0
   expect(box.read('spoke/t.toml')).toMatch(/noupdate = \["wss:/)
   const check = await box.tandem(['check', url, '--secret-file', 'spoke/keys/photos.key'])
   expect(check).toMatchObject({ code: 0, stdout: expect.stringMatching(/which is there, read-only/) })
+})
+
+/** A shell with mounts of its own, in which the directory is read-only, as a service unit makes it. */
+const shielded = ['unshare', ...(process.getuid?.() === 0 ? ['-m'] : ['-rm']), 'sh', '-c'] as const
+const readOnlyThen = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+const cannotShield = spawnSync(shielded[0], [...shielded.slice(1), readOnlyThen, '/opt', 'true']).status !== 0
+
+test.skipIf(cannotShield)(
+  'where the configuration cannot be written both sides are told, and the invitation stays good (needs unshare)',
+  { timeout: 60_000 },
+  async () => {
+    const box = sandbox()
+    const settled = await hub(box)
+    const line = await invite(box, 'laptop')
+    settled.signal('SIGTERM')
+    await settled.ended
+    box.write('hub-state/x', '')
+    const args = [process.execPath, program, 'run', '--config', 'hub/t.toml']
+    const [command, ...more] = shielded
+    const state = box.at('hub-state')
+    spawnSync('cp', ['-a', `${box.at('hub/state')}/.`, state])
+    const port = /127\.0\.0\.1:(\d+)/.exec(line)?.[1] ?? ''
+    const config = box.read('hub/t.toml').replace('127.0.0.1:0', `127.0.0.1:${port}`)
+    writeFileSync(box.at('hub/t.toml'), config, { mode: 0o600 })
+    const agent = box.startProcess(command, [...more, readOnlyThen, box.at('hub'), ...args], { state })
+    await agent.event('listening')
+
+    const first = await join(box, line)
+    expect(first).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/could not be written down.*EROFS.*stays good/),
+    })
+    expect(await agent.event('peer-refused')).toMatchObject({ code: 'denied', detail: expect.stringMatching(/EROFS/) })
+    expect(box.read('hub/t.toml')).toBe(config)
+    expect(box.exists('spoke/t.toml')).toBe(false)
+    expect(agent.hasEnded).toBe(false)
+
+    agent.signal('SIGTERM')
+    expect((await agent.ended).code).toBe(0)
+    const again = box.start(['run', '--config', 'hub/t.toml'], { state })
+    await again.event('listening')
+    expect((await join(box, line)).code).toBe(0)
+    expect((await again.event('peer-joined')).peer).toBe('laptop')
+  },
+)
+
+test('who cannot write down what a join gives does not use the invitation up', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  await hub(box)
+  const line = await invite(box, 'laptop')
+  box.write('spoke/keys', 'in the way')
+  const end = await join(box, line)
+  expect(end).toMatchObject({ code: 78, stderr: expect.stringMatching(/keys: (?:exists already|cannot be)/) })
+  expect((await join(box, line, 'other')).code).toBe(0)
 })
 
 test('bwlimit holds for what is open, and is changed by SIGHUP', { timeout: 60_000 }, async () => {
