@@ -3,7 +3,7 @@ import { Failure } from '../core/failure.js'
 import { BadPath, type RelPath, relPath } from '../core/path.js'
 import type { AcceptStep } from '../engine/accept.js'
 import { endpointText } from '../host/sockets.js'
-import type { OpenItem, SteeredPair } from './agent-types.js'
+import type { OpenItem, ServedRoot, SteeredPair } from './agent-types.js'
 import type { ControlOptions } from './control.js'
 import {
   type ConflictsAnswer,
@@ -12,6 +12,7 @@ import {
   type FlushAnswer,
   type OpenAnswer,
   type PairAnswer,
+  type ServedAnswer,
   type StatusAnswer,
 } from './control-types.js'
 import { programVersion } from './version.js'
@@ -127,11 +128,16 @@ function statusOf({ agent, command, configured }: ControlOptions): StatusAnswer 
       uptimeMs: Math.round(process.uptime() * 1_000),
       listening: addresses[0] ?? null,
       addresses,
+      notListening: agent.notListening,
       config: configured?.file ?? null,
     },
     pairs: agent.pairs.map(pairAnswer),
-    served: agent.served,
+    served: agent.served.map(servedAnswer),
   }
+}
+
+function servedAnswer({ name, path, peers, trouble }: ServedRoot): ServedAnswer {
+  return { name, path, peers, code: trouble?.code ?? null, detail: trouble?.detail ?? null }
 }
 
 function pairAnswer(pair: SteeredPair): PairAnswer {

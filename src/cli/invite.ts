@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import type { StatusAnswer } from '../agent/control-types.js'
@@ -8,7 +8,7 @@ import { type NewTable, withTables } from '../config/edit.js'
 import { type FileConfig, parseConfigFile } from '../config/file.js'
 import { invitationLine } from '../config/invitation.js'
 import { Invitations } from '../config/invitations.js'
-import { readPrivateFile, writePrivateFile } from '../config/private-file.js'
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../config/private-file.js'
 import { realPlace } from '../config/real-place.js'
 import { isLoopback } from '../config/remote-root.js'
 import { parseEndpoint } from '../config/root.js'
@@ -40,7 +40,7 @@ export async function runInvite(line: InviteCommand): Promise<ExitCode> {
 
   const config = resolve(line.config)
   const isNew = !existsSync(config)
-  if (isNew) mkdirSync(dirname(config), { recursive: true, mode: 0o700 })
+  if (isNew) makePrivateDirectory(dirname(config))
   const before = isNew
     ? '# The configuration of tandem: see config.example.toml for all that can be said here.\n'
     : readPrivateFile(config)

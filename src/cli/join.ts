@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { programVersion } from '../agent/version.js'
 import { withTables } from '../config/edit.js'
 import { parseConfigFile } from '../config/file.js'
 import { parseInvitation } from '../config/invitation.js'
-import { readPrivateFile, writePrivateFile } from '../config/private-file.js'
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from '../config/private-file.js'
 import { stateDirectory } from '../config/state.js'
 import { endpointText, LinkFailure } from '../host/sockets.js'
 import { escapeText } from '../status/escape.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { rereadBy } from './invite.js'
 import { print } from './output.js'
-import { writeKeyBeside } from './pairing.js'
+import { keyPlace, tryPairing, writeKeyBeside } from './pairing.js'
 import type { JoinCommand } from './program.js'
 
 /**
@@ -28,7 +28,7 @@ export async function runJoin(line: JoinCommand): Promise<ExitCode> {
   const { endpoint, root, secret } = parseInvitation(given)
   const config = resolve(line.config)
   const isNew = !existsSync(config)
-  if (isNew) mkdirSync(dirname(config), { recursive: true, mode: 0o700 })
+  if (isNew) makePrivateDirectory(dirname(config))
   const before = isNew
     ? '# The configuration of tandem: see config.example.toml for all that can be said here.\n'
     : readPrivateFile(config)
@@ -42,6 +42,7 @@ export async function runJoin(line: JoinCommand): Promise<ExitCode> {
   const values = { name: pair, alpha: resolve(line.root), beta, secret_file: `keys/${pair}.key` }
   // What cannot be written is found out before the invitation is used.
   withTables(before, [{ name: 'pair', values }])
+  tryPairing(config, pair)
   const joined = await used(endpoint, root, secret, key)
   writeKeyBeside(config, pair, joined.peer, key)
   const restricted = joined.readOnly ? { nocreation: [beta], noupdate: [beta], nodeletion: [beta] } : {}
@@ -55,10 +56,6 @@ export async function runJoin(line: JoinCommand): Promise<ExitCode> {
       : 'The agent keeps it equal from now on.\n',
   )
   return exitCodes.inSync
-}
-
-function keyPlace(config: string, pair: string): string {
-  return resolve(dirname(config), 'keys', `${pair}.key`)
 }
 
 async function used(

@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Pairing } from '../agent/serve.js'
-import { withTables } from '../config/edit.js'
-import { Invitations } from '../config/invitations.js'
-import { readPrivateFile, writePrivateFile } from '../config/private-file.js'
+import { withoutPeer, withTables } from '../config/edit.js'
+import { Invitations, type Invited } from '../config/invitations.js'
+import { makePrivateDirectory, readPrivateFile, tryPrivateFile, writePrivateFile } from '../config/private-file.js'
 import { keyText } from '../config/secret.js'
-import { Failure } from '../core/failure.js'
 import { LinkFailure } from '../host/sockets.js'
 
 /** Where the keys of a configuration file are that tandem made itself: beside it. */
@@ -13,33 +12,80 @@ export const keysName = 'keys'
 
 /** Makes a key file beside a configuration file; its name, as the file names it. It must not exist. @throws ConfigFailure */
 export function writeKeyBeside(config: string, name: string, identity: string, key: string): string {
-  mkdirSync(join(dirname(config), keysName), { recursive: true, mode: 0o700 })
-  const file = `${keysName}/${name}.key`
-  writePrivateFile(join(dirname(config), file), keyText(identity, key), { fresh: true })
-  return file
+  makePrivateDirectory(join(dirname(config), keysName))
+  writePrivateFile(keyPlace(config, name), keyText(identity, key), { fresh: true })
+  return `${keysName}/${name}.key`
 }
 
-/** Invites by the invitations of a state directory into a configuration file, which the agent then follows. */
+/** Where the key of that name is beside a configuration file. */
+export function keyPlace(config: string, name: string): string {
+  return join(dirname(config), keysName, `${name}.key`)
+}
+
+/** Finds out whether a configuration file and a key beside it could be written now. @throws ConfigFailure */
+export function tryPairing(config: string, name: string): void {
+  tryPrivateFile(config)
+  makePrivateDirectory(join(dirname(config), keysName))
+  tryPrivateFile(keyPlace(config, name))
+}
+
+/**
+ * Invites by the invitations of a state directory into a configuration file, which the agent then follows. A join that leads to
+ * nothing leaves everything as it was, the invitation too.
+ */
 export function pairingOf(stateDir: string, config: string, reread: () => Promise<void>): Pairing {
   const invitations = new Invitations(stateDir)
   return {
     keyOf: (identity) => invitations.keyOf(identity),
     redeem: async (identity, key) => {
-      const invited = invitations.use(identity, Date.now())
-      if (typeof invited === 'string') return new LinkFailure('denied', invited)
-      const { peer, root, readOnly } = invited
+      const done: (() => void)[] = []
       try {
-        // Before anything is written: a file that cannot be read cannot be followed either.
+        const invited = invitations.look(identity, Date.now())
+        if (typeof invited === 'string') return new LinkFailure('denied', invited)
+        // Before it is used up: what cannot be written now, or read, cannot be followed either.
         const text = readPrivateFile(config)
-        const keyFile = writeKeyBeside(config, peer, peer, key)
-        const values = { name: peer, key_file: keyFile, roots: [root], ...(readOnly ? { read_only: true } : {}) }
-        writePrivateFile(config, withTables(text, [{ name: 'peers', values }]))
+        const wanted = withTables(text, [peerTable(invited)])
+        tryPairing(config, invited.peer)
+
+        const used = invitations.use(identity, Date.now())
+        if (typeof used === 'string') return new LinkFailure('denied', used)
+        done.push(() => invitations.giveBack(identity))
+        writeKeyBeside(config, invited.peer, invited.peer, key)
+        done.push(() => rmSync(keyPlace(config, invited.peer), { force: true }))
+        writePrivateFile(config, wanted)
+        done.push(() => withdraw(config, invited.peer, wanted, text))
         await reread()
+        return { peer: invited.peer, root: invited.root, readOnly: invited.readOnly }
       } catch (error) {
-        if (!(error instanceof Failure)) throw error
-        return new LinkFailure('denied', `the peer could not be written down there: ${error.message}`, error)
+        // Whatever it was: who joins hears of it, and it is no reason to end what else the agent keeps.
+        const good = undone(done) ? '; the invitation stays good' : ''
+        return new LinkFailure('denied', `the peer could not be written down there: ${messageOf(error)}${good}`, error)
       }
-      return { peer, root, readOnly }
     },
   }
+}
+
+function peerTable({ peer, root, readOnly }: Invited) {
+  const values = { name: peer, key_file: `${keysName}/${peer}.key`, roots: [root] }
+  return { name: 'peers', values: { ...values, ...(readOnly ? { read_only: true } : {}) } }
+}
+
+/** Takes a peer out of the file again, into which somebody else may have written meanwhile. @throws ConfigFailure */
+function withdraw(config: string, peer: string, wrote: string, before: string): void {
+  const now = readPrivateFile(config)
+  writePrivateFile(config, now === wrote ? before : withoutPeer(now, peer))
+}
+
+/** The last step first. One that cannot be undone holds on to those before it: no key goes that the file still names. */
+function undone(done: (() => void)[]): boolean {
+  try {
+    for (const undo of done.reverse()) undo()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

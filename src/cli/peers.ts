@@ -1,19 +1,20 @@
 import { rmSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { StatusAnswer } from '../agent/control-types.js'
 import { ConfigFailure } from '../config/config.js'
-import { withoutPeer } from '../config/edit.js'
-import { readConfigFile } from '../config/file.js'
+import { withAddress, withoutPeer } from '../config/edit.js'
+import { parseConfigFile, readConfigFile } from '../config/file.js'
 import { readPrivateFile, writePrivateFile } from '../config/private-file.js'
 import { stateDirectory } from '../config/state.js'
+import { endpointText, type Place } from '../host/sockets.js'
 import { escapeText } from '../status/escape.js'
-import { answerFrom, askAgent } from './control-client.js'
+import { answerFrom, askAgent, ControlRefused } from './control-client.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { rereadBy } from './invite.js'
 import { NoAgent } from './no-agent.js'
-import { print, printLines } from './output.js'
-import { keysName } from './pairing.js'
+import { print, printLines, warn } from './output.js'
+import { keyPlace } from './pairing.js'
 import type { PeersCommand } from './program.js'
 
 /** `peers` and `peers revoke`: who may use what. @throws Failure */
@@ -52,18 +53,73 @@ async function servedNow(stateDir: string): Promise<StatusAnswer['served']> {
   }
 }
 
-/** The access ends with the answer of the agent: its links are over by then. */
+/**
+ * The access ends with the answer of the agent: its links are over by then. Where no agent answers for the file, or it cannot follow,
+ * nobody says that the access has ended.
+ */
 async function revoke(config: string, stateDir: string, name: string): Promise<ExitCode> {
   const text = readPrivateFile(config)
-  const { peers } = await readConfigFile(config, homedir())
-  if (!peers.some((one) => one.name === name)) {
+  const { peers, listen } = await readConfigFile(config, homedir())
+  const isThere = peers.some((one) => one.name === name)
+  if (isThere) {
+    writePrivateFile(config, await withoutAccess(text, config, name, listen))
+    // A key that tandem made itself has no other use. One that was made with keygen is its owner's.
+    rmSync(keyPlace(config, name), { force: true })
+  }
+  // Also for one that is gone from the file: perhaps no agent was told of that.
+  const told = await toldOf(config, stateDir, name)
+  if (!isThere && told !== 'linked') {
     const names = peers.map((one) => one.name).join(', ') || 'none'
     throw new ConfigFailure('bad-config', `${config}: no peer is named '${name}'; there are: ${names}`)
   }
-  writePrivateFile(config, withoutPeer(text, name))
-  const agent = await rereadBy(stateDir, config)
-  // A key that tandem made itself has no other use. One that was made with keygen is its owner's.
-  rmSync(join(dirname(config), keysName, `${name}.key`), { force: true })
-  print(`${escapeText(name)} has no access any more${agent === undefined ? '' : ', and its links are ended'}.\n`)
-  return exitCodes.inSync
+  if (told === 'linked' || told === 'followed') {
+    print(`${escapeText(name)} has no access any more, and its links are ended.\n`)
+    return exitCodes.inSync
+  }
+  const left = `${escapeText(name)} is no peer in ${escapeText(config)} any more, but`
+  warn(
+    told === 'nobody'
+      ? `${left} no agent was found with the state directory ${escapeText(stateDir)} that follows this file. One that runs elsewhere keeps its links, and lets it in, until it is told: kill -HUP its process, or run this again with its --state-dir`
+      : `${left} the agent with the state directory ${escapeText(stateDir)} did not follow, and keeps its links: ${escapeText(told.message)}`,
+  )
+  return exitCodes.skipped
+}
+
+/** What the agent made of it: `linked`, it followed and had links of that peer. */
+async function toldOf(
+  config: string,
+  stateDir: string,
+  name: string,
+): Promise<'linked' | 'followed' | 'nobody' | ControlRefused> {
+  try {
+    const before = await servedNow(stateDir)
+    if ((await rereadBy(stateDir, config)) === undefined) return 'nobody'
+    return before.some(({ peers }) => peers.includes(name)) ? 'linked' : 'followed'
+  } catch (error) {
+    if (error instanceof ControlRefused) return error
+    throw error
+  }
+}
+
+/**
+ * The text without the peer. Where the file says nothing of where to listen, that goes with the last peer: it is then said, or the file
+ * could not be followed any more and the access would stay. @throws ConfigFailure
+ */
+async function withoutAccess(text: string, config: string, name: string, listen: readonly Place[]): Promise<string> {
+  const left = withoutPeer(text, name)
+  const [only] = listen
+  const wanted =
+    only?.kind === 'wss' && (await isRefused(left, config)) ? withAddress(left, endpointText(only.endpoint)) : left
+  await parseConfigFile(wanted, config, homedir())
+  return wanted
+}
+
+async function isRefused(text: string, config: string): Promise<boolean> {
+  try {
+    await parseConfigFile(text, config, homedir())
+    return false
+  } catch (error) {
+    if (error instanceof ConfigFailure) return true
+    throw error
+  }
 }

@@ -29,6 +29,17 @@ export function withTables(toml: string, tables: readonly NewTable[]): string {
   return checked(`${whole}${whole === '' ? '' : '\n'}${added.join('\n')}`, wanted)
 }
 
+/** The text with an address to listen at, where it says none yet. @throws ConfigFailure 'bad-config' */
+export function withAddress(toml: string, address: string): string {
+  const { listen = {}, ...others } = documentOf(toml)
+  const lines = toml.split('\n')
+  const header = lines.findIndex((line) => /^\s*\[\s*listen\s*\]/.test(line))
+  if (header < 0) return withTables(toml, [{ name: 'listen', single: true, values: { address } }])
+  const line = `address = ${JSON.stringify(address)}`
+  const listening = typeof listen === 'object' ? { ...listen, address } : { address }
+  return checked(lines.toSpliced(header + 1, 0, line).join('\n'), { ...others, listen: listening })
+}
+
 /** The text without the `[[peers]]` of that name; comments stay. @throws ConfigFailure 'bad-config' */
 export function withoutPeer(toml: string, name: string): string {
   const before = documentOf(toml)

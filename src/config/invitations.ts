@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Random } from '../host/clock.js'
 import type { Secret } from '../host/sockets.js'
 import { ConfigFailure } from './config.js'
 import { invitationPattern } from './invitation.js'
-import { readPrivateFile, writePrivateFile } from './private-file.js'
+import { makePrivateDirectory, readPrivateFile, writePrivateFile } from './private-file.js'
 import { keyBytes } from './secret.js'
 
 /** What an invitation lets its user become. */
@@ -38,7 +38,7 @@ export class Invitations {
 
   /** @throws ConfigFailure */
   make(invited: Invited, random: Pick<Random, 'bytes'>, nowMs: number): Secret {
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 })
+    makePrivateDirectory(this.directory)
     this.forget(nowMs)
     const identity = `invite-${Buffer.from(random.bytes(8)).toString('hex')}`
     const key = random.bytes(keyBytes)
@@ -53,18 +53,36 @@ export class Invitations {
     return stored === undefined ? undefined : Uint8Array.from(Buffer.from(stored.key, 'hex'))
   }
 
-  /** What it is good for; or why it is good for nothing. Of several that ask, one ever gets it. */
-  use(identity: string, nowMs: number): Invited | string {
+  /** What it is good for; or why it is good for nothing. */
+  look(identity: string, nowMs: number): Invited | string {
     const stored = this.read(identity, 'open')
-    if (stored === undefined) return 'this invitation has been used: ask for another one'
-    if (stored.expires < nowMs) return 'this invitation has expired: ask for another one'
+    if (stored === undefined) return isUsed
+    return stored.expires < nowMs ? 'this invitation has expired: ask for another one' : stored
+  }
+
+  /** The same, and it is used up. Of several that ask, one ever gets it. @throws ConfigFailure when that cannot be written down */
+  use(identity: string, nowMs: number): Invited | string {
+    const invited = this.look(identity, nowMs)
+    if (typeof invited === 'string') return invited
+    return this.rename(identity, 'open', 'used') ? invited : isUsed
+  }
+
+  /** It led to nothing, and is good again. @throws ConfigFailure when that cannot be written down */
+  giveBack(identity: string): void {
+    this.rename(identity, 'used', 'open')
+  }
+
+  /** false: it is not there any more. */
+  private rename(identity: string, from: 'open' | 'used', to: 'open' | 'used'): boolean {
     try {
-      renameSync(this.at(identity, 'open'), this.at(identity, 'used'))
+      renameSync(this.at(identity, from), this.at(identity, to))
+      return true
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-      return 'this invitation has been used: ask for another one'
+      if (!(error instanceof Error && 'code' in error)) throw error
+      if (error.code === 'ENOENT') return false
+      const file = this.at(identity, from)
+      throw new ConfigFailure('unreadable', `${file}: cannot be renamed: ${String(error.code)}`, error)
     }
-    return stored
   }
 
   private read(identity: string, state: 'open' | 'used'): Stored | undefined {
@@ -89,6 +107,8 @@ export class Invitations {
     }
   }
 }
+
+const isUsed = 'this invitation has been used: ask for another one'
 
 function storedOf(text: string): Stored | undefined {
   let value: unknown

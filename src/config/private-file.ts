@@ -4,6 +4,7 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -38,6 +39,9 @@ export function readPrivateFile(file: string): string {
     if (stat.size > privateBytesMax)
       throw new ConfigFailure('bad-config', `${file}: larger than ${privateBytesMax} bytes; is it the right file?`)
     return readFileSync(handle, 'utf8')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error) || error instanceof ConfigFailure) throw error
+    throw new ConfigFailure('unreadable', `${file}: cannot be read: ${String(error.code)}`, error)
   } finally {
     closeSync(handle)
   }
@@ -53,30 +57,61 @@ export function writePrivateFile(
   { fresh = false }: { readonly fresh?: boolean } = {},
 ): void {
   const beside = `${file}.${process.pid}.new`
+  writing(file, () => {
+    try {
+      writeBeside(file, beside, text)
+      if (fresh) linkSync(beside, file)
+      else renameSync(beside, file)
+      const directory = openSync(dirname(file), 'r')
+      try {
+        fsyncSync(directory)
+      } finally {
+        closeSync(directory)
+      }
+    } finally {
+      rmSync(beside, { force: true })
+    }
+  })
+}
+
+/** Finds out whether `writePrivateFile` could write the file, and leaves it as it is. @throws ConfigFailure as that would */
+export function tryPrivateFile(file: string): void {
+  const beside = `${file}.${process.pid}.new`
+  writing(file, () => {
+    try {
+      writeBeside(file, beside, '\n')
+    } finally {
+      rmSync(beside, { force: true })
+    }
+  })
+}
+
+/** Makes a directory, and what leads to it, for its owner only, if it is not there. @throws ConfigFailure 'unreadable' */
+export function makePrivateDirectory(path: string): void {
+  writing(path, () => mkdirSync(path, { recursive: true, mode: 0o700 }))
+}
+
+/** The file that takes the name of the other one as soon as it is whole. */
+function writeBeside(file: string, beside: string, text: string): void {
+  checkDirectory(file)
+  rmSync(beside, { force: true })
+  const handle = openSync(beside, 'wx', 0o600)
   try {
-    checkDirectory(file)
-    rmSync(beside, { force: true })
-    const handle = openSync(beside, 'wx', 0o600)
-    try {
-      writeSync(handle, text)
-      fsyncSync(handle)
-    } finally {
-      closeSync(handle)
-    }
-    if (fresh) linkSync(beside, file)
-    else renameSync(beside, file)
-    const directory = openSync(dirname(file), 'r')
-    try {
-      fsyncSync(directory)
-    } finally {
-      closeSync(directory)
-    }
+    writeSync(handle, text)
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** What the system refuses is told of the file that was meant. @throws ConfigFailure */
+function writing(file: string, write: () => void): void {
+  try {
+    write()
   } catch (error) {
     if (!(error instanceof Error && 'code' in error) || error instanceof ConfigFailure) throw error
     const why = error.code === 'EEXIST' ? 'exists already' : `cannot be written: ${String(error.code)}`
     throw new ConfigFailure('unreadable', `${file}: ${why}`, error)
-  } finally {
-    rmSync(beside, { force: true })
   }
 }
 

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { exitCodes } from '../../src/cli/exit-codes.js'
@@ -41,6 +42,12 @@ test('stopping ends before systemd loses its patience', () => {
   const patience = Number(settings('TimeoutStopSec')[0])
   expect(stop).toMatchObject({ command: 'stop' })
   if (stop.command === 'stop') expect(stop.timeoutSeconds).toBeLessThan(patience)
+})
+
+test('the agent may write where its configuration is, or nobody could join with an invitation', () => {
+  const config = /--config (\S+)/.exec(settings('ExecStart')[0] ?? '')?.[1] ?? ''
+  expect(settings('ProtectSystem')).toEqual(['full'])
+  expect(settings('ReadWritePaths')).toEqual([`-${dirname(config)}`])
 })
 
 test('systemd finds nothing wrong with the unit', ({ skip }) => {

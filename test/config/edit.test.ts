@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { withoutPeer, withTables } from '../../src/config/edit.js'
+import { withAddress, withoutPeer, withTables } from '../../src/config/edit.js'
 
 const file = `# The house of the laptop.
 [listen]
@@ -48,6 +48,17 @@ test('a peer goes with its keys; every comment stays', () => {
   expect(withoutPeer(file, 'bert')).toContain('"music", # all of it')
 })
 
+test.each<[string, string, string]>([
+  ['no [listen]', '# hub\n', '# hub\n\n[listen]\naddress = "127.0.0.1:4242"\n'],
+  [
+    'one without an address',
+    '[listen] # here\n# x\n[[serve]]\n',
+    '[listen] # here\naddress = "127.0.0.1:4242"\n# x\n[[serve]]\n',
+  ],
+])('where to listen, in a file with %s', (_, before, after) => {
+  expect(withAddress(before, '127.0.0.1:4242')).toBe(after)
+})
+
 const refused: [string, () => string, RegExp][] = [
   ['a peer that is not there', () => withoutPeer(file, 'carl'), /no peer is named 'carl'/],
   ['peers in one line', () => withoutPeer('peers = [{name = "anna"}]\n', 'anna'), /by hand/],
@@ -61,6 +72,8 @@ const refused: [string, () => string, RegExp][] = [
     () => withTables('peers = [{name = "a"}]\n', [{ name: 'peers', values: { name: 'b' } }]),
     /no TOML|by hand/,
   ],
+  ['a [listen] that is no table of its own', () => withAddress('listen = {}\n', 'a:1'), /by hand|no TOML/],
+  ['an address that is there', () => withAddress('[listen]\naddress = "b:1"\n', 'a:1'), /by hand|no TOML/],
   ['no TOML', () => withTables('[[peers', []), /no TOML/],
 ]
 test.each(refused)('refused, and nothing is spoiled: %s', (_, edit, message) => {

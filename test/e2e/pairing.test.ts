@@ -1,7 +1,17 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, eventuallyEqual, expectEqual, type Running, type Sandbox, sandbox, tree } from './harness.js'
+import {
+  eventually,
+  eventuallyEqual,
+  expectEqual,
+  program,
+  type Running,
+  type Sandbox,
+  sandbox,
+  tree,
+} from './harness.js'
 
 const comments = '# The hub.\n[listen]\n# any free port\naddress = "127.0.0.1:0"\n'
 
@@ -110,6 +120,85 @@ test('expired, wrong and misread invitations are refused, and both sides say so'
   expect((await join(box, good)).code).toBe(0)
 })
 
+/** A network of its own, so that the usual port is free there. */
+const ownNetwork = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'] as const
+const cannotPart = spawnSync(ownNetwork[0], [...ownNetwork.slice(1), 'nsenter', '--version']).status !== 0
+
+test.skipIf(cannotPart)(
+  'revoking the last peer of a file that does not say where it listens ends the link at once (needs unshare, nsenter and root)',
+  { timeout: 60_000 },
+  async () => {
+    const box = sandbox()
+    box.write('hub/photos/f', 'from the hub')
+    expect((await box.tandem(['keygen', 'laptop', '--out', 'hub/laptop.key'])).code).toBe(0)
+    const tables =
+      '[[serve]]\nname = "photos"\npath = "photos"\n\n[[peers]]\nname = "laptop"\nkey_file = "laptop.key"\nroots = ["photos"]\n'
+    box.write('hub/t.toml', `# The hub.\n${tables}`, { mode: 0o600 })
+    const [command, ...more] = ownNetwork
+    const args = [process.execPath, program]
+    const hubArgs = [...more, ...args, 'run', '--config', 'hub/t.toml']
+    const agent = box.startProcess(command, hubArgs, { state: box.at('hub/state') })
+    expect(await agent.event('listening')).toMatchObject({ address: '127.0.0.1:4242' })
+    const inside = ['-n', '-t', `${agent.pid}`, ...args]
+    const secret = ['--secret-file', 'hub/laptop.key']
+    const watch = [...inside, 'watch', 'spoke', 'wss://127.0.0.1/photos', ...secret]
+    const spoke = box.startProcess('nsenter', watch, { state: box.at('spoke-state') })
+    await spoke.event('pair-current')
+
+    expect(await peers(box, 'revoke', 'laptop')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/no access any more, and its links are ended/),
+    })
+    await agent.event('peer-left')
+    await spoke.event('link-lost')
+    expect((await peers(box)).stdout).toBe('there are no peers\n')
+    const again = [...inside, 'sync', 'other', 'wss://127.0.0.1/photos', ...secret]
+    expect((await box.startProcess('nsenter', again).ended).code).toBe(3)
+    expect(box.exists('other/f')).toBe(false)
+    expect(agent.hasEnded).toBe(false)
+  },
+)
+
+test('a revocation that no agent hears of says so, and who must be told', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  const agent = await hub(box)
+  expect((await join(box, await invite(box, 'laptop'))).code).toBe(0)
+  const spoke = box.start(['run', '--config', 'spoke/t.toml'], { state: box.at('spoke/state') })
+  await spoke.event('pair-current')
+
+  const elsewhere = ['peers', 'revoke', 'laptop', '--config', 'hub/t.toml']
+  const unheard = await box.tandem(elsewhere, { state: box.at('other-state') })
+  expect(unheard).toMatchObject({ code: 1, stdout: '' })
+  expect(unheard.stderr).toContain(`no agent was found with the state directory ${box.at('other-state')}`)
+  expect(unheard.stderr).toMatch(/kill -HUP.*--state-dir/)
+  expect(box.read('hub/t.toml')).not.toContain('laptop')
+  expect(agent.events().some(({ event }) => event === 'peer-left')).toBe(false)
+
+  // The same again, with the state directory of the agent, ends it.
+  expect(await peers(box, 'revoke', 'laptop')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/links are ended/),
+  })
+  await agent.event('peer-left')
+  await spoke.event('link-lost')
+  expect(await peers(box, 'revoke', 'laptop')).toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(/no peer is named/),
+  })
+})
+
+test('a revocation that the agent cannot follow says so', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  await hub(box)
+  expect((await join(box, await invite(box, 'laptop'))).code).toBe(0)
+  // Not an address of this machine: the file cannot be followed as a whole.
+  const text = box.read('hub/t.toml').replace('127.0.0.1:0', '192.0.2.1:0')
+  writeFileSync(box.at('hub/t.toml'), text, { mode: 0o600 })
+  const end = await peers(box, 'revoke', 'laptop')
+  expect(end).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/did not follow.*192\.0\.2\.1/) })
+  expect(box.read('hub/t.toml')).not.toContain('laptop')
+})
+
 test('of two that join at once one does', { timeout: 60_000 }, async () => {
   const box = sandbox()
   await hub(box)
@@ -143,6 +232,60 @@ test('read-only is read-only, whatever the other side asks for', { timeout: 60_0
   expect(box.read('spoke/t.toml')).toMatch(/noupdate = \["wss:/)
   const check = await box.tandem(['check', url, '--secret-file', 'spoke/keys/photos.key'])
   expect(check).toMatchObject({ code: 0, stdout: expect.stringMatching(/which is there, read-only/) })
+})
+
+/** A shell with mounts of its own, in which the directory is read-only, as a service unit makes it. */
+const shielded = ['unshare', ...(process.getuid?.() === 0 ? ['-m'] : ['-rm']), 'sh', '-c'] as const
+const readOnlyThen = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+const cannotShield = spawnSync(shielded[0], [...shielded.slice(1), readOnlyThen, '/opt', 'true']).status !== 0
+
+test.skipIf(cannotShield)(
+  'where the configuration cannot be written both sides are told, and the invitation stays good (needs unshare)',
+  { timeout: 60_000 },
+  async () => {
+    const box = sandbox()
+    const settled = await hub(box)
+    const line = await invite(box, 'laptop')
+    settled.signal('SIGTERM')
+    await settled.ended
+    box.write('hub-state/x', '')
+    const args = [process.execPath, program, 'run', '--config', 'hub/t.toml']
+    const [command, ...more] = shielded
+    const state = box.at('hub-state')
+    spawnSync('cp', ['-a', `${box.at('hub/state')}/.`, state])
+    const port = /127\.0\.0\.1:(\d+)/.exec(line)?.[1] ?? ''
+    const config = box.read('hub/t.toml').replace('127.0.0.1:0', `127.0.0.1:${port}`)
+    writeFileSync(box.at('hub/t.toml'), config, { mode: 0o600 })
+    const agent = box.startProcess(command, [...more, readOnlyThen, box.at('hub'), ...args], { state })
+    await agent.event('listening')
+
+    const first = await join(box, line)
+    expect(first).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/could not be written down.*EROFS.*stays good/),
+    })
+    expect(await agent.event('peer-refused')).toMatchObject({ code: 'denied', detail: expect.stringMatching(/EROFS/) })
+    expect(box.read('hub/t.toml')).toBe(config)
+    expect(box.exists('spoke/t.toml')).toBe(false)
+    expect(agent.hasEnded).toBe(false)
+
+    agent.signal('SIGTERM')
+    expect((await agent.ended).code).toBe(0)
+    const again = box.start(['run', '--config', 'hub/t.toml'], { state })
+    await again.event('listening')
+    expect((await join(box, line)).code).toBe(0)
+    expect((await again.event('peer-joined')).peer).toBe('laptop')
+  },
+)
+
+test('who cannot write down what a join gives does not use the invitation up', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  await hub(box)
+  const line = await invite(box, 'laptop')
+  box.write('spoke/keys', 'in the way')
+  const end = await join(box, line)
+  expect(end).toMatchObject({ code: 78, stderr: expect.stringMatching(/keys: (?:exists already|cannot be)/) })
+  expect((await join(box, line, 'other')).code).toBe(0)
 })
 
 test('bwlimit holds for what is open, and is changed by SIGHUP', { timeout: 60_000 }, async () => {
