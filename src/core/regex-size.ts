@@ -60,7 +60,8 @@ class RegexReader {
     else if (kind === '[') this.set()
     else if (kind === '*' || kind === '+' || kind === '?') this.repeat(1, 0)
     else if (kind === '{') this.braces()
-    else this.add(1)
+    // The fork, and an instruction for a branch in which nothing stands.
+    else this.add(kind === '|' ? 2 : 1)
     return undefined
   }
 

@@ -20,6 +20,7 @@ test.each([
   ['repetitions of repetitions', '((ab){10}c){20}', 1_200],
   ['a class is made once, however often it is repeated', '(?i)[a-\u{1f600}]{100}', 410],
   ['a character by its number is no repetition', '\\x{1000}', 5],
+  ['nothing, or a character, or nothing', '|\\]|', 10],
   ['nor is what is quoted', '\\Qa{1000}\\E', 10],
 ])('%s: %s', (_, source, most) => {
   const { size } = regexSize(source)
