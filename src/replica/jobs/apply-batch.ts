@@ -39,6 +39,7 @@ import { type Recording, recordAll } from './record.js'
 import { publishRename } from './rename.js'
 import { type Received, receivedOf } from './stage.js'
 import { fieldsOf, isRacy, isStagedRacy, sameObject } from './stamp.js'
+import { unheardOf } from './unacknowledged.js'
 
 /** One batch on its way: prepare, intend, sync, publish, record. */
 export class ApplyBatch {
@@ -87,9 +88,11 @@ export class ApplyBatch {
     const prepared = this.prepareOrLeave()
     const ready = prepared.filter((one) => one.kind === 'ready')
     if (ready.length > 0) {
-      const failure = this.intend(prepared)
-      if (failure === undefined) this.publish(prepared)
-      else this.refuse(prepared, failure)
+      const unheard = unheardOf(this.stage, this.input.pair)
+      const failure = unheard === undefined ? this.intend(prepared) : undefined
+      if (unheard !== undefined) this.refuse(prepared, () => ({ code: 'io', detail: unheard }))
+      else if (failure === undefined) this.publish(prepared)
+      else this.refuse(prepared, (path) => toldOf(path, failure))
     }
     const recorded = recordAll(
       this.index,
@@ -213,14 +216,13 @@ export class ApplyBatch {
     })
   }
 
-  private refuse(prepared: readonly Prepared[], failure: FileFailure): void {
+  private refuse(prepared: readonly Prepared[], why: (path: RelPath) => Why): void {
     // The intent first: with it there and a slot gone from `in`, a restart would take the slot for published.
     const isForgotten = dropFiles(this.stage.intents, [this.intent]).length === 0
     for (const [at, one] of prepared.entries()) {
       if (one.kind !== 'ready') continue
-      const told = outcomeOfFailure(one.step.path, failure)
-      const code = told.kind === 'failed' ? told.code : 'io'
-      this.settle(at, { kind: 'failed', path: one.step.path, code, detail: failure.message, transient: true })
+      const { path } = one.step
+      this.settle(at, { kind: 'failed', path, ...why(path), transient: true })
     }
     if (isForgotten) this.left.push(...dropFiles(this.stage.in, stagedOf(prepared)))
     else this.untold.push(...stagedOf(prepared))
@@ -520,6 +522,13 @@ const isRemoval = (one: Prepared): one is Ready => one.kind === 'ready' && one.s
 
 function heldBack(path: RelPath, { detail }: RemovalsHeld): Prepared {
   return { kind: 'refused', outcome: { kind: 'failed', path, code: 'held', detail, transient: false } }
+}
+
+type Why = Pick<Outcome & { readonly kind: 'failed' }, 'code' | 'detail'>
+
+function toldOf(path: RelPath, failure: FileFailure): Why {
+  const told = outcomeOfFailure(path, failure)
+  return { code: told.kind === 'failed' ? told.code : 'io', detail: failure.message }
 }
 
 /** What is at the target now; undefined too where that cannot be said: what was published has been. */

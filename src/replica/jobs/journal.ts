@@ -1,7 +1,8 @@
 import type { Operation, Outcome } from '../../core/operation.js'
 import { BadPath, join, type RelPath, relPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
-import { ensureDirectory, goneCodes, privatePath, readWhole } from './place.js'
+import { pairPrefixChars } from '../peer-pair.js'
+import { dropFile, ensureDirectory, goneCodes, privatePath, readWhole } from './place.js'
 
 /**
  * What was done to a root, to be looked up: one file for each pair in `.tandem/journal`, and an older one. JSON, one value a
@@ -50,6 +51,8 @@ const journalPath = join(privatePath, 'journal')
 /** A file that has grown so long becomes the older one. */
 const journalBytesMax = 8 << 20
 const olderEnding = '.1'
+/** Pairs of one peer of which there is a journal. */
+const pairsAlikeMax = 64
 
 /** The line of one operation that was done. */
 export const entryLine = (operation: Operation): string =>
@@ -135,7 +138,9 @@ function openJournal(root: Directory): Directory {
 }
 
 function append(journal: Directory, name: string, text: string): void {
-  const file = journal.statAt(name) === undefined ? journal.createFile(name, 0o600) : journal.reopenFile(name)
+  const isNew = journal.statAt(name) === undefined
+  if (isNew) forgetAlike(journal, name)
+  const file = isNew ? journal.createFile(name, 0o600) : journal.reopenFile(name)
   try {
     const { sizeBytes } = file.stat()
     // It begins on a line of its own, whatever a crash has left.
@@ -145,6 +150,18 @@ function append(journal: Directory, name: string, text: string): void {
     file.close()
   }
   journal.replace(name, `${name}${olderEnding}`)
+}
+
+/** The one of the pairs whose ids begin alike that has been still for longest goes: a peer that invents pairs forgets its own. */
+function forgetAlike(journal: Directory, pair: string): void {
+  const alike = journal.names().filter((name) => name.startsWith(pair.slice(0, pairPrefixChars)))
+  const current = alike.filter((name) => !name.endsWith(olderEnding) && name !== pair)
+  if (current.length < pairsAlikeMax) return
+  const timeOf = (name: string) => journal.statAt(name)?.mtimeNs ?? 0n
+  const [oldest] = current.map((name) => ({ name, time: timeOf(name) })).sort((a, b) => (a.time < b.time ? -1 : 1))
+  if (oldest === undefined) return
+  dropFile(journal, oldest.name)
+  dropFile(journal, `${oldest.name}${olderEnding}`)
 }
 
 function didOf({ op, expect }: Operation): Did {

@@ -8,9 +8,10 @@ export interface PastOutcomes {
   readonly outcomes: readonly PastOutcome[]
 }
 
-export function pastOutcomes(intents: Directory): PastOutcomes[] {
+/** Of all pairs, or of this one: what others left is not even read. */
+export function pastOutcomes(intents: Directory, pair = ''): PastOutcomes[] {
   const found = intentNames(intents)
-    .filter(({ acknowledged }) => !acknowledged)
+    .filter(({ name, acknowledged }) => !acknowledged && name.startsWith(pair))
     .map(({ name }) => readIntent(intents, intentFileName(name, false)))
     .filter((intent) => intent?.complete === true)
     .filter((intent) => intent !== undefined)
