@@ -8,7 +8,7 @@ import type { IndexRecord } from '../../index/record.js'
 import { type Checked, check } from './check.js'
 import { absentForm, type Form, formOf } from './form.js'
 import { type Step, slotName } from './intent.js'
-import { dropFile, type StageFolder } from './place.js'
+import type { StageFolder } from './place.js'
 import { detailCharsMax, problemOf } from './problem.js'
 import { prepareRename } from './rename.js'
 import type { Received, Slot } from './stage.js'
@@ -39,6 +39,8 @@ export interface Preparation {
   recordAt(path: RelPath): IndexRecord | undefined
   /** A handle on the directory of `path`. @throws FileFailure */
   parentOf(path: RelPath): Directory
+  /** What has this name in `in/` is of no use any more. */
+  waste(name: string): void
 }
 
 /** Looks at the path and gives the staged file its properties. Nothing is visible yet. */
@@ -60,8 +62,7 @@ export function prepare(preparation: Preparation, operation: Operation, index: n
         return prepareFile(preparation, operation, checked, record)
       case 'write-symlink': {
         const staged = slotName(preparation.intent, index)
-        preparation.stage.in.makeSymlink(staged, operation.target)
-        const stat = preparation.stage.in.statAt(staged)
+        const stat = linkMade(preparation, staged, operation.target)
         const goal = formOf(stat, undefined, operation.target)
         return ready(operation, stepOf('write', path, checked, goal, staged), checked, stat, record, undefined)
       }
@@ -112,6 +113,17 @@ function look(preparation: Preparation, operation: Operation, record: IndexRecor
   return check(preparation.parentOf(operation.path), nameOf(operation.path), operation.expect, record)
 }
 
+function linkMade(preparation: Preparation, name: string, target: string): Stat | undefined {
+  const { in: received } = preparation.stage
+  received.makeSymlink(name, target)
+  try {
+    return received.statAt(name)
+  } catch (error) {
+    if (error instanceof FileFailure) preparation.waste(name)
+    throw error
+  }
+}
+
 function prepareFile(
   preparation: Preparation,
   operation: Operation & { op: 'write-file' },
@@ -126,14 +138,15 @@ function prepareFile(
     return refused(path, 'changing', `${slot.sizeBytes} bytes were received, not ${operation.sizeBytes}`, true)
   const staged = slot.name
   const { in: received } = preparation.stage
-  preparation.received?.slots.delete(operation.want)
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
   const given = replaced === undefined ? givenTo(slot, props) : undefined
   if (given !== undefined) {
+    preparation.received?.slots.delete(operation.want)
     const goal = formOf(given, slot.fingerprint, '')
     return ready(operation, stepOf('write', path, checked, goal, staged), checked, given, record, undefined)
   }
   const file = received.reopenFile(staged)
+  preparation.received?.slots.delete(operation.want)
   try {
     const note = replaced === undefined ? undefined : file.takeOver(preparation.parentOf(path), nameOf(path))
     const mode = props.mode ?? replaced?.mode ?? 0o666 & ~umaskOf(preparation.world, received)
@@ -144,7 +157,7 @@ function prepareFile(
     const goal = formOf(stat, slot.fingerprint, '')
     return ready(operation, stepOf('write', path, checked, goal, staged), checked, stat, record, note)
   } catch (error) {
-    if (error instanceof FileFailure) dropFile(received, staged)
+    if (error instanceof FileFailure) preparation.waste(staged)
     throw error
   } finally {
     file.close()
