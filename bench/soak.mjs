@@ -3,13 +3,15 @@
 //   npm run soak -- [--minutes N] [--place DIR] [--seed N] [--frames N]
 // DIR: a fresh directory on the file system to try.
 // Before that the decoder, a served root and a lead get a million frames (--frames) that are bent, cut or made up: see soak-frames.mjs.
-// Rounds: chaos, then quiet; then both roots must be equal but for conflicts, which a user settles.
+// Rounds: chaos, then quiet; then both roots must be equal but for what the lead calls a conflict at that moment, which a user
+// settles. At the end nothing is left in staging.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ready } from '../scripts/ready.mjs'
+import { askAgent } from '../src/cli/control-client.ts'
 import { Agents, until } from './agents.mjs'
 import { freshPlace } from './place.mjs'
 import { soakFrames } from './soak-frames.mjs'
@@ -31,8 +33,10 @@ const random = chance(Number(values.seed))
 const started = performance.now()
 const endsAt = started + Number(values.minutes) * 60_000
 const convergeMs = 90_000
+/** What was displaced has its last look after a minute at most (where no lease tells of writers). */
+const stagingMs = 75_000
 const chaosMs = 10_000
-const counts = { rounds: 0, steps: 0, kills: 0, stops: 0, fullDisks: 0, conflicts: 0 }
+const counts = { rounds: 0, steps: 0, kills: 0, killsOfBoth: 0, stops: 0, fullDisks: 0, conflicts: 0 }
 
 freshPlace(place)
 const small = mountSmall(join(place, 'small'))
@@ -57,8 +61,12 @@ say(
 try {
   await agents.current()
   while (performance.now() < endsAt && book.violations.length === 0) await round()
+  if (book.violations.length === 0) await tidy()
 } finally {
   await agents.stop().catch(() => undefined)
+  if (book.violations.length === 0)
+    for (const { name, root } of users)
+      for (const left of staged(root)) book.violate(`${name} keeps ${left} in staging after its agent has ended`)
   for (const child of [agents.lead, agents.peer]) {
     child?.kill('SIGKILL')
     await child?.gone
@@ -76,7 +84,7 @@ try {
 }
 const minutes = ((performance.now() - started) / 60_000).toFixed(1)
 console.log(
-  `soak: ${minutes} min, ${counts.rounds} rounds, ${counts.steps} steps of users, ${book.written} versions, ${counts.kills} kills, ` +
+  `soak: ${minutes} min, ${counts.rounds} rounds, ${counts.steps} steps of users, ${book.written} versions, ${counts.kills} kills, of both ${counts.killsOfBoth} times, ` +
     `${counts.stops} stops, ${counts.fullDisks} full disks, ${counts.conflicts} conflicts settled: ` +
     `${book.violations.length === 0 ? 'nothing lost, torn or made up' : `${book.violations.length} VIOLATIONS`}`,
 )
@@ -120,12 +128,9 @@ async function settle(when) {
   let quiet = 0
   try {
     await until(
-      () => {
-        const conflicts = conflictsOf(agents.log('lead'))
-        const left = pathsOf(differences(alpha, beta)).filter(
-          (path) => !conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)),
-        )
-        quiet = left.length === 0 ? quiet + 1 : 0
+      async () => {
+        const left = pathsOf(differences(alpha, beta))
+        quiet = left.length === 0 || isExplained(left, await openConflicts()) ? quiet + 1 : 0
         return quiet >= 8
       },
       convergeMs,
@@ -137,13 +142,16 @@ async function settle(when) {
   }
 }
 
+/** One of the agents, or both at once. */
 async function kill() {
   counts.kills++
-  const who = random() < 0.5 ? 'lead' : 'peer'
-  agents[who].kill('SIGKILL')
-  await agents[who].gone
+  const both = random() < 0.3
+  if (both) counts.killsOfBoth++
+  const dying = both ? ['lead', 'peer'] : [random() < 0.5 ? 'lead' : 'peer']
+  for (const who of dying) agents[who].kill('SIGKILL')
+  for (const who of dying) await agents[who].gone
   await rest(random() * 500)
-  start(who)
+  for (const who of random() < 0.5 ? dying : dying.reverse()) start(who)
 }
 
 async function stop() {
@@ -185,18 +193,52 @@ function start(who) {
   else agents.startPeer()
 }
 
-/** Paths of the conflicts that the lead has told of in this life and before. */
-function conflictsOf(log) {
-  const paths = new Set()
-  for (const line of log.split('\n')) {
-    if (!line.includes('"conflict-found"')) continue
-    try {
-      paths.add(JSON.parse(line).path)
-    } catch {
-      // A line that a kill cut off.
-    }
+/** Paths that the lead calls conflicts now; none while it is not at work. */
+async function openConflicts() {
+  try {
+    const stateDir = join(place, 'agents', 'lead', 'state')
+    const text = await askAgent(stateDir, { method: 'GET', path: '/v1/conflicts', timeoutMs: 5_000 })
+    const open = JSON.parse(text).pairs.flatMap((pair) => pair.open)
+    return open.flatMap(({ path, why }) => (why === 'conflict' ? [path] : []))
+  } catch (error) {
+    if (error.code === undefined) throw error
+    return []
   }
-  return [...paths]
+}
+
+function isExplained(paths, conflicts) {
+  return paths.every((path) => conflicts.some((conflict) => isWithin(path, conflict) || isWithin(conflict, path)))
+}
+
+/** Staging comes to nothing but a folder for each agent: what waits has its second look, what was told is acknowledged. */
+async function tidy() {
+  try {
+    await until(() => users.every(({ root }) => untidy(root).length === 0), stagingMs, 'staging to be empty', 500)
+  } catch {
+    for (const { name, root } of users)
+      for (const left of untidy(root)) book.violate(`${name} keeps ${left} in staging at rest`)
+  }
+}
+
+/** What is in a root's staging beside the empty folder of one agent. No user writes a file of which a part would be kept. */
+function untidy(root) {
+  const found = staged(root)
+  const [folder] = found
+  return found.filter(
+    (path) => ![folder, ...['owner', 'in', 'out', 'intents'].map((name) => `${folder}/${name}`)].includes(path),
+  )
+}
+
+/** Whatever lies in staging, and the parts. */
+function staged(root) {
+  return ['stage', 'parts'].flatMap((name) => {
+    try {
+      return readdirSync(join(root, '.tandem', name), { recursive: true }).sort()
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error
+      return []
+    }
+  })
 }
 
 function pathsOf(lines) {

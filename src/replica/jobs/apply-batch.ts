@@ -54,6 +54,8 @@ export class ApplyBatch {
   /** See Applied. */
   private readonly left: string[] = []
   private readonly untold: string[] = []
+  /** Names in `in/` of what could not be made ready. */
+  private readonly wasted: string[] = []
   /** Directories that were not made, and why: nothing can be made in them. */
   private readonly unmade = new Map<RelPath, Outcome>()
   /** Steps done in the directory that is open now. */
@@ -94,6 +96,7 @@ export class ApplyBatch {
       else if (failure === undefined) this.publish(prepared)
       else this.refuse(prepared, (path) => toldOf(path, failure))
     }
+    this.dropReceived()
     const recorded = recordAll(
       this.index,
       this.recordings.filter((recording) => recording !== undefined),
@@ -110,22 +113,20 @@ export class ApplyBatch {
     this.parents.close()
   }
 
-  /** What is of no use any more goes before anything is intended; if nothing will be, all is as it was received. */
+  /** If nothing is going to be intended, all is as it was received. */
   private prepareOrLeave(): Prepared[] {
     const received = [...(this.received?.slots ?? [])]
-    const links = this.input.operations.flatMap(({ op }, at) =>
-      op === 'write-symlink' ? [slotName(this.intent, at)] : [],
-    )
     try {
       const prepared = this.prepare()
-      const used = new Set(prepared.map((one) => (one.kind === 'ready' ? one.step.staged : '')))
-      const unused = [...received.map(([, { name }]) => name), ...links].filter((name) => !used.has(name))
-      this.received?.slots.clear()
-      this.left.push(...dropFiles(this.stage.in, unused))
+      this.left.push(...dropFiles(this.stage.in, this.wasted))
       return prepared
     } catch (error) {
       for (const [want, slot] of received) this.received?.slots.set(want, slot)
-      dropFiles(this.stage.in, links)
+      const links = this.input.operations.map(({ op }, at) => (op === 'write-symlink' ? slotName(this.intent, at) : ''))
+      dropFiles(
+        this.stage.in,
+        links.filter((name) => name !== ''),
+      )
       throw error
     }
   }
@@ -145,6 +146,7 @@ export class ApplyBatch {
         return parent.id === undefined ? undefined : this.index.at(parent.id, nameOf(path))
       },
       parentOf: (path: RelPath) => this.parents.open(parentOf(path)),
+      waste: (name: string) => this.wasted.push(name),
     }
     const held = this.askBudget()
     const prepared = this.input.operations.map((operation, at) =>
@@ -511,6 +513,13 @@ export class ApplyBatch {
   private header() {
     const { place, pair, batch } = this.input
     return { pair, batch, from: this.input.from, folder: place.folder, beganNs: this.world.clock.wallNs() }
+  }
+  /** What was received and is of no use any more. */
+  private dropReceived(): void {
+    const { slots } = this.received ?? {}
+    const unused = [...(slots?.values() ?? [])].map(({ name }) => name)
+    slots?.clear()
+    this.left.push(...dropFiles(this.stage.in, unused))
   }
 }
 

@@ -9,7 +9,7 @@ import { type Checked, check } from './check.js'
 import { absentForm, type Form, formOf } from './form.js'
 import { type Inheritance, inheritGroup, modeOfAcl } from './inherit.js'
 import { type Step, slotName } from './intent.js'
-import { dropFile, type StageFolder } from './place.js'
+import type { StageFolder } from './place.js'
 import { detailCharsMax, problemOf } from './problem.js'
 import { prepareRename } from './rename.js'
 import type { Received, Slot } from './stage.js'
@@ -41,6 +41,8 @@ export interface Preparation {
   recordAt(path: RelPath): IndexRecord | undefined
   /** A handle on the directory of `path`. @throws FileFailure */
   parentOf(path: RelPath): Directory
+  /** What has this name in `in/` is of no use any more. */
+  waste(name: string): void
 }
 
 /** Looks at the path and gives the staged file its properties. Nothing is visible yet. */
@@ -62,10 +64,7 @@ export function prepare(preparation: Preparation, operation: Operation, index: n
         return prepareFile(preparation, operation, checked, record)
       case 'write-symlink': {
         const staged = slotName(preparation.intent, index)
-        preparation.stage.in.makeSymlink(staged, operation.target)
-        const lacking = preparation.inheritance.lackingIn(parentOf(path))
-        const note = lacking && inheritGroup(preparation.stage.in, staged, lacking)
-        const stat = preparation.stage.in.statAt(staged)
+        const { stat, note } = linkMade(preparation, path, staged, operation.target)
         const goal = formOf(stat, undefined, operation.target)
         return ready(operation, stepOf('write', path, checked, goal, staged), checked, stat, record, note)
       }
@@ -117,6 +116,24 @@ function look(preparation: Preparation, operation: Operation, record: IndexRecor
   return check(preparation.parentOf(operation.path), nameOf(operation.path), operation.expect, record)
 }
 
+function linkMade(
+  preparation: Preparation,
+  path: RelPath,
+  name: string,
+  target: string,
+): { readonly stat: Stat | undefined; readonly note: string | undefined } {
+  const { in: received } = preparation.stage
+  const lacking = preparation.inheritance.lackingIn(parentOf(path))
+  received.makeSymlink(name, target)
+  try {
+    const note = lacking && inheritGroup(received, name, lacking)
+    return { stat: received.statAt(name), note }
+  } catch (error) {
+    if (error instanceof FileFailure) preparation.waste(name)
+    throw error
+  }
+}
+
 function prepareFile(
   preparation: Preparation,
   operation: Operation & { op: 'write-file' },
@@ -131,15 +148,16 @@ function prepareFile(
     return refused(path, 'changing', `${slot.sizeBytes} bytes were received, not ${operation.sizeBytes}`, true)
   const staged = slot.name
   const { in: received } = preparation.stage
-  preparation.received?.slots.delete(operation.want)
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
   const lacking = replaced === undefined ? preparation.inheritance.lackingIn(parentOf(path)) : undefined
   const given = replaced === undefined && lacking === undefined ? givenTo(slot, props) : undefined
   if (given !== undefined) {
+    preparation.received?.slots.delete(operation.want)
     const goal = formOf(given, slot.fingerprint, '')
     return ready(operation, stepOf('write', path, checked, goal, staged), checked, given, record, undefined)
   }
   const file = received.reopenFile(staged)
+  preparation.received?.slots.delete(operation.want)
   try {
     const note =
       replaced === undefined
@@ -152,7 +170,7 @@ function prepareFile(
     const goal = formOf(stat, slot.fingerprint, '')
     return ready(operation, stepOf('write', path, checked, goal, staged), checked, stat, record, note)
   } catch (error) {
-    if (error instanceof FileFailure) dropFile(received, staged)
+    if (error instanceof FileFailure) preparation.waste(staged)
     throw error
   } finally {
     file.close()

@@ -153,8 +153,8 @@ class Recovery {
     try {
       const otherBoot = intent.header.boot !== this.place.boot
       const places = this.placesOf(intent, beside, otherBoot)
-      // One that is acknowledged was done, though it could not say so; its paths are for others to change since, and its slots
-      // in `in` may be gone for that.
+      // One that is acknowledged was done, though it could not say so, or a power loss took what it said: it is agreed, and what
+      // its paths hold now came later. Its slots in `in` may be gone.
       if (!intent.complete && !acknowledged) lines.push(...this.finishSteps(name, intent, places), completeLine())
       else if (otherBoot) lines.push(...this.revoke(intent, places))
     } finally {

@@ -30,6 +30,18 @@ test('a link that could not be looked at when it was staged does not stay in sta
   expect({ left, in: root.slots('in') }).toEqual({ left: [], in: [] })
 })
 
+test('a file that could not be opened when it was to be made ready does not stay in staging', () => {
+  const root = freshRoot()
+  root.write('a', 'old')
+  root.scan(['a'])
+  const batch = root.nextBatch()
+  root.stage(['new'], batch)
+  refuse(root, 'reopenFile', '/in/')
+  const { outcomes, left } = root.apply([writeFile('a', root.content('a'), 0, 'new')], [], batch)
+  expect(outcomes).toMatchObject([{ kind: 'failed', code: 'io' }])
+  expect({ left, in: root.slots('in') }).toEqual({ left: [], in: [] })
+})
+
 test('what was received goes when the batch is dropped, also after it could not be applied at all', () => {
   const root = freshRoot()
   const batch = root.nextBatch()
@@ -107,4 +119,20 @@ test('a batch that could not be told and is acknowledged is not done once more b
   root.aheadNs += 1_100_000_000n
   expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
   expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
+})
+
+test('what was acknowledged is not brought back after a power loss that took its outcomes from the intent', () => {
+  const root = freshRoot()
+  root.write('a', 'old')
+  root.scan(['a'])
+  root.apply([writeFile('a', root.content('a'), 0, 'new')], ['new'])
+  acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+  // Lines that are added to an intent are not synced, and its user's removal was the last thing that reached the disk.
+  const intent = root.abs(`.tandem/stage/${root.place.folder}/intents/${root.slots('intents')[0]}`)
+  const lines = fs.readFileSync(intent, 'utf8').split('\n')
+  fs.writeFileSync(intent, `${lines.slice(0, 2).join('\n')}\n`)
+  fs.rmSync(root.abs('a'))
+  root.restart('boot-2')
+  recoverJob.run(root.world, { place: root.place, locks: root.locks })
+  expect(root.tree()).toEqual({})
 })
