@@ -4,7 +4,7 @@ import type { RelPath } from './path.js'
 /**
  * Why a path cannot be told or changed. Never counts as absence.
  *
- *     denied        no permission to read, list or change it
+ *     denied        no permission to read, list or change it, or an immutable file
  *     io            the disk or the file system answered with an error
  *     special       a device, socket or fifo: never synchronized
  *     name          a name or path longer than the file system takes, or one that is reserved
@@ -12,7 +12,7 @@ import type { RelPath } from './path.js'
  *     changing      changed each time it was read
  *     loop          a symbolic link in the way
  *     disk-full     no room or quota
- *     read-only     a read-only file system or an immutable file
+ *     read-only     a read-only file system
  *     busy          somebody is writing the file, or it is a mount point
  *     not-empty     a directory that should go holds what is not synchronized
  *     held          too many removals at once, or of everything: they wait for somebody's word

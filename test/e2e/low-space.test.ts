@@ -1,30 +1,9 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { afterEach, describe, expect, test } from 'vitest'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
 import { eventually, eventuallyEqual, type Running, type Sandbox, sandbox } from './harness.js'
+import { mayMount, mountSmall } from './mounts.js'
 
 const mib = 1024 ** 2
-const mounted: string[] = []
-afterEach(() => {
-  for (const place of mounted.splice(0)) spawnSync('umount', ['-l', place])
-})
-
-/** A file system of its own, in memory. */
-function mountSmall(place: string, sizeMib: number): boolean {
-  mkdirSync(place, { recursive: true })
-  const options = `size=${sizeMib}m,mode=755`
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', place]).status === 0 && mounted.push(place) > 0
-}
-
-function mayMount(): boolean {
-  const place = mkdtempSync(`${tmpdir()}/tandem-mount-`)
-  const may = mountSmall(place, 1)
-  for (const one of mounted.splice(0)) spawnSync('umount', [one])
-  rmSync(place, { recursive: true })
-  return may
-}
-
 /** Pairs `tight`, of a and the small disk b, and `other`, of c and d; a file of 4 MiB has been replaced, so b keeps a version. */
 async function tight(): Promise<{ box: Sandbox; agent: Running }> {
   const box = sandbox()

@@ -31,6 +31,15 @@ const breaks: readonly [
     },
   ],
   [
+    'a kill of the peer that sends',
+    80_000_000,
+    'b',
+    async ({ serving, relay }) => {
+      await serving.process.kill()
+      relay.cut()
+    },
+  ],
+  [
     'a kill of the lead that sends',
     80_000_000,
     'a',
