@@ -106,7 +106,7 @@ const mutations = [
     edits: [
       [
         `${jobs}/recover.ts`,
-        '      this.finish(name, file, intent)\n',
+        '      this.finish(name, file, intent, acknowledged)\n',
         '      for (const slot of this.folder.out.names())\n        if (intentOfSlot(slot) === name) this.folder.out.removeFile(slot)\n',
       ],
     ],
