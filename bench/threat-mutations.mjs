@@ -67,6 +67,16 @@ export const threats = [
     built: true,
   },
   {
+    name: 'T8: patterns of any size are made',
+    edits: [['src/core/pattern.ts', '  if (read.size > room) throw new TooManyPatterns(text)\n', '']],
+    tests: ['test/core/pattern.test.ts', 'test/replica/view.test.ts'],
+  },
+  {
+    name: 'T8: nobody counts what is not acknowledged',
+    edits: [[`${jobs}/apply-batch.ts`, 'unheardOf(this.stage, this.input.pair)', 'undefined']],
+    tests: ['test/replica/jobs/unacknowledged.test.ts'],
+  },
+  {
     name: 'T9: strangers may stay',
     edits: [['src/host/node/waiting-room.ts', 'ms`), this.deadlineMs)', 'ms`), 100_000)']],
     tests: of('strangers', 9),
@@ -207,6 +217,11 @@ export const threats = [
         "  if (limit.kind === 'count') return false\n",
       ],
     ],
+    tests: of('roots', 19),
+  },
+  {
+    name: 'T19: a budget for each name of a pair',
+    edits: [[`${jobs}/budget.ts`, 'const who = pair.slice(0, pairPrefixChars)', 'const who = pair']],
     tests: of('roots', 19),
   },
   {
