@@ -115,6 +115,21 @@ test('properties are set and read back, on files, directories and the root itsel
   expect(root.record('d/a')).toMatchObject({ racy: true, mtimeNs: -5n })
 })
 
+test.each<[op: string, operation: (expect: Content) => Operation]>([
+  ['replaced', (was) => writeFile('a', was, 0, 'from there')],
+  ['removed', (was) => remove('a', was)],
+])('what was never read is not %s for what was agreed, though size, time and mode are the same', (_, operation) => {
+  const root = withFiles({ a: 'old a' })
+  const was = root.content('a')
+  root.saveAtomically('a', 'new a')
+  root.retime('a', oldNs)
+  root.scan(['a'])
+  root.amend('a', { fingerprint: undefined })
+  const applied = root.apply([operation(was)], ['from there'])
+  expect(applied.outcomes).toMatchObject([{ kind: 'superseded', path: 'a' }])
+  expect(root.read('a')).toBe('new a')
+})
+
 const refusals: [what: string, change: (root: Fixture) => void, operation: (expect: Content) => Operation][] = [
   ['the file grew', (root) => root.write('a', 'longer'), (was) => writeFile('a', was, 0, 'new')],
   ['its time moved', (root) => root.retime('a', 5n), (was) => writeFile('a', was, 0, 'new')],
