@@ -4,6 +4,7 @@ import type { OpenItem } from '../engine/opens.js'
 import type { PassOptions, PassResult } from '../engine/pass.js'
 import type { PairState } from '../engine/state.js'
 import type { Endpoint, Place, Socket } from '../host/sockets.js'
+import type { NotListening } from './listeners.js'
 
 export type { OpenItem } from '../engine/opens.js'
 export type { Choice, Item, PassOptions, PassResult, SideState } from '../engine/pass.js'
@@ -34,6 +35,8 @@ export interface Agent {
   join(socket: Socket): Promise<void>
   /** Where peers connect to, once they can; with port 0 in the configuration this is the port that was found. In the order of the configuration. */
   readonly addresses: readonly Endpoint[]
+  /** Where nobody can connect yet; it is tried again. */
+  readonly notListening: readonly NotListening[]
   /** The pairs that are kept, in the order of the configuration. */
   readonly pairs: readonly SteeredPair[]
   readonly served: readonly ServedRoot[]
@@ -73,6 +76,8 @@ export interface ServedRoot {
   readonly path: AbsPath
   /** The peers that use it now. */
   readonly peers: readonly string[]
+  /** Why nobody can use it, as long as the configuration says so. */
+  readonly trouble: { readonly code: string; readonly detail: string } | undefined
 }
 
 /** What became of pairs and served roots, by name. */

@@ -19,13 +19,15 @@ import { programVersion } from './version.js'
 /** How the agent lives: a resident one keeps each pair for itself, and none of them ends it. */
 export interface Life {
   readonly resident: boolean
+  /** What cannot be served when it starts does not end it: it is told, and tried again. */
+  readonly patient?: boolean
   /** Who invites peers; without it nobody does. */
   readonly pairing?: Pairing
 }
 
 /**
- * Builds the house from a configuration and a host. Nothing is opened yet but the listener, so that a second agent on the
- * port fails at once.
+ * Builds the house from a configuration and a host. Nothing is opened yet but the listener, so that a second agent on the port fails at
+ * once; a patient one opens it when it can.
  * @throws BadRoots, LinkFailure
  */
 export async function openAgent(
@@ -56,7 +58,7 @@ class House implements Agent {
   private readonly serving: Serving
   private kept: readonly KeptPair[] = []
   private isRunning = false
-  /** A bug in a pair that runs by itself ends the agent. */
+  /** A bug in what runs by itself ends the agent. */
   private broken: { readonly error: unknown } | undefined
   private wake: () => void = () => {}
 
@@ -72,18 +74,32 @@ class House implements Agent {
       version: programVersion(),
       run: Buffer.from(host.random.bytes(16)).toString('hex'),
     }
-    this.serving = new Serving({ host, self: this.self, emit, roots, stateDir, pairing: life.pairing })
+    this.serving = new Serving({
+      host,
+      self: this.self,
+      emit,
+      roots,
+      stateDir,
+      patient: life.patient === true,
+      pairing: life.pairing,
+    })
   }
 
   /** @throws BadRoots, LinkFailure */
   async furnish(config: Config): Promise<void> {
     this.kept = config.pairs.map((pair) => this.keptPair(pair))
     if (!this.life.resident) for (const pair of this.kept) await pair.prepare()
-    await this.serving.follow(config)
+    // The pairs do not wait for a name to be found, or for a served root that does not answer.
+    if (this.life.patient === true) this.serving.begin(config).catch((error: unknown) => this.fail(error))
+    else await this.serving.follow(config)
   }
 
   get addresses(): Agent['addresses'] {
     return this.serving.addresses
+  }
+
+  get notListening(): Agent['notListening'] {
+    return this.serving.notListening
   }
 
   get pairs(): readonly KeptPair[] {
@@ -175,10 +191,13 @@ class House implements Agent {
   }
 
   private keep(pair: KeptPair): void {
-    pair.keep().catch((error: unknown) => {
-      this.broken ??= { error }
-      this.stop('now')
-    })
+    pair.keep().catch((error: unknown) => this.fail(error))
+  }
+
+  /** A bug: it comes out of `run`. */
+  private fail(error: unknown): void {
+    this.broken ??= { error }
+    this.stop('now')
   }
 
   private woken(): Promise<void> {

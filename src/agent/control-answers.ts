@@ -1,7 +1,7 @@
 import { closest } from '../config/closest.js'
 import { Failure } from '../core/failure.js'
 import { endpointText } from '../host/sockets.js'
-import type { OpenItem, SteeredPair } from './agent-types.js'
+import type { OpenItem, ServedRoot, SteeredPair } from './agent-types.js'
 import type { ControlOptions } from './control.js'
 import {
   type ConflictsAnswer,
@@ -10,6 +10,7 @@ import {
   type FlushAnswer,
   type OpenAnswer,
   type PairAnswer,
+  type ServedAnswer,
   type StatusAnswer,
 } from './control-types.js'
 import { programVersion } from './version.js'
@@ -113,11 +114,16 @@ function statusOf({ agent, command, configured }: ControlOptions): StatusAnswer 
       uptimeMs: Math.round(process.uptime() * 1_000),
       listening: addresses[0] ?? null,
       addresses,
+      notListening: agent.notListening,
       config: configured?.file ?? null,
     },
     pairs: agent.pairs.map(pairAnswer),
-    served: agent.served,
+    served: agent.served.map(servedAnswer),
   }
+}
+
+function servedAnswer({ name, path, peers, trouble }: ServedRoot): ServedAnswer {
+  return { name, path, peers, code: trouble?.code ?? null, detail: trouble?.detail ?? null }
 }
 
 function pairAnswer(pair: SteeredPair): PairAnswer {

@@ -31,11 +31,23 @@ export interface StatusAnswer {
     /** Where peers connect to: the first of the addresses. */
     readonly listening: string | null
     readonly addresses: readonly string[]
+    /** Where it should listen and cannot yet; it is tried again. */
+    readonly notListening: readonly { readonly address: string; readonly code: string; readonly detail: string }[]
     /** The configuration file that it follows. */
     readonly config: string | null
   }
   readonly pairs: readonly PairAnswer[]
-  readonly served: readonly { readonly name: string; readonly path: string; readonly peers: readonly string[] }[]
+  readonly served: readonly ServedAnswer[]
+}
+
+export interface ServedAnswer {
+  readonly name: string
+  readonly path: string
+  /** Who uses it now. */
+  readonly peers: readonly string[]
+  /** Why nobody can use it, as the configuration is. */
+  readonly code: string | null
+  readonly detail: string | null
 }
 
 export interface PairAnswer {

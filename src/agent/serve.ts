@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Config, PeerConfig, ServeConfig } from '../config/config.js'
 import { keepOf } from '../config/keep.js'
 import { maxDeleteDefault, maxDeleteOf } from '../config/max-delete.js'
@@ -9,11 +8,9 @@ import type { Host } from '../host/host.js'
 import {
   anyone,
   type Endpoint,
-  endpointText,
   LinkFailure,
   type Listener,
   type Place,
-  placeText,
   type Socket,
   sameUser,
 } from '../host/sockets.js'
@@ -24,7 +21,8 @@ import type { Replica } from '../replica/replica.js'
 import { type Joined, type RootDescription, serve } from '../replica/serving.js'
 import type { Emit } from '../status/event.js'
 import type { ServedRoot } from './agent-types.js'
-import { refuseState } from './bad-roots.js'
+import { BadRoots, refuseState } from './bad-roots.js'
+import { Listeners, type NotListening } from './listeners.js'
 import type { Roots } from './roots.js'
 
 export interface ServingOptions {
@@ -33,6 +31,8 @@ export interface ServingOptions {
   readonly emit: Emit
   readonly roots: Roots
   readonly stateDir: AbsPath
+  /** A root that cannot be served holds up nothing else: it is told and left alone. */
+  readonly patient: boolean
   /** Invitations, where somebody can be invited. */
   readonly pairing: Pairing | undefined
 }
@@ -49,97 +49,117 @@ export interface Pairing {
 export class Serving {
   private served: ReadonlyMap<string, ServeConfig> = new Map()
   private peers: ReadonlyMap<string, PeerConfig> = new Map()
-  private listeners: readonly Listening[] = []
+  /** Roots of the configuration that cannot be served as they are, by name. */
+  private refused: ReadonlyMap<string, RefusedRoot> = new Map()
+  private readonly listeners: Listeners
+  private beginning: Promise<void> = Promise.resolve()
   /** For this user alone, beside what is configured. */
-  private readonly offered: Listening[] = []
+  private readonly offered: Listener[] = []
   private readonly links = new Set<ServedLink>()
   /** By peer, for all its links, those that are open too. */
   private readonly rates = new Map<string, Rate>()
 
-  constructor(private readonly options: ServingOptions) {}
+  constructor(private readonly options: ServingOptions) {
+    const { host, emit } = options
+    this.listeners = new Listeners({ host, emit, open: (place) => this.opened(place) })
+  }
 
   get addresses(): Endpoint[] {
-    return this.listeners.flatMap(({ listener: { place } }) => (place.kind === 'socket' ? [] : [place.endpoint]))
+    return this.listeners.addresses
+  }
+
+  get notListening(): NotListening[] {
+    return this.listeners.troubles
   }
 
   roots(): ServedRoot[] {
-    return [...this.served.values()].map(({ name, path }) => ({
+    const served = [...this.served.values()].map(({ name, path }) => ({
       name,
       path,
       peers: [...this.links].filter((link) => link.root?.name === name).map((link) => link.identity),
+      trouble: undefined,
     }))
+    const refused = [...this.refused.values()].map(({ name, path, why }) => ({ name, path, peers: [], trouble: why }))
+    return [...served, ...refused]
+  }
+
+  /**
+   * Serves what the configuration says, patiently: what cannot be had now is told and tried again, and holds up nothing else. Once,
+   * before any `follow`. Resolves when everything was tried once.
+   */
+  begin(config: Config): Promise<void> {
+    this.beginning = this.started(config)
+    return this.beginning
+  }
+
+  private async started(config: Config): Promise<void> {
+    this.adopt(config, await this.resolvedRoots(config))
+    await this.listeners.begin(config.listen)
   }
 
   /**
    * Serves what the configuration says from now on. Links that it does not allow any more, or not to the same directory, are
    * ended; the others go on.
-   * @throws LinkFailure 'port-in-use', 'denied', 'unreachable', BadRoots; then nothing has changed
+   * @throws LinkFailure 'port-in-use', 'denied', 'unreachable'; BadRoots unless it is patient; then nothing has changed
    */
   async follow(config: Config): Promise<void> {
-    const served = new Map<string, ServeConfig>()
-    for (const one of config.serves) {
-      const path = await this.resolved(one.path)
-      refuseState(path, this.options.stateDir)
-      served.set(one.name, { ...one, path })
-    }
-    await this.listenAt(config.listen)
-    this.served = served
-    this.peers = new Map(config.peers.map((peer) => [peer.name, peer]))
-    for (const { name, bwlimit } of config.peers) {
-      const rate = this.rates.get(name)
-      if (rate === undefined) this.rates.set(name, new Rate(this.options.host.clock, bwlimit))
-      else rate.set(bwlimit)
-    }
+    await this.beginning
+    const roots = await this.resolvedRoots(config)
+    await this.listeners.follow(config.listen)
+    this.adopt(config, roots)
     const leaving = [...this.links].filter((link) => !this.isAllowed(link))
     for (const link of leaving) link.stop.abort()
     await Promise.all(leaving.map((link) => link.ended))
   }
 
+  /** The served roots by what is there, and those that cannot be served. @throws BadRoots unless it is patient */
+  private async resolvedRoots({ serves }: Config): Promise<Resolved> {
+    const { stateDir, patient } = this.options
+    // One that does not answer is waited for beside the others.
+    const all = await Promise.all(serves.map(async (one) => ({ ...one, path: await this.resolved(one.path) })))
+    const served = new Map<string, ServeConfig>()
+    const refused = new Map<string, RefusedRoot>()
+    for (const one of all) {
+      try {
+        refuseState(one.path, stateDir)
+        served.set(one.name, one)
+      } catch (error) {
+        if (!(error instanceof BadRoots) || !patient) throw error
+        refused.set(one.name, { name: one.name, path: one.path, why: { code: error.code, detail: error.message } })
+      }
+    }
+    return { served, refused }
+  }
+
+  private adopt({ peers }: Config, { served, refused }: Resolved): void {
+    const before = this.refused
+    this.served = served
+    this.refused = refused
+    for (const { name, why } of refused.values())
+      if (before.get(name)?.why.detail !== why.detail) this.options.emit({ event: 'root-refused', root: name, ...why })
+    this.peers = new Map(peers.map((peer) => [peer.name, peer]))
+    for (const { name, bwlimit } of peers) {
+      const rate = this.rates.get(name)
+      if (rate === undefined) this.rates.set(name, new Rate(this.options.host.clock, bwlimit))
+      else rate.set(bwlimit)
+    }
+  }
+
   /** Ends every link and waits for what is in hand. */
   async close(): Promise<void> {
     for (const link of this.links) link.stop.abort()
-    await Promise.all([...this.listeners, ...this.offered].map(({ listener }) => listener.close()))
+    await Promise.all([this.listeners, ...this.offered].map((one) => one.close()))
     await Promise.all([...this.links].map((link) => link.ended))
   }
 
   /** Serves this user there too, whatever the configuration says, until it closes. @throws LinkFailure */
   async offer(place: Place): Promise<void> {
-    this.offered.push({ wanted: place, listener: await this.opened(place) })
+    this.offered.push(await this.opened(place))
   }
 
   /** Serves the far end of a connection that is there already. Resolves when the link has ended and nothing is in hand. */
   async join(socket: Socket): Promise<void> {
     await this.accept(socket).ended
-  }
-
-  /** What can fail comes first, but for a port that only becomes free when a listener of ours is closed. */
-  private async listenAt(places: readonly Place[]): Promise<void> {
-    const stays = (one: Listening) => places.some((place) => isDeepStrictEqual(place, one.wanted))
-    const staying = this.listeners.filter(stays)
-    const leaving = this.listeners.filter((one) => !stays(one))
-    const wanted = places.filter((place) => !staying.some((one) => isDeepStrictEqual(place, one.wanted)))
-    const closed: Listening[] = []
-    const fresh: Listening[] = []
-    try {
-      for (const place of wanted) {
-        for (const one of leaving) {
-          if (closed.includes(one) || !isSamePort(one.listener.place, place)) continue
-          await one.listener.close()
-          closed.push(one)
-        }
-        fresh.push({ wanted: place, listener: await this.opened(place) })
-      }
-    } catch (error) {
-      for (const { listener } of fresh) await listener.close()
-      const again: Listening[] = []
-      for (const { wanted: place } of closed) again.push({ wanted: place, listener: await this.opened(place) })
-      this.listeners = [...this.listeners.filter((one) => !closed.includes(one)), ...again]
-      throw error
-    }
-    const all = [...staying, ...fresh]
-    this.listeners = places.flatMap((place) => all.filter(({ wanted }) => isDeepStrictEqual(place, wanted)))
-    for (const one of leaving) if (!closed.includes(one)) await one.listener.close()
-    for (const { listener } of fresh) this.options.emit({ event: 'listening', address: addressText(listener.place) })
   }
 
   private opened(place: Place): Promise<Listener> {
@@ -227,7 +247,7 @@ export class Serving {
   }
 
   private isAllowed({ identity, key, root, readOnly }: ServedLink): boolean {
-    if (identity === anyone && !this.listeners.some(({ wanted }) => wanted.kind === 'ws')) return false
+    if (identity === anyone && !this.listeners.areOpenToAll) return false
     if (identity !== sameUser && identity !== anyone) {
       const peer = this.peers.get(identity)
       // Who comes with an invitation has nothing yet that could be taken away.
@@ -250,20 +270,15 @@ export class Serving {
   }
 }
 
-/** A listener, and the place as it was asked for: a port of 0 has become another. */
-interface Listening {
-  readonly wanted: Place
-  readonly listener: Listener
+interface Resolved {
+  readonly served: ReadonlyMap<string, ServeConfig>
+  readonly refused: ReadonlyMap<string, RefusedRoot>
 }
 
-/** The two cannot be open at once. */
-function isSamePort(one: Place, other: Place): boolean {
-  if (one.kind === 'socket' || other.kind === 'socket') return false
-  return one.endpoint.port !== 0 && one.endpoint.port === other.endpoint.port
-}
-
-function addressText(place: Place): string {
-  return place.kind === 'wss' ? endpointText(place.endpoint) : `${place.kind}://${placeText(place)}`
+interface RefusedRoot {
+  readonly name: string
+  readonly path: AbsPath
+  readonly why: { readonly code: string; readonly detail: string }
 }
 
 /** The names of served roots have no slash. */

@@ -67,7 +67,7 @@ export async function runControl(line: ControlCommand): Promise<ExitCode> {
 /**
  *      0  in sync
  *      1  syncing
- *      2  attention: a conflict, a problem, a pair that is halted or has no connection
+ *      2  attention: a conflict, a problem, a pair that is halted or has no connection; an address or a root that is not served
  *      3  stopped: a pair is paused, and nothing else needs attention
  *
  * 4, no agent, is not for us to see.
@@ -84,21 +84,31 @@ function status(line: ControlCommand, text: string): ExitCode {
   const answer = answerFrom<StatusAnswer>(text)
   if (line.json) printJson(text)
   else printLines(statusLines(answer))
-  return exitCodeOfStatus(answer.pairs)
+  return needsAttention(answer) ? 2 : exitCodeOfStatus(answer.pairs)
 }
 
-/** A line for each pair and each served root. */
+/** What is served, or should be, apart from the pairs. */
+function needsAttention({ agent, served }: StatusAnswer): boolean {
+  return agent.notListening.length > 0 || served.some(({ code }) => code !== null)
+}
+
+/** A line for each pair, each served root, and each address where it should listen and cannot. */
 export function statusLines({ agent, pairs, served }: StatusAnswer): string[] {
   const width = Math.max(0, ...pairs.map(({ name }) => escapeText(name).length))
   const lines = pairs.map((pair) => {
     const name = escapeText(pair.name).padEnd(width)
     return `${name}  ${pair.state.padEnd(12)}  ${factsOf(pair).join('; ')}`.trimEnd()
   })
-  const roots = served.map(({ name, peers }) => {
+  const roots = served.map(({ name, peers, code, detail }) => {
+    if (code !== null) return `not serving ${escapeText(name)}: ${escapeText(detail ?? '')} (${code})`
     const users = peers.length === 0 ? 'nobody' : [...new Set(peers)].map(escapeText).join(', ')
     return `serving ${escapeText(name)} on ${agent.addresses.join(' and ') || 'no address'}, used by ${users}`
   })
-  return [...lines, ...roots]
+  const silent = agent.notListening.map(
+    ({ address, code, detail }) =>
+      `cannot listen on ${escapeText(address)}: ${escapeText(detail)} (${code}); it is tried again`,
+  )
+  return [...lines, ...roots, ...silent]
 }
 
 function factsOf(pair: PairAnswer): string[] {

@@ -74,7 +74,7 @@ class NotifiedService implements Service {
 }
 
 /** '3 pairs: 2 watching, 1 halted; 4 conflicts; serving 2 roots' */
-export function statusText({ pairs, served }: Pick<Agent, 'pairs' | 'served'>): string {
+export function statusText({ pairs, served, notListening }: Pick<Agent, 'pairs' | 'served' | 'notListening'>): string {
   const states = pairs.map((pair) => pair.state())
   const words = new Map<PairState['word'], number>()
   for (const { word } of states) words.set(word, (words.get(word) ?? 0) + 1)
@@ -88,5 +88,7 @@ export function statusText({ pairs, served }: Pick<Agent, 'pairs' | 'served'>): 
   if (conflicts > 0) parts.push(countText(conflicts, 'conflict'))
   if (problems > 0) parts.push(countText(problems, 'problem'))
   if (served.length > 0) parts.push(`serving ${countText(served.length, 'root')}`)
+  if (notListening.length > 0)
+    parts.push(`cannot listen on ${notListening.map(({ address }) => address).join(' and ')}`)
   return parts.join('; ')
 }

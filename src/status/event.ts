@@ -131,6 +131,15 @@ export type AgentEvent =
   /** Of another process that uses the root it cannot be told whether it lives: what it may have left in staging is left alone. */
   | { readonly event: 'process-unclear'; readonly root: string; readonly folder: string; readonly detail: string }
   | { readonly event: 'listening'; readonly address: string }
+  /** It is tried again; said once of each reason. */
+  | {
+      readonly event: 'listening-failed'
+      readonly address: string
+      readonly code: string
+      readonly detail: string
+    }
+  /** A served root, by its name, that cannot be served as the configuration is. */
+  | { readonly event: 'root-refused'; readonly root: string; readonly code: string; readonly detail: string }
   /** The configuration was read again; names of pairs and of served roots. */
   | {
       readonly event: 'configuration-reread'

@@ -87,6 +87,7 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
   switch (event.event) {
     case 'pair-halted':
     case 'audit-differed':
+    case 'root-refused':
       return 'error'
     case 'conflict-found':
     case 'problem-found':
@@ -94,6 +95,7 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
     case 'store-moved-aside':
     case 'process-unclear':
     case 'link-lost':
+    case 'listening-failed':
     case 'peer-refused':
     case 'configuration-refused':
     case 'control-refused':

@@ -61,6 +61,10 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `${escapeText(event.root)}: ${escapeText(event.detail)}`
     case 'listening':
       return `listening on ${event.address}`
+    case 'listening-failed':
+      return `cannot listen on ${escapeText(event.address)}: ${escapeText(event.detail)} (${event.code}); it is tried again`
+    case 'root-refused':
+      return `not serving ${escapeText(event.root)}: ${escapeText(event.detail)} (${event.code})`
     case 'configuration-reread':
       return `${escapeText(event.file)} was read again${rereadText(event)}`
     case 'configuration-refused':

@@ -72,6 +72,7 @@ test('status has a line for each pair and served root, safe to show', () => {
     config: null,
     listening: '127.0.0.1:4242',
     addresses,
+    notListening: [{ address: 'nas\u001b[31m:1', code: 'unreachable', detail: 'not known' }],
   }
   const pairs: PairAnswer[] = [
     calm,
@@ -79,8 +80,9 @@ test('status has a line for each pair and served root, safe to show', () => {
     { ...calm, name: 'q', state: 'halted', code: 'missing', detail: '/b\u001b[31m is away', scanAgeMs: 900 },
   ]
   const served = [
-    { name: 'photos', path: '/p', peers: ['laptop', 'laptop', 'phone'] },
-    { name: 'music', path: '/m', peers: [] },
+    { name: 'photos', path: '/p', peers: ['laptop', 'laptop', 'phone'], code: null, detail: null },
+    { name: 'music', path: '/m', peers: [], code: null, detail: null },
+    { name: 'all', path: '/', peers: [], code: 'state-inside', detail: 'the state is in it' },
   ]
   expect(statusLines({ version: 1, agent, pairs, served })).toEqual([
     'p          watching      scanned 2 min 5 s ago',
@@ -88,5 +90,7 @@ test('status has a line for each pair and served root, safe to show', () => {
     'q          halted        /b\\x1b[31m is away (missing); scanned 900 ms ago',
     'serving photos on 127.0.0.1:4242 and [::1]:4242, used by laptop, phone',
     'serving music on 127.0.0.1:4242 and [::1]:4242, used by nobody',
+    'not serving all: the state is in it (state-inside)',
+    'cannot listen on nas\\x1b[31m:1: not known (unreachable); it is tried again',
   ])
 })

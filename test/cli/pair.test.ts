@@ -63,6 +63,7 @@ function houseOf(result: PassResult, seen: { config?: Config; asked: string[] })
       },
       close: async () => {},
       addresses: [],
+      notListening: [],
       pairs: [],
       served: [],
       letGoServed: async () => false,

@@ -242,6 +242,76 @@ test('the listener moves with SIGHUP; where it cannot go, it stays where it is',
   }
 })
 
+test('a port that is taken holds up nothing: it is told, and listened at once it is free', {
+  timeout: 60_000,
+}, async () => {
+  const box = sandbox()
+  box.write('a/f', 'x')
+  box.write('o/f', 'served')
+  await box.tandem(['keygen', 'lead', '--out', box.at('lead.key')])
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const bound = taken.address()
+  const address = `127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`
+  configure(
+    box,
+    [['local', 'a', 'b']],
+    `[listen]\naddress = "${address}"\nsocket = "no/such/place"\n[[serve]]\nname = "o"\npath = "o"\n[[peers]]\nname = "lead"\nkey_file = "lead.key"\nroots = ["o"]\n`,
+  )
+  const agent = run(box)
+  try {
+    await agent.event('pair-current')
+    expect(box.read('b/f')).toBe('x')
+    expect(await agent.event('listening-failed')).toMatchObject({ address, code: 'port-in-use', level: 'warn' })
+    expect(await agent.event('listening-failed', 1)).toMatchObject({ address: expect.stringMatching(/^socket:/) })
+    const told = await box.tandem(['status'])
+    expect(told).toMatchObject({ code: 2, stdout: expect.stringContaining(`cannot listen on ${address}: `) })
+    expect(JSON.parse((await box.tandem(['status', '--json'])).stdout)).toMatchObject({
+      agent: { addresses: [], notListening: [{ address, code: 'port-in-use' }, { code: 'unreachable' }] },
+    })
+    // What is read again meanwhile is followed, and says nothing new of the port.
+    agent.signal('SIGHUP')
+    await agent.event('configuration-reread')
+  } finally {
+    taken.close()
+  }
+  expect(await agent.event('listening')).toMatchObject({ address })
+  const ask = ['sync', 'copy', `wss://${address}/o`, '--secret-file', 'lead.key', '--state-dir', 'lead-state']
+  expect((await box.tandem(ask)).code).toBe(0)
+  expect(agent.events().filter(({ event }) => event === 'listening-failed')).toHaveLength(2)
+  expect((await box.tandem(['stop'])).code).toBe(0)
+})
+
+test('a name to listen at that is not known, and a root that cannot be served, hold up no pair and no other root', async () => {
+  const box = sandbox()
+  box.write('a/f', 'x')
+  box.write('o/f', 'served')
+  await box.tandem(['keygen', 'lead', '--out', box.at('lead.key')])
+  configure(
+    box,
+    [['local', 'a', 'b']],
+    `[listen]\naddress = ["no-such-host.invalid:4300", "127.0.0.1:0"]\n[[serve]]\nname = "o"\npath = "o"\n[[serve]]\nname = "all"\npath = "."\n[[peers]]\nname = "lead"\nkey_file = "lead.key"\nroots = ["o", "all"]\n`,
+  )
+  const agent = run(box)
+  await agent.event('pair-current')
+  const { address } = await agent.event('listening')
+  expect(await agent.event('root-refused')).toMatchObject({ root: 'all', code: 'state-inside', level: 'error' })
+  expect(await agent.event('listening-failed')).toMatchObject({ address: 'no-such-host.invalid:4300' })
+  const ask = (root: string) =>
+    box.tandem(['sync', 'copy', `wss://${address}/${root}`, '--secret-file', 'lead.key', '--state-dir', 'lead-state'])
+  expect((await ask('o')).code).toBe(0)
+  expect(await ask('all')).toMatchObject({ code: 3, stderr: expect.stringMatching(/no root/) })
+  const told = await box.tandem(['status'])
+  expect(told).toMatchObject({
+    code: 2,
+    stdout: expect.stringMatching(/not serving all: the state directory .*state-inside/),
+  })
+  // Read again, it is still refused, and the rest goes on.
+  agent.signal('SIGHUP')
+  await agent.event('configuration-reread')
+  expect(agent.events().filter(({ event }) => event === 'root-refused')).toHaveLength(1)
+})
+
 test('serve takes the same file, leaves its pairs alone, and needs something to serve', async () => {
   const box = sandbox()
   box.write('a/f', 'x')
