@@ -5,6 +5,7 @@ import type { PassOptions, PassResult } from '../engine/pass.js'
 import type { PairState } from '../engine/state.js'
 import type { Endpoint, Place, Socket } from '../host/sockets.js'
 import type { NotListening } from './listeners.js'
+import type { UnwatchedRoot } from './unwatched.js'
 
 export type { OpenItem } from '../engine/opens.js'
 export type { Choice, Item, PassOptions, PassResult, SideState } from '../engine/pass.js'
@@ -58,6 +59,8 @@ export interface SteeredPair {
   state(): PairState
   /** Paths that were reported and are not equal. */
   open(): readonly OpenItem[]
+  /** Of its roots of this machine. */
+  unwatched(): readonly UnwatchedRoot[]
   /** Paused, it completes the cycle in progress and begins no other, until it is resumed or the agent ends. */
   pause(on: boolean): void
   /** Removals that are held, by the pair or by a root of this machine, may be made. @throws NotReady */
@@ -76,6 +79,7 @@ export interface ServedRoot {
   readonly path: AbsPath
   /** The peers that use it now. */
   readonly peers: readonly string[]
+  readonly unwatched: readonly UnwatchedRoot[]
   /** Why nobody can use it, as long as the configuration says so. */
   readonly trouble: { readonly code: string; readonly detail: string } | undefined
 }

@@ -207,7 +207,13 @@ class House implements Agent {
   }
 
   private keptPair(config: PairConfig): KeptPair {
-    return new KeptPair(config, this.host, this.emit, (pair, emit) => this.optionsOf(pair, emit))
+    return new KeptPair(
+      config,
+      this.host,
+      this.emit,
+      (pair, emit) => this.optionsOf(pair, emit),
+      (root) => this.roots.unwatchedAt(root),
+    )
   }
 
   async letGoServed(name: string): Promise<boolean> {

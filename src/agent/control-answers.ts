@@ -1,6 +1,7 @@
 import { closest } from '../config/closest.js'
 import { Failure } from '../core/failure.js'
 import { endpointText } from '../host/sockets.js'
+import { raiseLimits } from '../replica/watching.js'
 import type { OpenItem, ServedRoot, SteeredPair } from './agent-types.js'
 import type { ControlOptions } from './control.js'
 import {
@@ -12,7 +13,9 @@ import {
   type PairAnswer,
   type ServedAnswer,
   type StatusAnswer,
+  type UnwatchedAnswer,
 } from './control-types.js'
+import type { UnwatchedRoot } from './unwatched.js'
 import { programVersion } from './version.js'
 
 /** The request cannot be answered as it is. */
@@ -122,9 +125,18 @@ function statusOf({ agent, command, configured }: ControlOptions): StatusAnswer 
   }
 }
 
-function servedAnswer({ name, path, peers, trouble }: ServedRoot): ServedAnswer {
-  return { name, path, peers, code: trouble?.code ?? null, detail: trouble?.detail ?? null }
+function servedAnswer({ name, path, peers, unwatched, trouble }: ServedRoot): ServedAnswer {
+  const { code = null, detail = null } = trouble ?? {}
+  return { name, path, peers, unwatched: unwatched.map(unwatchedAnswer), code, detail }
 }
+
+function unwatchedAnswer({ root, paths }: UnwatchedRoot): UnwatchedAnswer {
+  const detail = `the limit of watches is reached; raise it with: ${raiseLimits}`
+  return { root, subtrees: paths.length, paths: paths.slice(0, toldMax), detail }
+}
+
+/** Of what cannot be watched so much is named. */
+const toldMax = 10
 
 function pairAnswer(pair: SteeredPair): PairAnswer {
   const { word, code, why, conflicts, problems, scanAgeMs, auditAgeMs, auditDifferences } = pair.state()
@@ -139,6 +151,7 @@ function pairAnswer(pair: SteeredPair): PairAnswer {
     scanAgeMs: scanAgeMs === undefined ? null : Math.round(scanAgeMs),
     auditAgeMs: auditAgeMs === undefined ? null : Math.round(auditAgeMs),
     auditDifferences,
+    unwatched: pair.unwatched().map(unwatchedAnswer),
   }
 }
 

@@ -45,6 +45,7 @@ export interface ServedAnswer {
   readonly path: string
   /** Who uses it now. */
   readonly peers: readonly string[]
+  readonly unwatched: readonly UnwatchedAnswer[]
   /** Why nobody can use it, as the configuration is. */
   readonly code: string | null
   readonly detail: string | null
@@ -65,6 +66,18 @@ export interface PairAnswer {
   /** Since what is written down was last checked against both roots, and how much these checks found and repaired. */
   readonly auditAgeMs: number | null
   readonly auditDifferences: number
+  /** Of its roots of this machine; a peer's agent tells of its own. */
+  readonly unwatched: readonly UnwatchedAnswer[]
+}
+
+/** What of a root cannot be watched, since the limit of watches is reached: it is looked at every few seconds. */
+export interface UnwatchedAnswer {
+  readonly root: string
+  /** How many subtrees, and the first ten of them. */
+  readonly subtrees: number
+  readonly paths: readonly string[]
+  /** With the line that raises the limit. */
+  readonly detail: string
 }
 
 export interface ConflictsAnswer {

@@ -1,5 +1,6 @@
 import type { PairConfig, RootConfig } from '../config/config.js'
 import { Failure } from '../core/failure.js'
+import type { AbsPath } from '../core/path.js'
 import { haltText } from '../engine/advice.js'
 import { backoffMs } from '../engine/backoff.js'
 import { PairLoop } from '../engine/loop.js'
@@ -12,6 +13,7 @@ import { canonicalOf } from '../replica/remote.js'
 import type { AgentEvent, Emit } from '../status/event.js'
 import type { SteeredPair } from './agent-types.js'
 import { BadRoots } from './bad-roots.js'
+import type { UnwatchedRoot } from './unwatched.js'
 
 /** How the options of a pair come about; it may fail, and succeed later. @throws Failure */
 export type OptionsOf = (config: PairConfig, emit: Emit) => Promise<PairOptions>
@@ -24,12 +26,15 @@ export class KeptPair implements SteeredPair {
   private trouble: Failure | undefined
   private paused = false
   private running: Promise<PassResult> | undefined
+  /** Its roots of this machine, without links. */
+  private places: readonly AbsPath[] = []
 
   constructor(
     readonly config: PairConfig,
     private readonly host: Host,
     private readonly emit: Emit,
     private readonly optionsOf: OptionsOf,
+    private readonly unwatchedAt: (root: AbsPath) => UnwatchedRoot | undefined,
   ) {}
 
   get name(): string {
@@ -43,6 +48,8 @@ export class KeptPair implements SteeredPair {
   /** Finds out whether its roots can be a pair. @throws Failure */
   async prepare(): Promise<PairLoop> {
     const options = await this.optionsOf(this.config, (event) => this.heard(event))
+    const { alpha, beta } = options.config
+    this.places = [alpha, beta].flatMap((root) => (root.kind === 'local' ? [root.path] : []))
     const loop = new PairLoop(options)
     loop.standing.pause(this.paused)
     this.loop = loop
@@ -97,6 +104,10 @@ export class KeptPair implements SteeredPair {
 
   open(): readonly OpenItem[] {
     return this.loop?.standing.open() ?? []
+  }
+
+  unwatched(): readonly UnwatchedRoot[] {
+    return this.places.flatMap((place) => this.unwatchedAt(place) ?? [])
   }
 
   get isPaused(): boolean {

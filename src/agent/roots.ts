@@ -21,6 +21,7 @@ import { type ReachedRoot, ReplicaFailure } from '../replica/replica.js'
 import { LocalRoot, type RootCare } from '../replica/root.js'
 import type { Emit } from '../status/event.js'
 import type { RootState } from '../wire/message.js'
+import { Unwatched, type UnwatchedRoot } from './unwatched.js'
 
 /**
  * The local roots that are in use: opened for the first who needs one and shared by all. A root stays open, watched, when
@@ -31,6 +32,7 @@ export class Roots {
   private readonly open = new Map<string, Shared>()
   /** Workers of roots on file systems that may hang, for the life of the agent: who hangs once is not asked by another thread. */
   private readonly patient = new Map<AbsPath, PatientWorkers>()
+  private readonly unwatched = new Unwatched()
 
   constructor(
     private readonly host: Host,
@@ -66,6 +68,11 @@ export class Roots {
 
   canonicalOf(path: AbsPath): string {
     return `//${this.host.machine.hostName}/${path}`
+  }
+
+  /** What of the root at `path` cannot be watched, if anything. */
+  unwatchedAt(path: AbsPath): UnwatchedRoot | undefined {
+    return this.unwatched.at(path)
   }
 
   /** Removals that are held in the root at `path` may be made; in one that nobody uses nothing is held. */
@@ -128,7 +135,9 @@ export class Roots {
   ): Promise<LocalRoot> {
     await failed?.close()
     const { emit, stateDir } = this
-    return LocalRoot.open({ host: await this.hostAt(path), emit, path: directory, only, stateDir, create, care })
+    const known = await this.hostAt(path)
+    const host = { ...known, watcher: this.unwatched.noting(path, known.watcher) }
+    return LocalRoot.open({ host, emit, path: directory, only, stateDir, create, care })
   }
 
   private async release({ key }: Place, root: LocalRoot): Promise<void> {

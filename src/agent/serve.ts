@@ -77,9 +77,16 @@ export class Serving {
       name,
       path,
       peers: [...this.links].filter((link) => link.root?.name === name).map((link) => link.identity),
+      unwatched: [this.options.roots.unwatchedAt(path) ?? []].flat(),
       trouble: undefined,
     }))
-    const refused = [...this.refused.values()].map(({ name, path, why }) => ({ name, path, peers: [], trouble: why }))
+    const refused = [...this.refused.values()].map(({ name, path, why }) => ({
+      name,
+      path,
+      peers: [],
+      unwatched: [],
+      trouble: why,
+    }))
     return [...served, ...refused]
   }
 

@@ -6,6 +6,7 @@ import type {
   OpenAnswer,
   PairAnswer,
   StatusAnswer,
+  UnwatchedAnswer,
 } from '../agent/control-types.js'
 import { stateDirectory } from '../config/state.js'
 import { unreachable } from '../core/assert.js'
@@ -92,7 +93,7 @@ function needsAttention({ agent, served }: StatusAnswer): boolean {
   return agent.notListening.length > 0 || served.some(({ code }) => code !== null)
 }
 
-/** A line for each pair, each served root, and each address where it should listen and cannot. */
+/** A line for each pair and each served root; then for each address where it cannot listen, and each root that it cannot watch whole. */
 export function statusLines({ agent, pairs, served }: StatusAnswer): string[] {
   const width = Math.max(0, ...pairs.map(({ name }) => escapeText(name).length))
   const lines = pairs.map((pair) => {
@@ -108,7 +109,15 @@ export function statusLines({ agent, pairs, served }: StatusAnswer): string[] {
     ({ address, code, detail }) =>
       `cannot listen on ${escapeText(address)}: ${escapeText(detail)} (${code}); it is tried again`,
   )
-  return [...lines, ...roots, ...silent]
+  // A root may be that of several pairs, and served too.
+  const unwatched = new Map([...pairs, ...served].flatMap((one) => one.unwatched.map((part) => [part.root, part])))
+  return [...lines, ...roots, ...silent, ...[...unwatched.values()].map(unwatchedLine)]
+}
+
+function unwatchedLine({ root, subtrees, paths, detail }: UnwatchedAnswer): string {
+  const shown = paths.map((path) => (path === '' ? '(all of it)' : escapeName(path))).join(', ')
+  const more = subtrees > paths.length ? ` and ${subtrees - paths.length} more` : ''
+  return `${escapeText(root)} is looked at every few seconds instead of watched at ${shown}${more}: ${escapeText(detail)}`
 }
 
 function factsOf(pair: PairAnswer): string[] {

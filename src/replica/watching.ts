@@ -172,4 +172,4 @@ const restShare = 4
 const toldMax = 100
 
 /** A root without a single watch may also lack an inotify instance, so one line raises both. */
-const raiseLimits = 'sudo sysctl -w fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024'
+export const raiseLimits = 'sudo sysctl -w fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024'

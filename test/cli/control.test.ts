@@ -14,6 +14,7 @@ const calm: PairAnswer = {
   scanAgeMs: 125_000,
   auditAgeMs: null,
   auditDifferences: 0,
+  unwatched: [],
 }
 
 const codes: [string, Partial<PairAnswer>[], number][] = [
@@ -80,9 +81,9 @@ test('status has a line for each pair and served root, safe to show', () => {
     { ...calm, name: 'q', state: 'halted', code: 'missing', detail: '/b\u001b[31m is away', scanAgeMs: 900 },
   ]
   const served = [
-    { name: 'photos', path: '/p', peers: ['laptop', 'laptop', 'phone'], code: null, detail: null },
-    { name: 'music', path: '/m', peers: [], code: null, detail: null },
-    { name: 'all', path: '/', peers: [], code: 'state-inside', detail: 'the state is in it' },
+    { name: 'photos', path: '/p', peers: ['laptop', 'laptop', 'phone'], unwatched: [], code: null, detail: null },
+    { name: 'music', path: '/m', peers: [], unwatched: [], code: null, detail: null },
+    { name: 'all', path: '/', peers: [], unwatched: [], code: 'state-inside', detail: 'the state is in it' },
   ]
   expect(statusLines({ version: 1, agent, pairs, served })).toEqual([
     'p          watching      scanned 2 min 5 s ago',
@@ -93,4 +94,26 @@ test('status has a line for each pair and served root, safe to show', () => {
     'not serving all: the state is in it (state-inside)',
     'cannot listen on nas\\x1b[31m:1: not known (unreachable); it is tried again',
   ])
+})
+
+test('what cannot be watched has a line, once for each root, with the command that helps; it is no attention', () => {
+  const part = { root: '/a\u001b[31m', subtrees: 3, paths: ['d', 'e\n'], detail: 'raise it with: sudo x' }
+  const agent = {
+    pid: 1,
+    program: '0',
+    command: 'run',
+    uptimeMs: 5,
+    config: null,
+    listening: null,
+    addresses: [],
+    notListening: [],
+  }
+  const pairs = [{ ...calm, unwatched: [part] }]
+  const served = [{ name: 'r', path: '/a', peers: [], unwatched: [part], code: null, detail: null }]
+  const [, , line, ...more] = statusLines({ version: 1, agent, pairs, served })
+  expect(line).toBe(
+    '/a\\x1b[31m is looked at every few seconds instead of watched at d, e\\n and 1 more: raise it with: sudo x',
+  )
+  expect(more).toEqual([])
+  expect(exitCodeOfStatus(pairs)).toBe(0)
 })

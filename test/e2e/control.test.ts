@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   closeSync,
@@ -18,6 +19,7 @@ import {
   type Finished,
   placeForOthers,
   plainUser,
+  program,
   type Running,
   type Sandbox,
   sandbox,
@@ -219,6 +221,41 @@ test('a pair that is halted says why', async () => {
   await until(box, ['status'], ({ code }) => code === 0)
   expect(box.read('b1/g')).toBe('y')
 })
+
+/** A namespace with room for six watches. */
+const fewWatches = [
+  'unshare',
+  '-Ur',
+  'sh',
+  '-ec',
+  'echo 6 > /proc/sys/user/max_inotify_watches; exec "$@"',
+  'sh',
+] as const
+const cannotLimit = spawnSync(fewWatches[0], [...fewWatches.slice(1), 'true']).status !== 0
+
+test.skipIf(cannotLimit)(
+  'status says which roots cannot be watched whole, and what helps (needs unshare)',
+  async () => {
+    const box = sandbox()
+    for (const name of ['c', 'd', 'e', 'f', 'g', 'h']) box.write(`a/${name}/deep/file`, name)
+    box.write('t.toml', '[[pair]]\nname = "one"\nalpha = "a"\nbeta = "b"\n', { mode: 0o600 })
+    const [command, ...more] = fewWatches
+    const agent = box.startProcess(command, [...more, process.execPath, program, 'run', '--config', 't.toml'])
+    await agent.event('pair-current')
+    await agent.event('watch-degraded')
+    const told = await box.tandem(['status'])
+    expect(told).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/\/a is looked at .*: .*sudo sysctl -w fs\.inotify/),
+    })
+    const json: unknown = JSON.parse((await box.tandem(['status', '--json'])).stdout)
+    const part = { root: box.at('a'), subtrees: expect.any(Number), detail: expect.stringMatching(/sysctl/) }
+    expect(json).toMatchObject({ pairs: [{ unwatched: expect.arrayContaining([expect.objectContaining(part)]) }] })
+    // What is not watched travels all the same.
+    box.write('a/h/deep/file', 'edited')
+    await agent.until(() => box.read('b/h/deep/file') === 'edited', 'the edit')
+  },
+)
 
 test('the socket of a dead process is replaced, that of a live one respected', async () => {
   const { box, agent } = await running()
