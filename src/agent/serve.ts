@@ -19,10 +19,11 @@ import { Rate } from '../replica/rate.js'
 import { ReadOnlyReplica } from '../replica/read-only.js'
 import type { Replica } from '../replica/replica.js'
 import { type Joined, type RootDescription, serve } from '../replica/serving.js'
-import type { Emit } from '../status/event.js'
+import type { AgentEvent, Emit } from '../status/event.js'
 import type { ServedRoot } from './agent-types.js'
 import { BadRoots, refuseState } from './bad-roots.js'
 import { Listeners, type NotListening } from './listeners.js'
+import { Refusals } from './refusals.js'
 import type { Roots } from './roots.js'
 
 export interface ServingOptions {
@@ -52,6 +53,7 @@ export class Serving {
   /** Roots of the configuration that cannot be served as they are, by name. */
   private refused: ReadonlyMap<string, RefusedRoot> = new Map()
   private readonly listeners: Listeners
+  private readonly refusals: Refusals
   private beginning: Promise<void> = Promise.resolve()
   /** For this user alone, beside what is configured. */
   private readonly offered: Listener[] = []
@@ -61,6 +63,7 @@ export class Serving {
 
   constructor(private readonly options: ServingOptions) {
     const { host, emit } = options
+    this.refusals = new Refusals(host.clock, emit)
     this.listeners = new Listeners({ host, emit, open: (place) => this.opened(place) })
   }
 
@@ -157,6 +160,7 @@ export class Serving {
     for (const link of this.links) link.stop.abort()
     await Promise.all([this.listeners, ...this.offered].map((one) => one.close()))
     await Promise.all([...this.links].map((link) => link.ended))
+    this.refusals.close()
   }
 
   /** Serves this user there too, whatever the configuration says, until it closes. @throws LinkFailure */
@@ -170,17 +174,17 @@ export class Serving {
   }
 
   private opened(place: Place): Promise<Listener> {
-    const { host, emit } = this.options
+    const { host } = this.options
     return host.sockets.listen(
       place,
       (identity) => this.keyOf(identity),
       (socket) => this.accept(socket),
-      (failure) => emit({ event: 'peer-refused', remote: '', code: failure.code, detail: failure.message }),
+      ({ code, message }, remote) => this.refusals.note({ event: 'peer-refused', remote, code, detail: message }),
     )
   }
 
   private accept(socket: Socket): ServedLink {
-    const { host, self, emit } = this.options
+    const { host, self } = this.options
     const link = new ServedLink(socket.identity, this.keyOf(socket.identity))
     const rootFor = (identity: string, name: string) => this.rootFor(link, identity, name)
     this.links.add(link)
@@ -188,7 +192,7 @@ export class Serving {
       clock: host.clock,
       self,
       rootFor,
-      emit,
+      emit: (event: AgentEvent) => this.tell(event),
       stop: link.stop.signal,
       rate: this.rates.get(socket.identity),
     }
@@ -198,6 +202,11 @@ export class Serving {
       join: (identity, key) => this.redeem(identity, key, socket.remote),
     }).finally(() => this.links.delete(link))
     return link
+  }
+
+  private tell(event: AgentEvent): void {
+    if (event.event === 'peer-refused') this.refusals.note(event)
+    else this.options.emit(event)
   }
 
   private keyOf(identity: string): Uint8Array | undefined {
