@@ -157,6 +157,8 @@ export type AgentEvent =
     }
   /** It cannot be followed: everything goes on as before. */
   | { readonly event: 'configuration-refused'; readonly file: string; readonly code: string; readonly detail: string }
+  /** It cannot be opened again by its name: it goes on in the file that was open. */
+  | { readonly event: 'log-refused'; readonly code: string; readonly detail: string }
   /** `tandem status` and its like do not reach this agent. */
   | { readonly event: 'control-refused'; readonly path: string; readonly code: string; readonly detail: string }
   /** `signal`: or the command that asked for it. */

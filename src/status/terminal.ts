@@ -69,6 +69,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `${escapeText(event.file)} was read again${rereadText(event)}`
     case 'configuration-refused':
       return `${escapeText(event.detail)}; everything goes on as before (${event.code})`
+    case 'log-refused':
+      return `${escapeText(event.detail)}; the log goes on in the file that was open (${event.code})`
     case 'control-refused':
       return `tandem status and its like do not reach this agent: ${escapeText(event.detail)} (${event.code})`
     case 'stopping':
