@@ -123,8 +123,8 @@ export const threats = [
     edits: [
       [
         'src/config/invitations.ts',
-        "      renameSync(this.at(identity, 'open'), this.at(identity, 'used'))\n",
-        "      if (nowMs < 0) renameSync(this.at(identity, 'open'), this.at(identity, 'used'))\n",
+        "    return this.rename(identity, 'open', 'used') ? invited : isUsed\n",
+        '    return invited\n',
       ],
     ],
     tests: of('peers', 11),
@@ -233,6 +233,16 @@ export const threats = [
     name: 'T20: the private folder may be a link',
     edits: [openat2],
     tests: of('content', 20),
+  },
+  {
+    name: 'T20: the log may be a link',
+    edits: [['src/status/log.ts', 'O_CREAT | O_NOFOLLOW', 'O_CREAT']],
+    tests: ['test/status/log.test.ts', '-t', 'T20\\b'],
+  },
+  {
+    name: 'T20: the log may be of anybody',
+    edits: [['src/status/log.ts', 'if (uid === own || uid === 0) return handle', 'return handle']],
+    tests: ['test/status/log.test.ts', '-t', 'T20\\b'],
   },
   {
     name: 'T21: a store is opened as it is',

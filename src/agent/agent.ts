@@ -19,13 +19,15 @@ import { programVersion } from './version.js'
 /** How the agent lives: a resident one keeps each pair for itself, and none of them ends it. */
 export interface Life {
   readonly resident: boolean
+  /** What cannot be served when it starts does not end it: it is told, and tried again. */
+  readonly patient?: boolean
   /** Who invites peers; without it nobody does. */
   readonly pairing?: Pairing
 }
 
 /**
  * Builds the house from a configuration and a host. Nothing is opened yet but the listener, so that a second agent on the port fails at
- * once; a resident one opens it when it can.
+ * once; a patient one opens it when it can.
  * @throws BadRoots, LinkFailure
  */
 export async function openAgent(
@@ -78,7 +80,7 @@ class House implements Agent {
       emit,
       roots,
       stateDir,
-      resident: life.resident,
+      patient: life.patient === true,
       pairing: life.pairing,
     })
   }
@@ -86,13 +88,10 @@ class House implements Agent {
   /** @throws BadRoots, LinkFailure */
   async furnish(config: Config): Promise<void> {
     this.kept = config.pairs.map((pair) => this.keptPair(pair))
-    if (!this.life.resident) {
-      for (const pair of this.kept) await pair.prepare()
-      await this.serving.follow(config)
-      return
-    }
+    if (!this.life.resident) for (const pair of this.kept) await pair.prepare()
     // The pairs do not wait for a name to be found, or for a served root that does not answer.
-    this.serving.begin(config).catch((error: unknown) => this.fail(error))
+    if (this.life.patient === true) this.serving.begin(config).catch((error: unknown) => this.fail(error))
+    else await this.serving.follow(config)
   }
 
   get addresses(): Agent['addresses'] {

@@ -19,10 +19,11 @@ import { Rate } from '../replica/rate.js'
 import { ReadOnlyReplica } from '../replica/read-only.js'
 import type { Replica } from '../replica/replica.js'
 import { type Joined, type RootDescription, serve } from '../replica/serving.js'
-import type { Emit } from '../status/event.js'
+import type { AgentEvent, Emit } from '../status/event.js'
 import type { ServedRoot } from './agent-types.js'
 import { BadRoots, refuseState } from './bad-roots.js'
 import { Listeners, type NotListening } from './listeners.js'
+import { Refusals } from './refusals.js'
 import type { Roots } from './roots.js'
 
 export interface ServingOptions {
@@ -31,8 +32,8 @@ export interface ServingOptions {
   readonly emit: Emit
   readonly roots: Roots
   readonly stateDir: AbsPath
-  /** The agent stays: a root that cannot be served does not end it. */
-  readonly resident: boolean
+  /** A root that cannot be served holds up nothing else: it is told and left alone. */
+  readonly patient: boolean
   /** Invitations, where somebody can be invited. */
   readonly pairing: Pairing | undefined
 }
@@ -52,6 +53,7 @@ export class Serving {
   /** Roots of the configuration that cannot be served as they are, by name. */
   private refused: ReadonlyMap<string, RefusedRoot> = new Map()
   private readonly listeners: Listeners
+  private readonly refusals: Refusals
   private beginning: Promise<void> = Promise.resolve()
   /** For this user alone, beside what is configured. */
   private readonly offered: Listener[] = []
@@ -61,6 +63,7 @@ export class Serving {
 
   constructor(private readonly options: ServingOptions) {
     const { host, emit } = options
+    this.refusals = new Refusals(host.clock, emit)
     this.listeners = new Listeners({ host, emit, open: (place) => this.opened(place) })
   }
 
@@ -91,8 +94,8 @@ export class Serving {
   }
 
   /**
-   * Serves what the configuration says, for an agent that stays: what cannot be had now is told and tried again, and holds up nothing
-   * else. Once, before any `follow`. Resolves when everything was tried once.
+   * Serves what the configuration says, patiently: what cannot be had now is told and tried again, and holds up nothing else. Once,
+   * before any `follow`. Resolves when everything was tried once.
    */
   begin(config: Config): Promise<void> {
     this.beginning = this.started(config)
@@ -107,7 +110,7 @@ export class Serving {
   /**
    * Serves what the configuration says from now on. Links that it does not allow any more, or not to the same directory, are
    * ended; the others go on.
-   * @throws LinkFailure 'port-in-use', 'denied', 'unreachable'; BadRoots where the agent does not stay; then nothing has changed
+   * @throws LinkFailure 'port-in-use', 'denied', 'unreachable'; BadRoots unless it is patient; then nothing has changed
    */
   async follow(config: Config): Promise<void> {
     await this.beginning
@@ -119,9 +122,9 @@ export class Serving {
     await Promise.all(leaving.map((link) => link.ended))
   }
 
-  /** The served roots by what is there, and those that cannot be served. @throws BadRoots where the agent does not stay */
+  /** The served roots by what is there, and those that cannot be served. @throws BadRoots unless it is patient */
   private async resolvedRoots({ serves }: Config): Promise<Resolved> {
-    const { stateDir, resident } = this.options
+    const { stateDir, patient } = this.options
     // One that does not answer is waited for beside the others.
     const all = await Promise.all(serves.map(async (one) => ({ ...one, path: await this.resolved(one.path) })))
     const served = new Map<string, ServeConfig>()
@@ -131,7 +134,7 @@ export class Serving {
         refuseState(one.path, stateDir)
         served.set(one.name, one)
       } catch (error) {
-        if (!(error instanceof BadRoots) || !resident) throw error
+        if (!(error instanceof BadRoots) || !patient) throw error
         refused.set(one.name, { name: one.name, path: one.path, why: { code: error.code, detail: error.message } })
       }
     }
@@ -157,6 +160,7 @@ export class Serving {
     for (const link of this.links) link.stop.abort()
     await Promise.all([this.listeners, ...this.offered].map((one) => one.close()))
     await Promise.all([...this.links].map((link) => link.ended))
+    this.refusals.close()
   }
 
   /** Serves this user there too, whatever the configuration says, until it closes. @throws LinkFailure */
@@ -170,17 +174,17 @@ export class Serving {
   }
 
   private opened(place: Place): Promise<Listener> {
-    const { host, emit } = this.options
+    const { host } = this.options
     return host.sockets.listen(
       place,
       (identity) => this.keyOf(identity),
       (socket) => this.accept(socket),
-      (failure) => emit({ event: 'peer-refused', remote: '', code: failure.code, detail: failure.message }),
+      ({ code, message }, remote) => this.refusals.note({ event: 'peer-refused', remote, code, detail: message }),
     )
   }
 
   private accept(socket: Socket): ServedLink {
-    const { host, self, emit } = this.options
+    const { host, self } = this.options
     const link = new ServedLink(socket.identity, this.keyOf(socket.identity))
     const rootFor = (identity: string, name: string) => this.rootFor(link, identity, name)
     this.links.add(link)
@@ -188,7 +192,7 @@ export class Serving {
       clock: host.clock,
       self,
       rootFor,
-      emit,
+      emit: (event: AgentEvent) => this.tell(event),
       stop: link.stop.signal,
       rate: this.rates.get(socket.identity),
     }
@@ -198,6 +202,11 @@ export class Serving {
       join: (identity, key) => this.redeem(identity, key, socket.remote),
     }).finally(() => this.links.delete(link))
     return link
+  }
+
+  private tell(event: AgentEvent): void {
+    if (event.event === 'peer-refused') this.refusals.note(event)
+    else this.options.emit(event)
   }
 
   private keyOf(identity: string): Uint8Array | undefined {

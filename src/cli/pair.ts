@@ -150,7 +150,10 @@ export async function underSignals(
       if (agent === undefined) end()
       agent?.stop('now')
     },
-    reopen: () => log?.reopen(),
+    reopen: () => {
+      const refused = log?.reopen()
+      if (refused !== undefined) told({ event: 'log-refused', code: refused.code, detail: refused.message })
+    },
     atOnce: end,
   })
   try {

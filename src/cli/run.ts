@@ -37,6 +37,8 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
     const reread = () => hangups.ask()
     const configured = { file: resolve(line.config), reread }
     const pairing = pairingOf(stateDir, configured.file, reread)
+    // Who types serve wants nothing else: what cannot be served ends it, with the reason.
+    const life = { resident: true, patient: line.command === 'run', pairing }
     const log = await logTo(logFileOf([...file.log, ...line.preferences]))
     const voice = await residentVoice(log, line.json)
     const service = await serviceOf(process.env)
@@ -47,7 +49,7 @@ export async function runResident(line: RunCommand, openHouse: OpenHouse): Promi
     try {
       await underSignals(
         log,
-        (emit) => controlled(openHouse, line.command, configured)(config, emit, { resident: true, pairing }),
+        (emit) => controlled(openHouse, line.command, configured)(config, emit, life),
         told,
         async (agent) => {
           const running = agent.run()

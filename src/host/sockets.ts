@@ -9,16 +9,19 @@ export interface Sockets {
   connect(target: Target, signal: AbortSignal): Promise<Socket>
   /**
    * `secretOf` answers the key of an identity, or undefined for an unknown one; only `wss` asks. `accept` gets each socket whose
-   * far end is known.
+   * far end is known, `refused` is told of the others.
    * @throws LinkFailure 'port-in-use', 'denied' or 'unreachable' (address not of this machine)
    */
   listen(
     place: Place,
     secretOf: (identity: string) => Uint8Array | undefined,
     accept: (socket: Socket) => void,
-    refused: (failure: LinkFailure) => void,
+    refused: Refused,
   ): Promise<Listener>
 }
+
+/** Why somebody was not let in, and where that one is, as Socket.remote says it. */
+export type Refused = (failure: LinkFailure, remote: string) => void
 
 /**
  * Where a far end is, and what shows that it is the right one.

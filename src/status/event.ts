@@ -126,7 +126,14 @@ export type AgentEvent =
   /** It used its invitation, and has a key of its own from now on. */
   | { readonly event: 'peer-joined'; readonly peer: string; readonly remote: string; readonly root: string }
   | { readonly event: 'peer-left'; readonly peer: string; readonly remote: string; readonly code: string }
-  | { readonly event: 'peer-refused'; readonly remote: string; readonly code: string; readonly detail: string }
+  | {
+      readonly event: 'peer-refused'
+      readonly remote: string
+      readonly code: string
+      readonly detail: string
+      /** So many of the same code from there in the last minute, of which this is the last; one if it is not said. */
+      readonly times?: number
+    }
   | { readonly event: 'store-moved-aside'; readonly path: string; readonly movedTo: string; readonly why: string }
   /** Of another process that uses the root it cannot be told whether it lives: what it may have left in staging is left alone. */
   | { readonly event: 'process-unclear'; readonly root: string; readonly folder: string; readonly detail: string }
@@ -150,6 +157,8 @@ export type AgentEvent =
     }
   /** It cannot be followed: everything goes on as before. */
   | { readonly event: 'configuration-refused'; readonly file: string; readonly code: string; readonly detail: string }
+  /** It cannot be opened again by its name: it goes on in the file that was open. */
+  | { readonly event: 'log-refused'; readonly code: string; readonly detail: string }
   /** `tandem status` and its like do not reach this agent. */
   | { readonly event: 'control-refused'; readonly path: string; readonly code: string; readonly detail: string }
   /** `signal`: or the command that asked for it. */

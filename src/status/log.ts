@@ -1,3 +1,4 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { pino } from 'pino'
 import { ConfigFailure } from '../config/config.js'
 import { escapeJson } from './escape.js'
@@ -6,8 +7,8 @@ import type { AgentEvent } from './event.js'
 /** One line of JSON per event, in a file or on standard error. */
 export interface Log {
   write(event: AgentEvent): void
-  /** Closes the file and opens it again by its name: the old one was moved away. */
-  reopen(): void
+  /** Opens the file again by its name, since the old one was moved away. Where it cannot, it goes on in the old one, and says why. */
+  reopen(): ConfigFailure | undefined
   /** Hands everything to the kernel before it returns, perhaps not in order: for a process that is about to be ended. */
   flush(): void
   /** Resolves when everything was handed to the kernel, or cannot be. What is written later is dropped. */
@@ -16,25 +17,10 @@ export interface Log {
 
 /**
  * @param file undefined for standard error
- * @throws ConfigFailure 'bad-preference' when the file cannot be opened
+ * @throws ConfigFailure when the file cannot be opened: 'unsafe-file' for a link, or another user's file; 'bad-preference'
  */
 export async function openLog(file: string | undefined): Promise<Log> {
-  const destination = pino.destination({ dest: file ?? 2, sync: false, append: true, minLength: 0, mode: 0o600 })
-  await new Promise<void>((resolve, reject) => {
-    const failed = (error: Error) => {
-      // There is nothing to flush at the end of the process, which pino would try, and fail.
-      destination.emit('close')
-      const what = file ?? 'standard error'
-      reject(new ConfigFailure('bad-preference', `${what}: the log cannot be opened: ${error.message}`, error))
-    }
-    destination.once('error', failed)
-    destination.once('ready', () => {
-      destination.off('error', failed)
-      resolve()
-    })
-  })
-  // A log that cannot be written any more (disk full, a reader that went away) must not end the agent.
-  destination.on('error', () => {})
+  let destination = destinationOf(file === undefined ? 2 : openPrivately(file))
   const logger = pino(
     {
       base: { pid: process.pid },
@@ -43,7 +29,8 @@ export async function openLog(file: string | undefined): Promise<Log> {
       formatters: { level: (label) => ({ level: label }) },
       hooks: { streamWrite: escapeJson },
     },
-    destination,
+    // Not the destination itself: there is another after the log was opened again.
+    { write: (line: string) => void destination.write(line) },
   )
   let closed = false
   return {
@@ -52,7 +39,16 @@ export async function openLog(file: string | undefined): Promise<Log> {
       if (!closed && event.event !== 'transfer-progressed') logger[levelOf(event)](event)
     },
     reopen: () => {
-      if (file !== undefined) destination.reopen()
+      if (file === undefined || closed) return undefined
+      try {
+        const opened = destinationOf(openPrivately(file))
+        destination.end()
+        destination = opened
+        return undefined
+      } catch (error) {
+        if (error instanceof ConfigFailure) return error
+        throw error
+      }
     },
     flush: () => {
       try {
@@ -79,6 +75,36 @@ export async function openLog(file: string | undefined): Promise<Log> {
   }
 }
 
+function destinationOf(handle: number) {
+  const destination = pino.destination({ dest: handle, sync: false, minLength: 0 })
+  // A log that cannot be written any more (disk full, a reader that went away) must not end the agent.
+  destination.on('error', () => {})
+  return destination
+}
+
+/**
+ * Where others may write (/tmp, a directory of a group) somebody may have put a link under the name, or a file of his own: it would
+ * lead what is written elsewhere, or to him. @throws ConfigFailure
+ */
+function openPrivately(file: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants
+  let handle: number
+  try {
+    // Non-blocking: a pipe that nobody reads would hold us up for ever.
+    handle = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    if (error.code === 'ELOOP' || error.code === 'EMLINK')
+      throw new ConfigFailure('unsafe-file', `${file}: a symbolic link; name the file itself as the log`, error)
+    throw new ConfigFailure('bad-preference', `${file}: the log cannot be opened: ${error.message}`, error)
+  }
+  const { uid } = fstatSync(handle)
+  const own = process.getuid?.() ?? uid
+  if (uid === own || uid === 0) return handle
+  closeSync(handle)
+  throw new ConfigFailure('unsafe-file', `${file}: the log belongs to user ${uid}, not to this user (${own}) or root`)
+}
+
 /** How long the last lines may take to go out. */
 const closeMsMax = 1_000
 
@@ -98,6 +124,7 @@ export function levelOf(event: AgentEvent): 'error' | 'warn' | 'info' | 'debug' 
     case 'listening-failed':
     case 'peer-refused':
     case 'configuration-refused':
+    case 'log-refused':
     case 'control-refused':
       return 'warn'
     case 'scan-started':

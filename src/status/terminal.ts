@@ -54,7 +54,7 @@ export function lineOf(event: AgentEvent): string | undefined {
     case 'peer-left':
       return `peer ${escapeText(event.peer)} left (${escapeText(event.code)})`
     case 'peer-refused':
-      return `refused a connection from ${escapeText(event.remote)}: ${escapeText(event.detail)} (${event.code})`
+      return `refused ${event.times === undefined ? 'a connection' : `${event.times} connections in a minute`} from ${escapeText(event.remote)}: ${escapeText(event.detail)} (${event.code})`
     case 'store-moved-aside':
       return `${escapeText(event.path)} was moved aside to ${escapeText(event.movedTo)}: ${escapeText(event.why)}`
     case 'process-unclear':
@@ -69,6 +69,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `${escapeText(event.file)} was read again${rereadText(event)}`
     case 'configuration-refused':
       return `${escapeText(event.detail)}; everything goes on as before (${event.code})`
+    case 'log-refused':
+      return `${escapeText(event.detail)}; the log goes on in the file that was open (${event.code})`
     case 'control-refused':
       return `tandem status and its like do not reach this agent: ${escapeText(event.detail)} (${event.code})`
     case 'stopping':

@@ -50,6 +50,10 @@ test('the agent may write where its configuration is, or nobody could join with 
   expect(settings('ReadWritePaths')).toEqual([`-${dirname(config)}`])
 })
 
+test('a crash writes no memory to a disk: the keys are in it', () => {
+  expect(settings('LimitCORE')).toEqual(['0'])
+})
+
 test('systemd finds nothing wrong with the unit', ({ skip }) => {
   if (spawnSync('systemd-analyze', ['--version']).error !== undefined) skip('needs systemd-analyze')
   const checked = spawnSync('systemd-analyze', ['verify', place('systemd/tandem.service')], { encoding: 'utf8' })

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import {
   giveToPlainUser,
@@ -136,6 +136,26 @@ test('the wrong key, an unknown peer and an unknown root are told apart, and the
   // And it goes on serving whom it knows.
   expect((await ask(serving.url('photos'), serving.keyFile)).code).toBe(0)
   expect(box.read('b/f')).toBe('x')
+})
+
+test('a crowd of strangers is a few lines, with how many they were', async () => {
+  const box = sandbox()
+  mkdirSync(box.at('b'))
+  const serving = await serve(box, { photos: 'b' })
+  const crowd = 60
+  for (let one = 0; one < crowd; one++)
+    await new Promise<void>((resolve) => {
+      const stranger = connect(portOf(serving.address), '127.0.0.1', () => stranger.write('GET / HTTP/1.1\r\n\r\n'))
+      stranger.on('error', () => {})
+      stranger.once('close', () => resolve())
+      stranger.resume()
+    })
+  expect(await serving.process.event('peer-refused')).toMatchObject({ remote: expect.stringMatching(/^127\.0\.0\.1:/) })
+  serving.process.signal('SIGTERM')
+  expect((await serving.process.ended).code).toBe(0)
+  const told = serving.process.events().filter(({ event }) => event === 'peer-refused')
+  expect(told.length).toBeLessThan(6)
+  expect(told.reduce((sum, { times }) => sum + (typeof times === 'number' ? times : 1), 0)).toBe(crowd)
 })
 
 test('a port in use is told with its number', async () => {

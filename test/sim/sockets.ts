@@ -5,6 +5,7 @@ import {
   LinkFailure,
   type Listener,
   type Place,
+  type Refused,
   type Secret,
   type Socket,
   type Sockets,
@@ -20,7 +21,7 @@ export interface Listening {
   readonly host: string
   secretOf(identity: string): Uint8Array | undefined
   accept(socket: Socket): void
-  refused(failure: LinkFailure): void
+  readonly refused: Refused
 }
 
 /** From connect to an open connection, as the real ones have it. */
@@ -101,7 +102,8 @@ export class SimSockets implements Sockets {
     const key = listening.secretOf(secret.identity)
     const fault = key === undefined ? 'unknown-peer' : Buffer.compare(key, secret.key) !== 0 ? 'wrong-key' : undefined
     if (fault !== undefined) {
-      listening.refused(new LinkFailure(fault, `${this.process.machine.name}: ${fault}`))
+      const { name } = this.process.machine
+      listening.refused(new LinkFailure(fault, `${name}: ${fault}`), name)
       throw new LinkFailure(fault, `${target}: ${fault}`)
     }
     const connection = new Connection(this.network, this.process, listening.process, secret.identity, endpoint.port)

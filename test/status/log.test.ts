@@ -1,4 +1,15 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -49,6 +60,54 @@ test('a log that cannot be opened ends the run before anything begins', async ()
     name: 'ConfigFailure',
     code: 'bad-preference',
   })
+})
+
+test('T20: a log that is a link leads nowhere: it is refused, and what it points to stays as it was', async () => {
+  const target = join(directory, 'target')
+  writeFileSync(target, 'precious')
+  const file = join(directory, 'log')
+  symlinkSync(target, file)
+  await expect(openLog(file)).rejects.toMatchObject({
+    name: 'ConfigFailure',
+    code: 'unsafe-file',
+    message: expect.stringMatching(/log: a symbolic link; name the file itself/),
+  })
+  symlinkSync(join(directory, 'new'), join(directory, 'dangling'))
+  await expect(openLog(join(directory, 'dangling'))).rejects.toMatchObject({ code: 'unsafe-file' })
+  expect(readFileSync(target, 'utf8')).toBe('precious')
+  expect(existsSync(join(directory, 'new'))).toBe(false)
+})
+
+test.skipIf(process.getuid?.() !== 0)('T20: a log that another user made is refused (needs root)', async () => {
+  const file = join(directory, 'log')
+  writeFileSync(file, 'of another')
+  chownSync(file, 65_534, 65_534)
+  await expect(openLog(file)).rejects.toMatchObject({
+    code: 'unsafe-file',
+    message: expect.stringMatching(/belongs to user 65534/),
+  })
+  expect(readFileSync(file, 'utf8')).toBe('of another')
+})
+
+test('T20: a link that took the place of the log is not followed when it is opened again; the old one goes on', async () => {
+  const file = join(directory, 'log')
+  const target = join(directory, 'target')
+  writeFileSync(target, 'precious')
+  const log = await openLog(file)
+  log.write(conflict)
+  renameSync(file, `${file}.1`)
+  symlinkSync(target, file)
+  expect(log.reopen()).toMatchObject({ code: 'unsafe-file' })
+  log.write({ event: 'pair-current', pair: 'p' })
+  await log.close()
+  expect(readFileSync(`${file}.1`, 'utf8')).toMatch(/conflict-found[\s\S]*pair-current/)
+  expect(readFileSync(target, 'utf8')).toBe('precious')
+})
+
+test('a pipe that nobody reads holds nothing up', async () => {
+  const file = join(directory, 'pipe')
+  if (spawnSync('mkfifo', [file]).status !== 0) return
+  await expect(openLog(file)).rejects.toMatchObject({ code: 'bad-preference' })
 })
 
 test('what needs a repair is an error, what needs a look a warning', () => {

@@ -11,6 +11,7 @@ import {
   LinkFailure,
   type Listener,
   type Place,
+  type Refused,
   type Secret,
   type Socket,
   type Sockets,
@@ -98,7 +99,7 @@ export function listenTcp(
   place: Place & { readonly kind: 'wss' | 'ws' },
   secretOf: Parameters<Sockets['listen']>[1],
   accept: (socket: Socket) => void,
-  refused: (failure: LinkFailure) => void,
+  refused: Refused,
   deadlineMs: number,
 ): Promise<Listener> {
   const { endpoint, kind } = place
@@ -114,7 +115,7 @@ export function listenTcp(
   // A failed handshake, or what is not HTTP.
   server.on('clientError', (error: Error, stream: Duplex) => {
     const guest = remoteOf(stream)
-    if (waiting.leave(guest)) refused(handshakeFault(error, guest, named.get(stream)?.known))
+    if (waiting.leave(guest)) refused(handshakeFault(error, guest, named.get(stream)?.known), guest)
     stream.destroy()
   })
   admit(server, {
@@ -133,7 +134,7 @@ export function listenTcp(
     server.listen({ host: endpoint.host, port: endpoint.port }, () => {
       server.off('error', fail)
       server.on('error', (error) =>
-        refused(new LinkFailure('lost', `${endpointText(endpoint)}: ${error.message}`, error)),
+        refused(new LinkFailure('lost', `${endpointText(endpoint)}: ${error.message}`, error), ''),
       )
       const bound = server.address()
       const port = bound !== null && typeof bound === 'object' ? bound.port : endpoint.port

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { basename, dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import type { AbsPath } from '../../core/path.js'
-import { LinkFailure, type Listener, type Socket, sameUser } from '../sockets.js'
+import { LinkFailure, type Listener, type Refused, type Socket, sameUser } from '../sockets.js'
 import { attempted } from './attempt.js'
 import { connectFault, handshakeFault, listenFault } from './link-fault.js'
 import { strangerAt } from './peer-uid.js'
@@ -43,7 +43,7 @@ export function connectUnix(path: AbsPath, signal: AbortSignal, deadlineMs: numb
 export async function listenUnix(
   path: AbsPath,
   accept: (socket: Socket) => void,
-  refused: (failure: LinkFailure) => void,
+  refused: Refused,
   deadlineMs: number,
 ): Promise<Listener> {
   const target = `{${path}}`
@@ -59,11 +59,11 @@ export async function listenUnix(
     const why = strangerAt(stream)
     if (why === undefined) return waiting.enter(guest, stream)
     stream.destroy()
-    refused(new LinkFailure('denied', `${guest}: ${why}`))
+    refused(new LinkFailure('denied', `${guest}: ${why}`), guest)
   })
   server.on('clientError', (error: Error, stream: Duplex) => {
     const guest = guestOf(stream)
-    if (waiting.leave(guest)) refused(handshakeFault(error, guest, undefined))
+    if (waiting.leave(guest)) refused(handshakeFault(error, guest, undefined), guest)
     stream.destroy()
   })
   admit(server, {

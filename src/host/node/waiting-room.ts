@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { LinkFailure } from '../sockets.js'
+import { LinkFailure, type Refused } from '../sockets.js'
 
 /** Connections that have not authenticated, at most. */
 export const unauthenticatedMax = 32
@@ -14,7 +14,7 @@ export class WaitingRoom {
 
   constructor(
     private readonly deadlineMs: number,
-    private readonly putOut: (failure: LinkFailure) => void,
+    private readonly putOut: Refused,
   ) {}
 
   enter(guest: string, socket: Duplex): void {
@@ -48,6 +48,6 @@ export class WaitingRoom {
     if (there === undefined) return
     this.leave(guest)
     there.socket.destroy()
-    this.putOut(new LinkFailure('timed-out', `${guest}: ${why}`))
+    this.putOut(new LinkFailure('timed-out', `${guest}: ${why}`), guest)
   }
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Compression } from '../compression.js'
-import { bufferedLowBytes, frameBytesMax, LinkFailure, type Socket } from '../sockets.js'
+import { bufferedLowBytes, frameBytesMax, LinkFailure, type Refused, type Socket } from '../sockets.js'
 import { nodeCompression } from './compression.js'
 import { websocketFault } from './link-fault.js'
 import type { WaitingRoom } from './waiting-room.js'
@@ -51,7 +51,7 @@ export interface Guests {
   /** Who it is, once that is known. */
   identityOf(stream: object): string | undefined
   accept(socket: Socket): void
-  refused(failure: LinkFailure): void
+  readonly refused: Refused
 }
 
 /** Lets those in who ask a server for a link, once they are known; everybody else is put out. */
@@ -65,7 +65,7 @@ export function admit(server: Server, { waiting, guestOf, identityOf, accept, re
   })
   const refuse = (stream: Duplex, why: string) => {
     const guest = guestOf(stream)
-    if (waiting.leave(guest)) refused(new LinkFailure('protocol', `${guest}: ${why}`))
+    if (waiting.leave(guest)) refused(new LinkFailure('protocol', `${guest}: ${why}`), guest)
     stream.destroy()
   }
   server.on('request', (request) => refuse(request.socket, 'not a websocket request'))
