@@ -17,6 +17,8 @@ export interface LinkEnd {
    * @throws LinkFailure 'protocol' when it has no place here: the link is then closed with it
    */
   message(message: Message, sizeBytes: number): void
+  /** A heartbeat of a link that lives, at which nothing waited here to be sent: about beatMs after the one before. */
+  beat?(): void
   /** The link is over; called once, last. */
   closed(failure: LinkFailure): void
 }
@@ -262,6 +264,7 @@ export class Link {
           return this.fail('timed-out', 'no answer after the machine slept')
       }
       const hasSpoken = this.hasSpoken
+      const isDrained = this.socket.bufferedBytes === 0 && !this.isPaused
       const heardBytes = this.takeHeard()
       // Beats are counted, not time: after a pause of this whole process the far end gets its chance to be heard.
       // Who is not read cannot be heard.
@@ -274,6 +277,7 @@ export class Link {
       else if (heardBytes > pulseBytesMax && !hasSpoken && this.greet === undefined) this.send({ kind: 'pong' })
       // What a beat says itself is no reason to leave out the next one.
       this.hasSpoken = false
+      if (isDrained && this.greet === undefined) this.end.beat?.()
       this.release()
     }
   }
@@ -338,7 +342,7 @@ interface Waiting {
 /** From the open socket to the far end's greeting. */
 const greetingMs = 10_000
 /** Between two heartbeats. */
-const beatMs = 3_500
+export const beatMs = 3_500
 /** Heartbeats without a word from the far end, after which it is dead: 14 s at most, for the first word counts for a whole one. */
 const silentBeatsMax = 3
 /** The pings and pongs of one beat, framed. More than that is something else, of which its sender hears. */

@@ -10,6 +10,7 @@ import * as wire from '../wire/split.js'
 import { features, type Self } from './greeting.js'
 import { Inbox } from './inbox.js'
 import {
+  beatMs,
   itemCostBytes,
   itemsMax,
   Link,
@@ -124,6 +125,11 @@ export function canonicalOf(root: RemoteRoot): string {
 
 /** What waits for answers to one request. */
 interface Call {
+  readonly asked: Message['kind']
+  /** What comes next costs the far end neither a scan nor a sync, and there is room for it here. */
+  isDue(): boolean
+  /** Heartbeats at which it was due, since anything came for it. */
+  dueBeats: number
   /** @throws LinkFailure 'protocol' for an answer that is none */
   take(message: Message, sizeBytes: number): void
   fail(failure: Error): void
@@ -136,6 +142,21 @@ interface Arrived {
 
 type Answer<T> = (message: Message) => { readonly value: T } | undefined
 
+/** What is answered without a scan, and without anything being sent or brought to disk before. */
+const promptKinds: readonly Message['kind'][] = [
+  'inquire',
+  'join',
+  'set-generation',
+  'acknowledge',
+  'doubt',
+  'removing',
+  'resume',
+]
+/**
+ * How long a far end that lives may be silent about what is due: the workers there may all have long jobs in hand. It is counted in
+ * heartbeats, so that no time counts in which this process did not run.
+ */
+const dueMs = 15 * 60_000
 /** How long `close` waits for the far end to finish its work. */
 const closeMs = 10_000
 /** Changes that came in parts are handed on in parts when they are longer than this. */
@@ -150,6 +171,8 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
   /** Packs sent to be staged. */
   private readonly staged = new Window(linkWindowBytes)
   private readonly staging = new Map<number, Promise<void>>()
+  /** What came of supplies and changes, and was not taken yet. */
+  private heldBytes = 0
   private readonly followed = { taken: 0, waiting: () => 0 }
   /** The far end may have parts of files of this pair: none come while it is connected. */
   private hasParts = true
@@ -472,11 +495,22 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     }
     const call = this.calls.get(message.id)
     if (call === undefined) throw new LinkFailure('protocol', `${message.kind} for nobody`)
+    call.dueBeats = 0
     if (message.kind === 'failed') {
       this.calls.delete(message.id)
       call.fail(this.failureOf(message))
       if (message.failure === 'link') this.link.close(message.code)
     } else call.take(message, sizeBytes)
+  }
+
+  beat(): void {
+    for (const call of this.calls.values()) {
+      if (!call.isDue()) continue
+      call.dueBeats++
+      if (call.dueBeats * beatMs < dueMs) continue
+      this.link.fail('timed-out', `no answer to ${call.asked} in ${dueMs / 60_000} min`)
+      return
+    }
   }
 
   closed(failure: LinkFailure): void {
@@ -546,10 +580,19 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
 
   private async request<T>(messages: (id: number) => readonly Message[], answer: Answer<T>): Promise<T> {
     const id = this.nextId()
+    const parts = messages(id)
+    const asked = kindOf(parts)
+    let isSent = false
+    // Once it has begun to answer it has done the work.
+    let isPrompt = promptKinds.includes(asked)
     const answered = new Promise<T>((resolve, reject) => {
       this.calls.set(id, {
+        asked,
+        isDue: () => isSent && isPrompt,
+        dueBeats: 0,
         take: (message) => {
           const end = answer(message)
+          isPrompt = true
           if (end === undefined) return
           this.calls.delete(id)
           resolve(end.value)
@@ -557,7 +600,10 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
         fail: reject,
       })
     })
-    const [result] = await Promise.all([answered, this.sendAll(messages(id))])
+    const sent = this.sendAll(parts).then(() => {
+      isSent = true
+    })
+    const [result] = await Promise.all([answered, sent])
     return result
   }
 
@@ -579,8 +625,11 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     await this.slots.take(1)
     await this.asking.take(cost)
     const id = this.nextId()
+    const parts = messages(id)
     const inbox = new Inbox<Arrived>()
     let held = 0
+    let isSent = false
+    let isInParts = false
     let cancelled = false
     let over = false
     const finish = (failure?: Error) => {
@@ -591,6 +640,7 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     }
     const give = (bytes: number) => {
       held -= bytes
+      this.heldBytes -= bytes
       this.link.send({ kind: 'credit', id, bytes })
     }
     const cancel = () => {
@@ -601,6 +651,10 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
       inbox.end()
     }
     this.calls.set(id, {
+      asked: kindOf(parts),
+      // The next change may be far away. What is held may be all that there is room for.
+      isDue: () => isSent && this.heldBytes === 0 && (kind === 'pack' || isInParts || cancelled),
+      dueBeats: 0,
       take: (message, sizeBytes) => {
         if (message.kind === 'done') {
           this.calls.delete(id)
@@ -608,7 +662,9 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
           return
         }
         if (message.kind !== kind) throw misplaced(message)
+        isInParts = message.kind === 'changed' && !message.last
         held += sizeBytes
+        this.heldBytes += sizeBytes
         if (held > streamWindowBytes) throw new LinkFailure('protocol', 'more than there is room for')
         if (cancelled) give(sizeBytes)
         else inbox.put({ message, sizeBytes })
@@ -618,7 +674,8 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     if (kind === 'changed') this.followed.waiting = () => inbox.size
     signal.addEventListener('abort', cancel, { once: true })
     try {
-      await this.sendAll(messages(id))
+      await this.sendAll(parts)
+      isSent = true
       for (;;) {
         const next = await inbox.take()
         if (next === undefined) return
@@ -662,6 +719,11 @@ const done: Answer<undefined> = (message) => {
 
 function misplaced(message: Message): LinkFailure {
   return new LinkFailure('protocol', `${message.kind} where it has no place`)
+}
+
+function kindOf([first]: readonly Message[]): Message['kind'] {
+  assert(first !== undefined, 'a request without a message')
+  return first.kind
 }
 
 /** A request in one or several messages, and what it costs the far end while it is under way. */

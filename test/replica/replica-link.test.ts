@@ -984,6 +984,101 @@ describe('a hostile peer ends its own link', () => {
   })
 })
 
+describe('T7: a peer that answers every ping, and not what it is asked', () => {
+  const minute = async () => {
+    for (let at = 0; at < 120; at++) await here.clock.pass(500)
+  }
+
+  /** It answers hello, ping and open as it should, and everything else with the first of what `answer` says. */
+  async function openedAt(answer: (asked: Message & { readonly id: number }) => Message | undefined = () => undefined) {
+    const { far } = here.wire
+    far.start({
+      frame(frame) {
+        const asked = decode(frame)
+        if (asked.kind === 'ping') far.send(encode({ kind: 'pong' }))
+        else if (asked.kind === 'hello')
+          far.send(
+            encode({ ...asked, kind: 'welcome', role: 'peer', run: 'x', protocol: protocolVersion, heard: asked.run }),
+          )
+        else if (asked.kind === 'open') {
+          const { unacknowledged, ...opened } = here.local.opened
+          far.send(encode({ kind: 'opened', id: asked.id, opened }))
+        } else if ('id' in asked && asked.kind !== 'credit') {
+          const told = answer(asked)
+          if (told !== undefined) far.send(encode(told))
+        }
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    await remote.open(request)
+    return remote
+  }
+
+  test.each<[string, (remote: Replica) => Promise<unknown>]>([
+    ['set-generation', (remote) => remote.setGeneration('pair', 1)],
+    ['acknowledge', (remote) => remote.acknowledge([1])],
+    ['doubt', (remote) => remote.doubt([p('a')])],
+    ['removing', (remote) => remote.removing(1, false)],
+    ['resume', (remote) => remote.resume(1, [{ want: 3, path: p('large'), sizeBytes: 100 }])],
+    ['supply', (remote) => collect(remote.supply([wantOf(0, 100)], never))],
+  ])('%s: it is waited for, and not for ever', async (kind, ask) => {
+    const remote = await openedAt()
+    let end: Error | undefined
+    void caught(ask(remote)).then((error) => {
+      end = error
+    })
+    for (let at = 0; at < 14; at++) await minute()
+    expect(end).toBeUndefined()
+    for (let at = 0; at < 3; at++) await minute()
+    expect(end).toMatchObject({ name: 'LinkFailure', code: 'timed-out', transient: true })
+    expect(end?.message).toContain(`no answer to ${kind}`)
+  })
+
+  test.each<[string, (remote: Replica) => Promise<unknown>, (asked: { readonly id: number }) => Message]>([
+    [
+      'list',
+      (remote) => remote.list([p('a')]),
+      ({ id }) => ({ kind: 'reports', id, last: false, reports: [entry('a')] }),
+    ],
+    ['flush', (remote) => remote.flush(), ({ id }) => ({ kind: 'flushed', id, last: false, paths: [p('a')] })],
+    [
+      'supply',
+      (remote) => collect(remote.supply([wantOf(0, 100)], never)),
+      ({ id }) => ({ kind: 'pack', id, finished: [], bytes: new Uint8Array(9) }),
+    ],
+    [
+      'changes',
+      (remote) => collect(remote.changes(never)),
+      ({ id }) => ({ kind: 'changed', id, last: false, sequence: 1, current: true, reports: [entry('a')] }),
+    ],
+  ])('%s that stops in the middle of the answer', async (kind, ask, part) => {
+    const remote = await openedAt(part)
+    const end = caught(ask(remote))
+    for (let at = 0; at < 17; at++) await minute()
+    expect(await end).toMatchObject({ code: 'timed-out', message: expect.stringContaining(`no answer to ${kind}`) })
+  })
+
+  test('what may take a scan or a sync is waited for, and so is the next change', async () => {
+    const remote = await openedAt(({ kind, id }) =>
+      kind === 'changes' ? { kind: 'changed', id, last: true, sequence: 1, current: true, reports: [] } : undefined,
+    )
+    const ends: unknown[] = []
+    const long = [
+      remote.rescan([p('a')]),
+      remote.sync([p('a')]),
+      remote.sync('all'),
+      remote.identify([p('a')]),
+      remote.flush(),
+      collect(remote.changes(never)),
+    ]
+    for (const one of long) void caught(one).then((error) => ends.push(error))
+    for (let at = 0; at < 120; at++) await minute()
+    expect(ends).toEqual([])
+  })
+})
+
 describe('a hostile peer that tells of parts', () => {
   test.each<[string, Message & { readonly kind: 'resumed' }]>([
     ['of a file that was not asked for', parts([8, 5])],
