@@ -145,7 +145,7 @@ async function history(options: SimOptions): Promise<SimResult> {
   if (violations.length === 0 && left.length > 0 && !brief)
     violations.push(`still differing after resolving: ${left.join(', ')}`)
   if (violations.length === 0 && !brief) await beQuiet(world, violations)
-  if (violations.length === 0 && !brief) violations.push(...world.staging.piledUp())
+  if (violations.length === 0 && !brief) violations.push(...world.staging.piledUp(faults.calls > 0))
   for (const [index, agent] of world.agents.entries())
     for (const { life, why } of agent.endings)
       if (life > (livesBefore[index] ?? 0)) violations.push(`${agent.name} ended by itself ${why}`)

@@ -14,6 +14,8 @@ import { treeOf } from './tree.js'
  *
  * - slots in `out` of which a clock that was set back says that they were displaced less than a second ago, or will be, and the
  *   acknowledged intents that tell of them: nothing is let go before its second look;
+ * - where calls fail at random, a folder with nothing in it but owner and lock: it could not be looked at or removed, and the next
+ *   opening of the root tries again;
  * - a part of what has not come whole since, for a week: it was renamed, replaced or removed at its source before it could be
  *   taken up. See "Known limits" in ARCHITECTURE.md.
  */
@@ -28,8 +30,8 @@ export class StagingWatch {
   }
 
   /** What has piled up, in words. */
-  piledUp(): string[] {
-    return this.sides.flatMap((side) => [...foldersLeft(side), ...this.partsLeft(side)])
+  piledUp(callsFail = false): string[] {
+    return this.sides.flatMap((side) => [...foldersLeft(side, callsFail), ...this.partsLeft(side)])
   }
 
   private partsLeft({ name, machine, root }: OracleSide): string[] {
@@ -53,15 +55,22 @@ export class StagingWatch {
   }
 }
 
-function foldersLeft({ name, machine, root }: OracleSide): string[] {
+function foldersLeft({ name, machine, root }: OracleSide, callsFail: boolean): string[] {
   const staging = `${privateOf(root)}/stage`
-  const folders = membersOf(machine, staging)
+  const isLeft = ([folder]: Member) => callsFail && isEmptied(machine, `${staging}/${folder}`)
+  const all = membersOf(machine, staging)
+  const folders = all.length > 1 ? all.filter((folder) => !isLeft(folder)) : all
   const found = folders.flatMap(([folder]) =>
     slotsLeft(machine, `${staging}/${folder}`).map((left) => `${name} keeps ${folder}/${left} in staging`),
   )
   // The house that is tried for the simulation's own sake has no staging.
   if (folders.length === 1 || machine.find(absPath(staging)) === undefined) return found
   return [`${name} has ${folders.length} folders of staging: ${folders.map(([folder]) => folder).join(', ')}`, ...found]
+}
+
+function isEmptied(machine: Machine, folder: string): boolean {
+  if (!namesOf(membersOf(machine, folder)).includes('lock')) return false
+  return ['in', 'out', 'intents'].every((name) => membersOf(machine, `${folder}/${name}`).length === 0)
 }
 
 function slotsLeft(machine: Machine, folder: string): string[] {
