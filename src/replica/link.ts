@@ -370,6 +370,8 @@ export const itemsMax = 20_000
  */
 export const requestCostMax = 16 << 20
 export const itemCostBytes = 400
+/** What the outcomes may cost that a peer tells of when a root is opened, reckoned likewise: the last ones. */
+export const pastCostMax = 32 << 20
 
 const linkCodes: readonly string[] = [
   'timed-out',

@@ -7,6 +7,7 @@ import { LinkFailure, placeText, type Socket, type Sockets, type Target } from '
 import type { Speaker } from '../wire/hello.js'
 import type { Message, RootState } from '../wire/message.js'
 import * as wire from '../wire/split.js'
+import { Answered, itemsOf, ListingParts } from './answered.js'
 import { features, type Self } from './greeting.js'
 import { Inbox } from './inbox.js'
 import {
@@ -17,6 +18,7 @@ import {
   type LinkEnd,
   linkCode,
   linkWindowBytes,
+  pastCostMax,
   requestCostMax,
   requestsMax,
   streamWindowBytes,
@@ -140,7 +142,7 @@ interface Arrived {
   readonly sizeBytes: number
 }
 
-type Answer<T> = (message: Message) => { readonly value: T } | undefined
+type Answer<T> = (message: Message, sizeBytes: number) => { readonly value: T } | undefined
 
 /** What is answered without a scan, and without anything being sent or brought to disk before. */
 const promptKinds: readonly Message['kind'][] = [
@@ -159,8 +161,8 @@ const promptKinds: readonly Message['kind'][] = [
 const dueMs = 15 * 60_000
 /** How long `close` waits for the far end to finish its work. */
 const closeMs = 10_000
-/** Changes that came in parts are handed on in parts when they are longer than this. */
-const changesBytesMax = 32 << 20
+/** Changes that came in parts are handed on in parts when they cost more than this; a listing of one directory always whole. */
+const changesCostMax = 16 << 20
 
 class RemoteReplica implements ReachedRoot, LinkEnd {
   private readonly link: Link
@@ -234,6 +236,7 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     }
     const views = [...wire.splitView(request.view)]
     const unacknowledged: PastOutcome[] = []
+    let pastCost = 0
     return await this.ask(
       {
         messages: (id) =>
@@ -243,9 +246,13 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
           }),
         cost: 0,
       },
-      (message) => {
-        if (message.kind === 'past') for (const past of message.outcomes) unacknowledged.push(past)
-        else if (message.kind === 'opened') {
+      (message, sizeBytes) => {
+        if (message.kind === 'past') {
+          pastCost += sizeBytes + message.outcomes.length * itemCostBytes
+          if (pastCost > pastCostMax)
+            throw new LinkFailure('protocol', 'more outcomes of the past than there is room for')
+          for (const past of message.outcomes) unacknowledged.push(past)
+        } else if (message.kind === 'opened') {
           this.isOpen = true
           return { value: { ...message.opened, unacknowledged } }
         } else throw misplaced(message)
@@ -261,12 +268,24 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     )
   }
 
-  list(scopes: readonly RelPath[]): Promise<readonly Report[]> {
-    return this.reports('list', scopes, related(scopes))
+  async list(scopes: readonly RelPath[]): Promise<readonly Report[]> {
+    const isAsked = related(scopes)
+    const answered = new Answered()
+    const parts = new ListingParts()
+    return await this.reports('list', scopes, (reports, sizeBytes) => {
+      answered.add(itemsOf(reports), sizeBytes)
+      for (const report of reports) {
+        if (report.kind === 'moved' || !isAsked(report.path)) throw unasked()
+        if (parts.begins(report)) answered.once(`${report.kind} ${report.path}`)
+      }
+    })
   }
 
-  identify(paths: readonly RelPath[]): Promise<readonly Report[]> {
-    return this.reports('identify', paths, related(paths))
+  async identify(paths: readonly RelPath[]): Promise<readonly Report[]> {
+    const open = new Set(paths)
+    return await this.reports('identify', paths, (reports) => {
+      for (const { kind, path } of reports) if (kind !== 'entry' || !open.delete(path)) throw unasked()
+    })
   }
 
   async rescan(scopes: readonly RelPath[]): Promise<void> {
@@ -331,17 +350,20 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     ]
     assert(items.length <= itemsMax, `${items.length} paths in an audit`)
     const rows: AuditRow[] = []
+    const answered = new Answered()
     return await this.ask(
       inParts(
         items,
         ({ path }) => 1 + wire.textBytes(path),
         (id, some, more) => ({ kind: 'audit', id, more, members, perms, times, paths: some }),
       ),
-      (message) => {
+      (message, sizeBytes) => {
         if (message.kind !== 'audited') throw misplaced(message)
+        answered.add(message.rows.length, sizeBytes)
         for (const row of message.rows) {
           if (!asked.has(row.directory) || (!members && row.name !== ''))
             throw new LinkFailure('protocol', 'an audit of what was not asked')
+          answered.once(`${row.directory}/${row.name}`)
           rows.push(row)
         }
         return message.last ? { value: rows } : undefined
@@ -460,25 +482,34 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
 
   async *changes(signal: AbortSignal): AsyncGenerator<Changes> {
     let reports: Report[] = []
-    let bytes = 0
+    let cost = 0
     let sequence = 0
     let current = false
+    let answered = new Answered()
+    const parts = new ListingParts()
     for await (const { message, sizeBytes } of this.follow(
       single((id) => ({ kind: 'changes', id })),
       'changed',
       signal,
     )) {
       if (message.kind !== 'changed') throw misplaced(message)
+      const items = itemsOf(message.reports)
+      this.orFail(() => {
+        answered.add(items, sizeBytes)
+        for (const report of message.reports) parts.begins(report)
+        if (message.last && parts.isOpen) throw new LinkFailure('protocol', 'a listing that is not finished')
+      })
       for (const report of message.reports) reports.push(report)
-      bytes += sizeBytes
+      cost += sizeBytes + items * itemCostBytes
       if (message.last) {
         sequence = message.sequence
         current = message.current
-      } else if (bytes < changesBytesMax || goesOn(reports.at(-1))) continue
+      } else if (cost < changesCostMax || parts.isOpen) continue
       // A part brings the reader no further than what came before it.
       yield { reports: wire.joinReports(reports), sequence, current }
       reports = []
-      bytes = 0
+      cost = 0
+      answered = new Answered()
     }
   }
 
@@ -534,21 +565,20 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     this.link.close('done')
   }
 
+  /** `check` throws a LinkFailure for what it does not let pass. */
   private async reports(
     kind: 'list' | 'identify',
     paths: readonly RelPath[],
-    isAsked: (path: RelPath) => boolean,
+    check: (reports: readonly Report[], sizeBytes: number) => void,
   ): Promise<readonly Report[]> {
     const reports: Report[] = []
     for (const some of chunks(paths))
       await this.ask(
         inParts(some, wire.textBytes, (id, items, more) => ({ kind, id, more, paths: items })),
-        (message) => {
+        (message, sizeBytes) => {
           if (message.kind !== 'reports') throw misplaced(message)
-          for (const report of message.reports) {
-            if (!isAsked(report.path)) throw new LinkFailure('protocol', 'a report of what was not asked')
-            reports.push(report)
-          }
+          check(message.reports, sizeBytes)
+          for (const report of message.reports) reports.push(report)
           return message.last ? { value: undefined } : undefined
         },
       )
@@ -590,8 +620,8 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
         asked,
         isDue: () => isSent && isPrompt,
         dueBeats: 0,
-        take: (message) => {
-          const end = answer(message)
+        take: (message, sizeBytes) => {
+          const end = answer(message, sizeBytes)
           isPrompt = true
           if (end === undefined) return
           this.calls.delete(id)
@@ -696,6 +726,16 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     return new ReplicaFailure(failed.transient ? 'not-answering' : 'unreadable', this.canonical, `${code}: ${detail}`)
   }
 
+  /** What the far end may not do ends the link, also where it is found out by who takes what came. */
+  private orFail(check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      if (error instanceof LinkFailure) this.link.fail(error.code, error.message)
+      throw error
+    }
+  }
+
   private failure(): LinkFailure {
     return this.link.failure ?? new LinkFailure('closed', `${this.canonical}: the link is over`)
   }
@@ -724,6 +764,10 @@ function misplaced(message: Message): LinkFailure {
 function kindOf([first]: readonly Message[]): Message['kind'] {
   assert(first !== undefined, 'a request without a message')
   return first.kind
+}
+
+function unasked(): LinkFailure {
+  return new LinkFailure('protocol', 'a report of what was not asked')
 }
 
 /** A request in one or several messages, and what it costs the far end while it is under way. */
@@ -755,10 +799,6 @@ const headerBytesMax = 256
 /** At most itemsMax at a time; nothing for no items. */
 function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; at += itemsMax) yield items.slice(at, at + itemsMax)
-}
-
-function goesOn(report: Report | undefined): boolean {
-  return report?.kind === 'listing' && report.more
 }
 
 /** Whether a path is one of these, below one, or on the way to one. */

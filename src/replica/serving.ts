@@ -15,6 +15,7 @@ import {
   Link,
   type LinkEnd,
   linkWindowBytes,
+  pastCostMax,
   requestCostMax,
   requestsMax,
   streamWindowBytes,
@@ -22,7 +23,15 @@ import {
 import { peerPair } from './peer-pair.js'
 import { withoutRights } from './peer-rights.js'
 import type { Rate } from './rate.js'
-import { type OpenRequest, type Replica, ReplicaFailure, resumableMax, type View, type Want } from './replica.js'
+import {
+  type OpenRequest,
+  type PastOutcome,
+  type Replica,
+  ReplicaFailure,
+  resumableMax,
+  type View,
+  type Want,
+} from './replica.js'
 import { Window } from './window.js'
 
 export interface ServingOptions {
@@ -250,10 +259,9 @@ class Serving implements LinkEnd {
     const { unacknowledged, ...opened } = await root.open({ ...request, pair: this.pairHere(), ...says })
     this.opened = true
     this.options.emit({ event: 'peer-accepted', peer: identity, remote, root: name })
-    const pastBytes = (past: { outcome: (typeof unacknowledged)[number]['outcome'] }) =>
-      140 + wire.outcomeBytes(past.outcome)
-    if (unacknowledged.length > 0)
-      for (const outcomes of wire.split(unacknowledged, pastBytes)) await this.link.bulk({ kind: 'past', id, outcomes })
+    const told = lastOf(unacknowledged)
+    if (told.length > 0)
+      for (const outcomes of wire.split(told, pastBytes)) await this.link.bulk({ kind: 'past', id, outcomes })
     this.link.send({ kind: 'opened', id, opened })
   }
 
@@ -533,6 +541,21 @@ class Serving implements LinkEnd {
       emit({ event: 'peer-refused', remote, code, detail })
     }
   }
+}
+
+/** As many as the lead takes, the last ones: these its archive has least of all. The others it is told the next time. */
+function lastOf(all: readonly PastOutcome[]): readonly PastOutcome[] {
+  let cost = 0
+  const first = all.findLastIndex((past) => {
+    cost += pastBytes(past) + itemCostBytes
+    return cost > pastCostMax
+  })
+  return all.slice(first + 1)
+}
+
+/** Never less than the encoding takes. */
+function pastBytes({ outcome }: PastOutcome): number {
+  return 140 + wire.outcomeBytes(outcome)
 }
 
 export interface RootDescription {

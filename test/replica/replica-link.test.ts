@@ -202,6 +202,7 @@ describe('every method', () => {
     here.local.asked.length = 0
     here.local.reports = [entry('a'), { kind: 'listing', path: p('a/b'), members: [], more: false }]
     expect(await remote.list([p('a')])).toEqual(here.local.reports)
+    here.local.reports = [entry('a'), entry('a/b')]
     expect(await remote.identify([p('a'), p('a/b')])).toEqual(here.local.reports)
     await remote.rescan([p('a')])
     await remote.sync([p('a')])
@@ -1076,6 +1077,137 @@ describe('T7: a peer that answers every ping, and not what it is asked', () => {
     for (const one of long) void caught(one).then((error) => ends.push(error))
     for (let at = 0; at < 120; at++) await minute()
     expect(ends).toEqual([])
+  })
+})
+
+describe('T8: a peer whose answer has no end', () => {
+  type Asked = Message & { readonly id: number }
+  const names = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, at): Member => ({ name: `name-${from + at}`, found: absent }))
+  const outcomesMany = Array.from({ length: 2_000 }, (_, at) => ({
+    batch: 1,
+    supplier: 'boot',
+    outcome: { kind: 'done', path: p(`f${at}`), content: absent } as const,
+  }))
+  const row = (directory: string, name: string) => ({
+    directory: p(directory),
+    name,
+    found: absent,
+    sequence: 1,
+    digest: '',
+  })
+  const audited = { paths: [p('a')], members: true, perms: 0, times: false, except: [] }
+  const listing = (from: number, more = true, path = 'a'): Report => {
+    return { kind: 'listing', path: p(path), members: names(2_000, from), more }
+  }
+
+  test.each<[string, string, (remote: Replica) => Promise<unknown>, (id: number, at: number) => Message]>([
+    [
+      'outcomes of the past',
+      'open',
+      (remote) => remote.open(request),
+      (id) => ({ kind: 'past', id, outcomes: outcomesMany }),
+    ],
+    [
+      'a path that is listed again',
+      'list',
+      (remote) => remote.list([p('a')]),
+      (id) => ({ kind: 'reports', id, last: false, reports: [entry('a')] }),
+    ],
+    [
+      'a directory that is listed again',
+      'list',
+      (remote) => remote.list([p('a')]),
+      (id) => ({
+        kind: 'reports',
+        id,
+        last: false,
+        reports: [{ kind: 'listing', path: p('a'), members: [], more: false }],
+      }),
+    ],
+    [
+      'a directory whose members come again',
+      'list',
+      (remote) => remote.list([p('a')]),
+      (id) => ({ kind: 'reports', id, last: false, reports: [listing(0)] }),
+    ],
+    [
+      'a move, which no list tells of',
+      'list',
+      (remote) => remote.list([p('a')]),
+      (id) => ({ kind: 'reports', id, last: false, reports: [{ kind: 'moved', path: p('a'), from: p('a/b') }] }),
+    ],
+    [
+      'more entries than files to be read',
+      'identify',
+      (remote) => remote.identify([p('a')]),
+      (id, at) => ({ kind: 'reports', id, last: false, reports: [entry(`a/${at}`)] }),
+    ],
+    [
+      'a file that is read again',
+      'identify',
+      (remote) => remote.identify([p('a')]),
+      (id) => ({ kind: 'reports', id, last: false, reports: [entry('a')] }),
+    ],
+    [
+      'an audit with a row again',
+      'audit',
+      (remote) => remote.audit(audited),
+      (id) => ({ kind: 'audited', id, last: false, rows: [row('a', 'x')] }),
+    ],
+    [
+      'a change: a directory whose members come again',
+      'changes',
+      (remote) => collect(remote.changes(never)),
+      (id) => ({ kind: 'changed', id, last: false, sequence: 1, current: false, reports: [listing(0)] }),
+    ],
+    [
+      'a change: listings that are never finished',
+      'changes',
+      (remote) => collect(remote.changes(never)),
+      (id, at) => ({
+        kind: 'changed',
+        id,
+        last: false,
+        sequence: 1,
+        current: false,
+        reports: [listing(0, true, `d${at}`)],
+      }),
+    ],
+  ])('%s: its link ends', async (_, kind, ask, part) => {
+    const { far } = here.wire
+    let sent = 0
+    const more = (asked: Asked) => {
+      // As many as there is sense in: the link ends before.
+      for (; sent < 200; sent++) far.send(encode(part(asked.id, sent)))
+    }
+    far.start({
+      frame(frame) {
+        const asked = decode(frame)
+        if (asked.kind === 'hello')
+          far.send(
+            encode({ ...asked, kind: 'welcome', role: 'peer', run: 'x', protocol: protocolVersion, heard: asked.run }),
+          )
+        else if (asked.kind === kind && 'id' in asked) more(asked)
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    expect(await caught(ask(remote))).toMatchObject({ name: 'LinkFailure', code: 'protocol' })
+  })
+
+  test('an honest root may have any number of them: what its lead has to hear fits', async () => {
+    const outcome = (at: number) => ({ kind: 'done', path: p(`${'long/'.repeat(20)}${at}`), content: absent }) as const
+    const past = Array.from({ length: 120_000 }, (_, batch) => ({ batch, supplier: 'boot', outcome: outcome(batch) }))
+    here.local.opened = { ...here.local.opened, unacknowledged: past }
+    here.serve()
+    const remote = await here.connect()
+    const { unacknowledged } = await remote.open(request)
+    // The last ones: these the archive has least of all.
+    expect(unacknowledged.length).toBeGreaterThan(30_000)
+    expect(unacknowledged.length).toBeLessThan(past.length)
+    expect(unacknowledged).toEqual(past.slice(-unacknowledged.length))
   })
 })
 
