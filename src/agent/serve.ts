@@ -18,7 +18,7 @@ import type { Self } from '../replica/greeting.js'
 import { Rate } from '../replica/rate.js'
 import { ReadOnlyReplica } from '../replica/read-only.js'
 import type { Replica } from '../replica/replica.js'
-import { type Joined, type RootDescription, serve } from '../replica/serving.js'
+import { type Joined, type RootDescription, serve, turnAway } from '../replica/serving.js'
 import type { AgentEvent, Emit } from '../status/event.js'
 import type { ServedRoot } from './agent-types.js'
 import { BadRoots, refuseState } from './bad-roots.js'
@@ -58,6 +58,8 @@ export class Serving {
   /** For this user alone, beside what is configured. */
   private readonly offered: Listener[] = []
   private readonly links = new Set<ServedLink>()
+  /** Keys of which a link was turned away since one was served: that was told. */
+  private readonly crowded = new Set<string>()
   /** By peer, for all its links, those that are open too. */
   private readonly rates = new Map<string, Rate>()
 
@@ -178,15 +180,36 @@ export class Serving {
     return host.sockets.listen(
       place,
       (identity) => this.keyOf(identity),
-      (socket) => this.accept(socket),
+      (socket) => this.admit(socket),
       ({ code, message }, remote) => this.refusals.note({ event: 'peer-refused', remote, code, detail: message }),
     )
+  }
+
+  /**
+   * As many links of one key as it may have. The newest is turned away, not the oldest put out: who keeps more pairs than that with one
+   * key would have them put each other out for ever. A pair that comes again after its line fell silent ends its own link before,
+   * so that a network that comes and goes is no reason for more than a moment's refusal.
+   */
+  private admit(socket: Socket): void {
+    const { identity, remote } = socket
+    const isKeyed = identity !== sameUser && identity !== anyone
+    const count = [...this.links].filter((link) => link.identity === identity).length
+    if (!isKeyed || count < linksMax) {
+      this.crowded.delete(identity)
+      this.accept(socket)
+      return
+    }
+    const failure = new LinkFailure('root-busy', `${identity} has ${count} links here, as many as one key may have`)
+    turnAway(socket, failure)
+    if (this.crowded.has(identity)) return
+    this.crowded.add(identity)
+    this.options.emit({ event: 'peer-refused', remote, code: failure.code, detail: failure.message })
   }
 
   private accept(socket: Socket): ServedLink {
     const { host, self } = this.options
     const link = new ServedLink(socket.identity, this.keyOf(socket.identity))
-    const rootFor = (identity: string, name: string) => this.rootFor(link, identity, name)
+    const rootFor = (identity: string, name: string, pair: string) => this.rootFor(link, identity, name, pair)
     this.links.add(link)
     const options = {
       clock: host.clock,
@@ -235,13 +258,28 @@ export class Serving {
     return new LinkFailure('unknown-root', `no root ${JSON.stringify(name)} is served to ${identity}`)
   }
 
-  private async rootFor(link: ServedLink, identity: string, name: string): Promise<Replica | LinkFailure> {
+  private async rootFor(
+    link: ServedLink,
+    identity: string,
+    name: string,
+    pair: string,
+  ): Promise<Replica | LinkFailure> {
     const served = await this.servedTo(identity, name)
     if (served instanceof LinkFailure) return served
+    this.replaceBy(link, served, pair)
     link.root = served
+    link.pair = pair
     link.readOnly = this.peers.get(identity)?.readOnly === true
     const replica = this.options.roots.replica(served.path, served, true)
     return link.readOnly ? new ReadOnlyReplica(replica) : replica
+  }
+
+  /** A pair has one lead: it is back, and its link before is one that fell silent, or soon will be. */
+  private replaceBy(link: ServedLink, { name }: ServeConfig, pair: string): void {
+    if (link.identity === anyone) return
+    for (const other of this.links)
+      if (other !== link && other.identity === link.identity && other.root?.name === name && other.pair === pair)
+        other.stop.abort()
   }
 
   /** A directory of this user, for this user. */
@@ -286,6 +324,9 @@ export class Serving {
   }
 }
 
+/** Links of one key at once: each pair that it keeps with this agent has one. */
+const linksMax = 16
+
 interface Resolved {
   readonly served: ReadonlyMap<string, ServeConfig>
   readonly refused: ReadonlyMap<string, RefusedRoot>
@@ -307,6 +348,7 @@ class ServedLink {
   readonly stop = new AbortController()
   /** What it uses, once it has asked. */
   root: ServeConfig | undefined
+  pair: string | undefined
   readOnly = false
   ended: Promise<void> = Promise.resolve()
 

@@ -5,7 +5,7 @@ import type { Clock } from '../host/clock.js'
 import { LinkFailure, type Socket, sameUser } from '../host/sockets.js'
 import type { Emit } from '../status/event.js'
 import type { AuditedPath } from '../wire/audit.js'
-import type { Message, RootState } from '../wire/message.js'
+import { encode, type Message, type RootState } from '../wire/message.js'
 import { patternsMax } from '../wire/open.js'
 import * as wire from '../wire/split.js'
 import type { Self } from './greeting.js'
@@ -38,10 +38,10 @@ export interface ServingOptions {
   readonly clock: Clock
   readonly self: Self
   /**
-   * The root of that name for that identity: a replica of its own, closed when the link ends. Or why not: 'unknown-root'
+   * The root of that name for that identity and its pair: a replica of its own, closed when the link ends. Or why not: 'unknown-root'
    * (also when it is not for this identity), 'denied', 'root-busy', 'root-in-doubt'.
    */
-  rootFor(identity: string, name: string): Promise<Replica | LinkFailure>
+  rootFor(identity: string, name: string, pair: string): Promise<Replica | LinkFailure>
   /** What `rootFor` would answer, without opening anything. */
   describe(identity: string, name: string): Promise<RootDescription | LinkFailure>
   /** Uses the invitation of that identity up: the key, 64 hex digits, is a peer's from now on. */
@@ -59,6 +59,13 @@ export interface ServingOptions {
  */
 export function serve(socket: Socket, options: ServingOptions): Promise<void> {
   return new Serving(socket, options).run()
+}
+
+/** Tells who has come why it is not served, and nothing else. */
+export function turnAway(socket: Socket, { code, message }: LinkFailure): void {
+  socket.start({ frame() {}, drained() {}, closed() {} })
+  socket.send(encode({ kind: 'refuse', code, detail: message }))
+  socket.close(code)
 }
 
 class Serving implements LinkEnd {
@@ -248,7 +255,7 @@ class Serving implements LinkEnd {
 
   private async open(id: number, name: string, request: OpenRequest): Promise<void> {
     const { identity, remote } = this.link
-    const root = await this.options.rootFor(identity, name)
+    const root = await this.options.rootFor(identity, name, request.pair)
     if (root instanceof LinkFailure) {
       this.refuse(id, root)
       return

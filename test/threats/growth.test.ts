@@ -229,7 +229,7 @@ describe('T8: the serving agent grows by less than 64 MiB, and serves others mea
   })
   afterAll(() => box.remove())
 
-  test.each(attacks)('%s', { timeout: 60_000 }, async (what, attack) => {
+  test.each(attacks)('%s', { timeout: 180_000 }, async (what, attack) => {
     peakKiB(serving.process)
     const before = peakKiB(serving.process)
     const began = performance.now()

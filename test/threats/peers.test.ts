@@ -11,7 +11,7 @@ import { digestOf } from '../../src/replica/jobs/digest.js'
 import { parseMarker } from '../../src/replica/jobs/marker.js'
 import { ReadOnlyReplica } from '../../src/replica/read-only.js'
 import { decode, encode, type Message } from '../../src/wire/message.js'
-import { portOf, type Sandbox, sandbox, serve, tree } from '../e2e/harness.js'
+import { eventually, portOf, type Sandbox, type Serving, sandbox, serve, tree } from '../e2e/harness.js'
 import { packOf } from '../replica/jobs/fixture.js'
 import { hostileLead } from './fresh-lead.js'
 import { hello } from './hostile-lead.js'
@@ -206,3 +206,84 @@ test.each<[string, Pick<Told, 'generation' | 'sequence'>]>([
     expect((await agent.ended).code).toBe(0)
   },
 )
+
+/** A lead with the key of the served peer; `said` is what it heard. */
+async function leadOf(serving: Serving) {
+  const endpoint = { host: '127.0.0.1', port: portOf(serving.address) }
+  const target = { kind: 'wss', endpoint, secret: readSecret(serving.keyFile) } as const
+  const socket = await nodeSockets().connect(target, new AbortController().signal)
+  sockets.push(socket)
+  const said: Message[] = []
+  const lead = { said, isClosed: false, open, close: () => socket.close('done') }
+  socket.start({
+    frame: (bytes) => said.push(decode(bytes)),
+    drained() {},
+    closed() {
+      lead.isClosed = true
+    },
+  })
+  socket.send(encode({ ...hello, identity: socket.identity }))
+  await eventually(
+    () => said.length > 0,
+    () => 'a greeting, or a refusal',
+  )
+  function open(pair: string): Promise<void> {
+    const view = { ignore: [], ignorenot: [], paths: [] }
+    const request = { pair, from: '', cursor: undefined, view, create: true, watch: true }
+    socket.send(encode({ kind: 'open', id: 1, more: false, root: 'docs', request }))
+    return eventually(
+      () => said.some(({ kind }) => kind === 'opened'),
+      () => `the root: ${JSON.stringify(said)}`,
+    )
+  }
+  return lead
+}
+
+const pairId = (at: number) => at.toString(16).padStart(32, '0')
+
+test('T8: one key has 16 links at most; who comes with it beyond that is told, once in the log, and served when there is room', async () => {
+  const box = sandbox()
+  box.write('docs/f', 'f')
+  const serving = await serve(box, { docs: 'docs' })
+  const leads: Awaited<ReturnType<typeof leadOf>>[] = []
+  for (let at = 0; at < 16; at++) leads.push(await leadOf(serving))
+  for (let again = 0; again < 3; again++)
+    expect((await leadOf(serving)).said).toMatchObject([
+      { kind: 'refuse', code: 'root-busy', detail: expect.stringContaining('lead has 16 links here') },
+    ])
+  const refusals = () => serving.process.events().filter(({ event }) => event === 'peer-refused')
+  expect(refusals()).toMatchObject([{ code: 'root-busy' }])
+  expect(leads.filter(({ isClosed }) => isClosed)).toEqual([])
+  leads[3]?.close()
+  await eventually(
+    () => leads[3]?.isClosed === true && refusals().length === 2,
+    () => 'the end of a link',
+  )
+  expect((await leadOf(serving)).said).toMatchObject([{ kind: 'welcome' }])
+})
+
+test('T8: a pair that comes again takes the place of its link that fell silent; other pairs of the same key stay', async () => {
+  const box = sandbox()
+  box.write('docs/f', 'f')
+  const serving = await serve(box, { docs: 'docs' })
+  const leads: Awaited<ReturnType<typeof leadOf>>[] = []
+  for (let at = 0; at < 15; at++) {
+    const lead = await leadOf(serving)
+    await lead.open(pairId(at))
+    leads.push(lead)
+  }
+  // Every link fell silent without a word: each pair is back, one after the other, though there is room for one more link alone.
+  for (let at = 0; at < 15; at++) {
+    const again = await leadOf(serving)
+    await again.open(pairId(at))
+    await eventually(
+      () => leads[at]?.isClosed === true,
+      () => `the end of the link before, of pair ${at}`,
+    )
+    expect(again.isClosed).toBe(false)
+    expect(leads.filter(({ isClosed }) => isClosed)).toHaveLength(at + 1)
+  }
+  // Not because nobody answered its heartbeats.
+  const left = serving.process.events().filter(({ event }) => event === 'peer-left')
+  expect(left.map(({ code }) => code)).toEqual(Array(15).fill('closed'))
+})
