@@ -20,8 +20,6 @@ export interface Script {
   readonly preferences?: Partial<Preferences>
   /** Most records of one transaction, where that is fewer than usual. */
   readonly recordsMax?: number
-  /** No disk has to take anything for it: a full one is not noticed. */
-  readonly needsNoRoom?: boolean
 }
 
 /** A user's hands: paths are plain text here. */
@@ -230,24 +228,18 @@ export const scripts: readonly Script[] = [
     alpha.save('f', 'f of both')
     beta.save('f', 'f of both')
   }),
-  {
-    ...once('a deletion here and an edit there', (alpha, beta) => {
-      alpha.remove('f')
-      beta.save('f', 'f of beta')
-    }),
-    needsNoRoom: true,
-  },
+  once('a deletion here and an edit there', (alpha, beta) => {
+    alpha.remove('f')
+    beta.save('f', 'f of beta')
+  }),
   once('a tree removed here and edited inside there', (alpha, beta) => {
     alpha.remove('d')
     beta.save('d/in/z', 'z of beta')
   }),
-  {
-    ...once('both remove it', (alpha, beta) => {
-      alpha.remove('f')
-      beta.remove('f')
-    }),
-    needsNoRoom: true,
-  },
+  once('both remove it', (alpha, beta) => {
+    alpha.remove('f')
+    beta.remove('f')
+  }),
   once('both create one name', (alpha, beta) => {
     alpha.create('n', 'n of alpha')
     beta.create('n', 'n of beta')
