@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { shellWord } from '../core/shell-word.js'
 import { ConfigFailure } from './config.js'
 
 /** Larger is no configuration. */
@@ -156,9 +157,4 @@ function checkOwner(path: string, uid: number): void {
 
 function octal(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0')
-}
-
-/** As it can be typed at a shell. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

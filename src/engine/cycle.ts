@@ -109,8 +109,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   let emptied = looksFor ? emptiedNow() : []
   if (emptied.length > 0) {
     // What is open is neither agreed nor reported now, and may be what is left.
-    const read = new Set(examined)
-    const unread = opens.all().flatMap(({ path }) => (read.has(path) ? [] : [path]))
+    const unread = opens.but(examined)
     await readAfresh(context, input.overlay, unread)
     examined = [...examined, ...unread]
     emptied = emptiedNow()
@@ -145,7 +144,7 @@ export async function runCycle(context: CycleContext, input: CycleInput): Promis
   else decisions = await moving.rest(decisions, decided)
   let plan = planOf(decisions, context.rules)
   if (!input.options.dryRun) {
-    const mayRemove = context.preferences.confirmbigdel ? input.letGo.map(({ path }) => path) : [rootPath]
+    const mayRemove = new Set(context.preferences.confirmbigdel ? input.letGo.map(({ path }) => path) : [rootPath])
     const allowed = await withinBudget(context.pair, context.replicas, decisions, plan, waiting, mayRemove)
     if (allowed !== decisions) plan = planOf(allowed, context.rules)
     decisions = allowed
@@ -394,8 +393,7 @@ function tellNew({ pair, emit }: CycleContext, decisions: readonly Decision[], o
 /** Open paths that a folding root takes for one that was reported: what stands there stands in the way of that. */
 function likesOf({ folding, opens }: CycleContext, overlay: Overlay, examined: readonly RelPath[]): RelPath[] {
   if (!folding.alpha && !folding.beta) return []
-  const known = new Set(examined)
-  const others = opens.all().flatMap(({ path }) => (known.has(path) ? [] : [path]))
+  const others = opens.but(examined)
   if (others.length === 0) return []
   const reported = new Set<string>()
   for (const path of overlay.notedPaths()) reported.add(folded(path))

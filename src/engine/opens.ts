@@ -56,6 +56,12 @@ export class Opens {
     return paths
   }
 
+  /** The paths that are not among these. */
+  but(these: readonly RelPath[]): RelPath[] {
+    const left = new Set(these)
+    return [...this.paths.keys()].filter((path) => !left.has(path))
+  }
+
   /** When the next one wants to be tried again; undefined when none does. */
   nextDueMs(): number | undefined {
     let next: number | undefined

@@ -1,5 +1,6 @@
 import type { Archive } from '../archive/archive.js'
 import type { ArchiveEdit } from '../archive/commit.js'
+import type { Agreement } from '../core/agreement.js'
 import type { Content } from '../core/content.js'
 import { parentOf, type RelPath, rootPath } from '../core/path.js'
 
@@ -11,9 +12,15 @@ export function passing(path: RelPath, content: Content): ArchiveEdit {
   return { path, agreement: { content, alphaHolds: undefined, betaHolds: undefined }, passing: true }
 }
 
+export const unknownDirectory: Agreement = {
+  content: { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } },
+  alphaHolds: undefined,
+  betaHolds: undefined,
+}
+
 /** A directory that both sides have on the way to something that is agreed; of its mode nothing is said. */
 export function onTheWay(path: RelPath): ArchiveEdit {
-  return passing(path, { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } })
+  return { path, agreement: unknownDirectory, passing: true }
 }
 
 /** The directories above `path` that are not agreed and not in `known`, from the root down. */

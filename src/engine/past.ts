@@ -10,8 +10,9 @@ import { onTheWay } from './passing.js'
 
 /**
  * Outcomes that an earlier lead was not told: both roots held these contents, so they are agreed, unless the machine that
- * supplied one went down since (it may have lost what it had sent). What was removed is agreed by nobody, whatever went down. Of batches before `batches` an earlier life of the pair
- * has taken in what there was to take in: who tells of them only now tells of a past that later cycles have left behind.
+ * supplied one went down since (it may have lost what it had sent). What was removed is agreed by nobody, whatever went down. Of
+ * batches before `batches` an earlier life of the pair has taken in what there was to take in: who tells of them only now tells of
+ * a past that later cycles have left behind.
  */
 export function pastEdits(
   sides: Readonly<Record<Side, { readonly opened: Opened }>>,
@@ -27,8 +28,11 @@ export function pastEdits(
       if (batch < batches || outcome.kind !== 'done') continue
       const { path, content, from } = outcome
       // Also where the other machine went down: if its user's removal went with it, this side's is none of its own.
-      if (content.kind === 'absent') edits.push({ path, agreement: undefined })
-      if (content.kind === 'absent' || then !== supplier) continue
+      if (content.kind === 'absent') {
+        edits.push({ path, agreement: undefined })
+        continue
+      }
+      if (then !== supplier) continue
       // What leads to it is a directory on both sides, whether or not that had been written down.
       for (let at = path; at !== rootPath; at = parentOf(at)) above.add(parentOf(at))
       if (from !== undefined) {

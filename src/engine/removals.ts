@@ -2,8 +2,9 @@ import type { OpenPath } from '../archive/archive.js'
 import { absent } from '../core/content.js'
 import type { Decision } from '../core/decision.js'
 import { isCreation, type Operation } from '../core/operation.js'
-import { isWithin, parentOf, type RelPath, rootPath } from '../core/path.js'
-import type { Plan } from '../core/plan.js'
+import { parentOf, type RelPath, rootPath } from '../core/path.js'
+import { isWithinAny, type Plan } from '../core/plan.js'
+import { shellWord } from '../core/shell-word.js'
 import type { Side } from '../core/side.js'
 import type { Replica } from '../replica/replica.js'
 import { countOf } from '../status/amounts.js'
@@ -26,10 +27,10 @@ export async function withinBudget(
   decisions: Decision[],
   plan: Plan,
   held: HeldRemoval[],
-  letGo: readonly RelPath[],
+  letGo: ReadonlySet<RelPath>,
 ): Promise<Decision[]> {
   let left = decisions
-  const isLetGo = (path: RelPath) => letGo.some((scope) => isWithin(path, scope))
+  const isLetGo = (path: RelPath) => letGo.size > 0 && isWithinAny(path, letGo)
   const holdOn = (side: Side, detail: string, isMeant: (path: RelPath) => boolean) => {
     const isHeld = (one: Decision) =>
       one.kind === 'settle' && one.goal.kind === 'absent' && one[side].kind !== 'absent' && isMeant(one.path)
@@ -94,8 +95,7 @@ export function emptiedText(
 
 /** As it is typed to a shell. */
 function letGoCommand(name: string): string {
-  const word = /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`
-  return `tandem resume ${word} --confirm`
+  return `tandem resume ${shellWord(name)} --confirm`
 }
 
 /** Versions are kept of what the agent removes: there are none yet. */

@@ -9,6 +9,7 @@ import { BytesWriter } from '../wire/bytes.js'
 import type { AuditDifference } from './audit.js'
 import type { Opens } from './opens.js'
 import { outermostOf } from './overlay.js'
+import { unknownDirectory } from './passing.js'
 
 /**
  * Of these paths nothing is believed any more: what was read is read again, what was agreed is forgotten, and they are open.
@@ -55,9 +56,3 @@ export interface ForgetContext {
   readonly opens: Opens
   readonly facts: ArchiveFacts
 }
-
-const unknownDirectory = {
-  content: { kind: 'directory', props: { mode: undefined, mtimeNs: undefined } },
-  alphaHolds: undefined,
-  betaHolds: undefined,
-} as const

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
+import { shellWord } from '../../core/shell-word.js'
 import { LinkFailure, type Socket, sameUser } from '../sockets.js'
 import { attempted } from './attempt.js'
 import { openWebsocket } from './websockets.js'
@@ -21,7 +22,7 @@ export function connectSsh(
   signal: AbortSignal,
 ): Promise<Socket> {
   return attempted(host, deadlineMs, signal, ({ done, fail }) => {
-    const typed = [program, ...given].map(quoted).join(' ')
+    const typed = [program, ...given].map(shellWord).join(' ')
     const child = spawn(program, given, {
       stdio: ['pipe', 'pipe', 'pipe'],
       // Without a terminal nobody can be asked, and a signal for our group is not for the connection, which has work to finish.
@@ -106,8 +107,3 @@ function faultOf({ host, typed, program, said, broken, code }: Ending): LinkFail
 }
 
 const linesMax = 4
-
-/** As it can be typed at a shell. */
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-}

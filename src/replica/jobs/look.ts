@@ -1,5 +1,6 @@
 import { isReservedName, nameOf, type RelPath } from '../../core/path.js'
 import type { Problem } from '../../core/report.js'
+import { shellQuoted, shellWord } from '../../core/shell-word.js'
 import type { Directory, Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import type { IndexRecord, RecordFields } from '../../index/record.js'
@@ -123,7 +124,7 @@ function misplaced(old: IndexRecord | undefined, detail: string): Look {
 
 /** How somebody says that it is to stay as it is. The path as a shell takes it, unless it is too long to be told. */
 function acceptText(path: RelPath): string {
-  const word = /^[\w./@%+=:,-]+$/.test(path) && !path.startsWith('-') ? path : `'${path.replaceAll("'", "'\\''")}'`
+  const word = path.startsWith('-') ? shellQuoted(path) : shellWord(path)
   const shown = word.length > acceptPathCharsMax ? 'with this path' : word
   return `if it is to stay so, tandem rescan --accept ${shown} (or tandem sync with that option)`
 }

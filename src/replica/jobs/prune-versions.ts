@@ -67,17 +67,23 @@ const roomBytesLeast = 1024 ** 2
 /** Between two looks at everything. */
 const everyNs = 6n * 3_600_000_000_000n
 
+const dayOfFile = ({ untilNs }: KeptFile): string => dayOf(untilNs)
+
 class Pruning {
   files = 0
   bytes = 0
 
-  constructor(private readonly root: Directory) {}
+  /** What lies beside the days, and is not removed yet. */
+  private strays: readonly KeptFile[]
+
+  constructor(private readonly root: Directory) {
+    this.strays = straysOf(root)
+  }
 
   /** Answers what is left, in bytes. */
   run(untilNs: bigint, sizeBytesMax: number, need: Need | undefined): number {
     const days: { readonly day: string; readonly bytes: number }[] = []
-    const strayDays = straysOf(this.root).map(({ untilNs }) => dayOf(untilNs))
-    for (const day of [...new Set([...daysOf(this.root), ...strayDays])].sort()) {
+    for (const day of [...new Set([...daysOf(this.root), ...this.strays.map(dayOfFile)])].sort()) {
       const bytes = this.removeFrom(day, (files) => files.filter((file) => file.untilNs < untilNs))
       if (bytes > 0) days.push({ day, bytes })
     }
@@ -96,10 +102,11 @@ class Pruning {
   private removeFrom(day: string, choose: (files: readonly KeptFile[]) => readonly KeptFile[]): number {
     const directories: RelPath[] = []
     const named = [...versionsOfDay(this.root, day, (directory) => directories.push(directory))]
-    const strays = straysOf(this.root).filter(({ untilNs }) => dayOf(untilNs) === day)
-    const files = [...named, ...strays]
+    const files = [...named, ...this.strays.filter((stray) => dayOfFile(stray) === day)]
     const chosen = choose(files)
     this.remove(chosen)
+    const gone = new Set(chosen)
+    this.strays = this.strays.filter((stray) => !gone.has(stray))
     if (chosen.length > 0 || named.length === 0) this.removeEmpty(directories)
     return sizeOf(files) - sizeOf(chosen)
   }

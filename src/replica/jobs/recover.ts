@@ -21,7 +21,6 @@ import { leftFolders, removeLeft, type UnclearFolder } from './left-folders.js'
 import { checkRoot } from './marker.js'
 import { restoreMode } from './parents.js'
 import { pruneParts } from './part.js'
-import { type PastOutcomes, pastOutcomes } from './past.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder, versionsPath } from './place.js'
 import { isUnrenamed } from './rename.js'
 import { sweepFolder } from './sweep.js'
@@ -34,8 +33,6 @@ export interface Recover {
 }
 
 export interface Recovered {
-  /** What was done and never acknowledged, by pair: also from batches of this process. */
-  readonly unacknowledged: readonly PastOutcomes[]
   /** Paths that must be looked at. */
   readonly dirty: readonly RelPath[]
   /** Slots that a later sweep has to look at. */
@@ -73,7 +70,7 @@ export const recoverJob: Job<Recover, Recovered> = {
         const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
         for (const path of swept.dirty) dirty.add(path)
         const { pending, keptBytes } = swept
-        return { unacknowledged: pastOutcomes(own.intents), dirty: [...dirty], pending, keptBytes, unclear }
+        return { dirty: [...dirty], pending, keptBytes, unclear }
       } finally {
         for (const { stage, lock } of left) {
           stage.close()

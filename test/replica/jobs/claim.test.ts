@@ -5,7 +5,6 @@ import { absPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { closeRootJob, openRootJob } from '../../../src/replica/jobs/open-root.js'
 import { type Owner, ownerText, parseOwner } from '../../../src/replica/jobs/owner.js'
-import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { ReplicaFailure } from '../../../src/replica/replica.js'
 import { type Fixture, freshRoot, remove, writeFile } from './fixture.js'
 import { Crash } from './stepping.js'
@@ -13,7 +12,7 @@ import { Crash } from './stepping.js'
 const folderOf = (root: Fixture, folder = root.place.folder) => root.abs(`.tandem/stage/${folder}`)
 const stages = (root: Fixture) => fs.readdirSync(root.abs('.tandem/stage')).sort()
 const lockFiles = (root: Fixture) => fs.readdirSync(root.locks).sort()
-const recover = (root: Fixture) => recoverJob.run(root.world, { place: root.place, locks: root.locks })
+const recover = (root: Fixture) => root.recover()
 
 function ownerOf(root: Fixture, folder = root.place.folder): Owner {
   const owner = parseOwner(fs.readFileSync(`${folderOf(root, folder)}/owner`, 'utf8'))

@@ -6,10 +6,19 @@ import { relPath } from '../../../src/core/path.js'
 import { type FileCode, FileFailure } from '../../../src/host/files.js'
 import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
 import { readJournal } from '../../../src/replica/jobs/journal.js'
-import { type Recovered, recoverJob } from '../../../src/replica/jobs/recover.js'
 import { sweepJob } from '../../../src/replica/jobs/sweep.js'
 import { unacknowledgedJob } from '../../../src/replica/jobs/unacknowledged.js'
-import { type Fixture, freshRoot, makeDirectory, oldNs, pair, remove, writeFile } from './fixture.js'
+import {
+  type Fixture,
+  freshRoot,
+  makeDirectory,
+  oldNs,
+  pair,
+  recoverWith,
+  remove,
+  type Told,
+  writeFile,
+} from './fixture.js'
 import { Crash } from './stepping.js'
 
 const second = 1_100_000_000n
@@ -56,10 +65,6 @@ function crashes(body: () => void): boolean {
   }
 }
 
-function recover(root: Fixture): Recovered {
-  return recoverJob.run(root.world, { place: root.place, locks: root.locks })
-}
-
 /** Each path holds its old content or its new one, whole; staging is as empty as it can be. */
 function expectWhole(root: Fixture): Record<string, string> {
   const tree = root.tree()
@@ -81,7 +86,7 @@ function expectWhole(root: Fixture): Record<string, string> {
 }
 
 /** What is told as done is done, and nothing else is: an outcome that is missing is a path that holds the old content. */
-function expectTold(tree: Record<string, string>, recovered: Recovered): void {
+function expectTold(tree: Record<string, string>, recovered: Told): void {
   const told = new Map(
     recovered.unacknowledged
       .filter((past) => past.pair === pair)
@@ -126,12 +131,12 @@ test('S1-2, S2-18: a crash at any call of a batch leaves every path whole, and w
     root.trap.crash(n)
     const crashed = crashes(() => root.apply(operations, texts))
     root.restart()
-    const recovered = recover(root)
+    const recovered = root.recover()
     const tree = expectWhole(root)
     expectTold(tree, recovered)
     expectNoted(root, tree)
     // Recovering again says the same and changes nothing.
-    expect(recover(root).unacknowledged).toEqual(recovered.unacknowledged)
+    expect(root.recover().unacknowledged).toEqual(recovered.unacknowledged)
     expect(root.tree()).toEqual(tree)
     root.aheadNs += second
     expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
@@ -157,9 +162,9 @@ test('S1-2: a crash at any call of recovering is recovered from', { timeout: 120
       crashes(() => root.apply(operations, texts))
       root.restart()
       root.trap.crash(n)
-      const crashed = crashes(() => recover(root))
+      const crashed = crashes(() => root.recover())
       root.restart()
-      const recovered = recover(root)
+      const recovered = root.recover()
       expectTold(expectWhole(root), recovered)
       root.dispose()
       if (!crashed) break
@@ -197,7 +202,7 @@ test.each(users)('S1-2: the user %s and the agent dies at any call after it: his
     })
     const crashed = crashes(() => root.apply(operations, ['new']))
     root.restart()
-    recover(root)
+    root.recover()
     expect(root.tree()).toEqual({ a: 'user' })
     root.aheadNs += second
     expect(sweepJob.run(root.world, { place: root.place }).pending).toBe(0)
@@ -219,7 +224,7 @@ test('S1-2: the user saves before a removal and the agent dies at any call after
     })
     const crashed = crashes(() => root.apply(operations))
     root.restart()
-    recover(root)
+    root.recover()
     expect(root.tree()).toEqual({ a: 'user' })
     root.dispose()
     if (!crashed) break
@@ -239,7 +244,7 @@ test('S1-2: his version is in staging and he goes on meanwhile: the latest stays
   expect(root.read('a')).toBe('new')
   root.saveAtomically('a', 'user 2')
   root.restart()
-  const recovered = recover(root)
+  const recovered = root.recover()
   const copies = Object.entries(root.tree()).filter(([path]) => path !== 'a')
   expect(root.read('a')).toBe('user 2')
   expect(copies).toEqual([[expect.stringMatching(/^a \(conflict_on_\d{4}-\d\d-\d\d\)$/), 'user 1']])
@@ -257,7 +262,7 @@ test('S1-2: the directory of the path is gone as well: his version goes to the n
   expect(crashes(() => root.apply([remove('d/e/a', root.content('d/e/a'))]))).toBe(true)
   fs.rmdirSync(root.abs('d/e'))
   root.restart()
-  recover(root)
+  root.recover()
   expect(Object.entries(root.tree())).toContainEqual([expect.stringMatching(/^d\/a \(conflict_on_/), 'user'])
 })
 
@@ -276,7 +281,7 @@ test('S1-10: a crash at any call without exchange leaves the old content or the 
     const crashed = crashes(() => root.apply(operations, ['new']))
     root.restart()
     unsupported()
-    const recovered = recover(root)
+    const recovered = root.recover()
     expect(['old', 'new']).toContain(root.tree().a)
     expect(recovered.unacknowledged.flatMap((past) => past.outcomes)).toHaveLength(root.read('a') === 'new' ? 1 : 0)
     root.aheadNs += second
@@ -312,7 +317,7 @@ test('S2-24: a crash at any call of a batch that stages beside its target loses 
     const crashed = crashes(() => root.apply(operations, ['new', 'new n']))
     root.restart()
     crosses()
-    const recovered = recover(root)
+    const recovered = root.recover()
     const tree = root.tree()
     const told = recovered.unacknowledged.flatMap((past) => past.outcomes).map(({ outcome }) => outcome.path as string)
     expect(['old', 'new']).toContain(tree['mount/a'])
@@ -346,7 +351,7 @@ test('S2-24: a temporary mode does not become the user\u2019s chmod by a crash, 
     expect(root.stat('d').mode).toBe(0o755)
     if (chmod !== undefined) fs.chmodSync(root.abs('d'), chmod)
     root.restart()
-    recover(root)
+    root.recover()
     expect(root.stat('d').mode).toBe(mode)
   }
 })
@@ -356,7 +361,7 @@ test('S1-12: the folder of a process that lives is left alone', () => {
   root.apply(operations, texts)
   const mine = root.place
   const other = root.secondProcess()
-  expect(recoverJob.run(other.world, { place: other.place, locks: root.locks })).toMatchObject({
+  expect(recoverWith(other.world, other.place, root.locks)).toMatchObject({
     unacknowledged: [],
     dirty: [],
   })
@@ -407,15 +412,15 @@ test('S2-18: outcomes are told again by each new process until they are acknowle
   const done = root.apply(operations, texts).outcomes
   for (let round = 0; round < 2; round++) {
     root.restart()
-    const [past] = recover(root).unacknowledged
+    const [past] = root.recover().unacknowledged
     expect(past?.pair).toBe(pair)
     expect(past?.outcomes.map(({ outcome }) => outcome)).toEqual(done)
     expect(past?.outcomes[0]).toMatchObject({ batch: root.batch, supplier: 'boot-of-supplier' })
   }
   acknowledgeJob.run(root.world, { place: root.place, pair: 'b'.repeat(32), batches: [root.batch] })
-  expect(recover(root).unacknowledged).toHaveLength(1)
+  expect(root.recover().unacknowledged).toHaveLength(1)
   acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
-  expect(recover(root).unacknowledged).toEqual([])
+  expect(root.recover().unacknowledged).toEqual([])
   root.aheadNs += second
   sweepJob.run(root.world, { place: root.place })
   expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
@@ -435,7 +440,7 @@ test.each([
     const out = root.abs(`.tandem/stage/${root.place.folder}/out`)
     for (const slot of fs.readdirSync(out)) fs.chmodSync(`${out}/${slot}`, 0o600)
     root.restart('boot-2')
-    expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toHaveLength(1)
+    expect(root.recover().unacknowledged.flatMap((past) => past.outcomes)).toHaveLength(1)
     root.aheadNs += second
     expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0, dirty: [] })
     expect(root.tree()).toEqual(tree)
@@ -455,7 +460,7 @@ test('S2-15: a sync fails and the agent dies at any call after it: what was not 
     })
     const crashed = crashes(() => root.apply([writeFile('a', absent, 0, 'new')], ['new']))
     root.restart()
-    const told = recover(root).unacknowledged.flatMap((past) => past.outcomes)
+    const told = root.recover().unacknowledged.flatMap((past) => past.outcomes)
     expect({ n, told }).toEqual({ n, told: [] })
     expect(root.tree()).toEqual({})
     root.dispose()
@@ -474,7 +479,7 @@ test('S1-1: after the machine went down only what the path shows is told as done
   fs.rmSync(root.abs('n'))
   for (const slot of fs.readdirSync(out)) fs.renameSync(`${out}/${slot}`, root.abs('a'))
   root.restart('boot-2')
-  expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+  expect(root.recover().unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
   expect(root.tree()).toEqual({ a: 'old' })
 })
 
@@ -494,7 +499,7 @@ test('S1-1: a directory that the power loss took back was not made, a mode that 
   fs.rmdirSync(root.abs('m'))
   fs.chmodSync(root.abs('a'), before.props.mode ?? 0)
   root.restart('boot-2')
-  expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+  expect(root.recover().unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
 })
 
 test.each([
@@ -517,7 +522,7 @@ test.each([
   fs.renameSync(from, `${folder}/in/${staged}`)
   fs.writeFileSync(`${folder}/in/${staged}`, 'written by its user')
   root.restart('boot-2')
-  recover(root)
+  root.recover()
   expect(Object.values(root.tree()).sort()).toEqual([...(old === undefined ? [] : [old]), 'written by its user'])
 })
 
@@ -528,7 +533,7 @@ test('S1-2: received bytes go at the start, and what belongs to no intent is kep
   fs.writeFileSync(`${folder}/out/unknown.7`, 'somebody\u2019s')
   fs.writeFileSync(`${folder}/intents/torn`, '{"version":1,"pa')
   root.restart()
-  recover(root)
+  root.recover()
   expect(fs.readdirSync(root.abs('.tandem/stage'))).toEqual([root.place.folder])
   expect(fs.readFileSync(root.abs('.tandem/versions/stray-unknown.7'), 'utf8')).toBe('somebody\u2019s')
 })
@@ -547,7 +552,7 @@ test.each<[what: string, code: FileCode, errno: string]>([
     root.trap.crash(n)
     const crashed = crashes(() => root.apply([writeFile('d/n', absent, 0, 'new')], ['new']))
     root.restart()
-    expect(recover(root).unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+    expect(root.recover().unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
     expect(root.tree()).toEqual({ d: '/' })
     root.dispose()
     if (!crashed) break

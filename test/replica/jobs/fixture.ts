@@ -18,7 +18,9 @@ import { type Applied, applyJob } from '../../../src/replica/jobs/apply.js'
 import type { Budget } from '../../../src/replica/jobs/budget.js'
 import { digestFile, digestOf } from '../../../src/replica/jobs/digest.js'
 import { closeRootJob, openRootJob, type RootFacts } from '../../../src/replica/jobs/open-root.js'
+import { type PastOutcomes, pastOutcomes } from '../../../src/replica/jobs/past.js'
 import type { RootPlace } from '../../../src/replica/jobs/place.js'
+import { type Recovered, recoverJob } from '../../../src/replica/jobs/recover.js'
 import { stageJob } from '../../../src/replica/jobs/stage.js'
 import { fieldsOf } from '../../../src/replica/jobs/stamp.js'
 import { BytesWriter } from '../../../src/wire/bytes.js'
@@ -42,6 +44,19 @@ export function freshRoot(): Fixture {
   const fixture = new Fixture(absPath(fs.mkdtempSync(nodePath.join(tmpdir(), 'tandem-jobs-'))))
   opened.push(fixture)
   return fixture
+}
+
+export type Told = Recovered & { readonly unacknowledged: readonly PastOutcomes[] }
+
+/** What recoverJob answers, and what was done and never acknowledged, by pair. */
+export function recoverWith(world: World, place: RootPlace, locks: AbsPath): Told {
+  const recovered = recoverJob.run(world, { place, locks })
+  const intents = nodeFiles().openDirectory(absPath(`${place.root}/.tandem/stage/${place.folder}/intents`))
+  try {
+    return { ...recovered, unacknowledged: pastOutcomes(intents) }
+  } finally {
+    intents.close()
+  }
 }
 
 /** One root and the processes that work on it, one after the other. */
@@ -261,6 +276,11 @@ export class Fixture {
       budget: this.budget,
     })
     return { ...applied, outcomes: outcomeList.fromBytes(applied.outcomes) }
+  }
+
+  /** As recoverWith, by the process that works on the root. */
+  recover(): Told {
+    return recoverWith(this.world, this.place, this.locks)
   }
 
   nextBatch(): number {

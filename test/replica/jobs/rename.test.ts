@@ -5,7 +5,6 @@ import type { Operation, Outcome } from '../../../src/core/operation.js'
 import { relPath, rootPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { openIndex } from '../../../src/index/index.js'
-import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { scanJob } from '../../../src/replica/jobs/scan.js'
 import { BytesReader } from '../../../src/wire/bytes.js'
 import { readReports } from '../../../src/wire/report.js'
@@ -168,7 +167,7 @@ test('a crash at any call of a batch with renames leaves each at one of its plac
       dead = true
     }
     root.restart()
-    const recovered = recoverJob.run(root.world, { place: root.place, locks: root.locks })
+    const recovered = root.recover()
     const tree = root.tree()
     expect(['f', undefined]).toContain(tree['d/f'])
     expect([tree['d/f'], tree['n/d/f']].filter((text) => text !== undefined)).toEqual(['f'])
@@ -181,9 +180,7 @@ test('a crash at any call of a batch with renames leaves each at one of its plac
     expect(renamed.includes(relPath('n/d'))).toBe(tree['n/d/f'] === 'f')
     expect(renamed.includes(relPath('n/h'))).toBe(tree['n/h'] === 'hhh')
     told += renamed.length
-    expect(recoverJob.run(root.world, { place: root.place, locks: root.locks }).unacknowledged).toEqual(
-      recovered.unacknowledged,
-    )
+    expect(root.recover().unacknowledged).toEqual(recovered.unacknowledged)
     if (!dead) break
     crashed++
   }
