@@ -433,16 +433,19 @@ export class Oracle {
     for (const disk of machine.disks)
       for (const inode of disk.reachable()) this.foundAfterPowerLoss(inode, machine.setBackMs > 0)
     // What its user had put where it is now may have gone from both places: whoever held it too is told that it is gone.
-    const putThere = new Set<Version>()
-    for (const side of this.sides)
-      if (side.machine === machine)
-        for (const [path, held] of this.current.get(side) ?? [])
-          if (this.touchedSince(side, path, 0)) putThere.add(versionHeld(held))
-    const isHere = (inode: Inode) => machine.disks.includes(inode.disk) && this.isVisible(inode)
+    const putOn = new Map<Version, Set<OracleSide>>()
+    for (const side of this.sides) {
+      if (side.machine !== machine) continue
+      for (const [path, held] of this.current.get(side) ?? []) {
+        if (!this.touchedSince(side, path, 0)) continue
+        const version = versionHeld(held)
+        putOn.set(version, (putOn.get(version) ?? new Set()).add(side))
+      }
+    }
     for (const [version, fate] of this.fates) {
       const holders = [...(this.holders.get(version) ?? [])]
-      const lives = putThere.has(version) ? isHere : (inode: Inode) => this.counts(inode)
-      if (!holders.some(lives)) fate.over = true
+      const lacks = (side: OracleSide) => !holders.some((inode) => this.visibleAt(inode)?.side === side)
+      if (!holders.some((inode) => this.counts(inode)) || [...(putOn.get(version) ?? [])].some(lacks)) fate.over = true
     }
     this.changes += 1
     for (const side of this.sides) {
@@ -455,16 +458,16 @@ export class Oracle {
 
   /** Whether a version lives on in this file: not if it is a copy that an agent had made and never shown. */
   private counts(inode: Inode): boolean {
-    return this.writers.get(inode) === user || this.isVisible(inode)
+    return this.writers.get(inode) === user || this.visibleAt(inode) !== undefined
   }
 
-  private isVisible(inode: Inode): boolean {
-    return inode.home !== undefined && this.placeOf(inode.home.directory, inode.home.name) !== undefined
+  private visibleAt(inode: Inode): Place | undefined {
+    return inode.home === undefined ? undefined : this.placeOf(inode.home.directory, inode.home.name)
   }
 
   private foundAfterPowerLoss(inode: Inode, isSetBack: boolean): void {
     if (inode.kind === 'directory') return
-    const place = inode.home === undefined ? undefined : this.placeOf(inode.home.directory, inode.home.name)
+    const place = this.visibleAt(inode)
     const copy = this.copies.get(inode)
     if (copy !== undefined) {
       // What a user wrote over it has gone down; or its name has, and its time does not tell it from what was staged.
