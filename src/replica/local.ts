@@ -263,7 +263,7 @@ export class LocalReplica implements Replica {
     const root = this.opened()
     const { host, place } = root
     await this.hold(host.workers.run(acknowledgeJob, { place, pair: this.pair, batches }, 'small'))
-    root.dropUntold(this.pair, batches)
+    root.acknowledged()
   }
 
   /** Another life of the pair takes over. */
@@ -300,35 +300,39 @@ export class LocalReplica implements Replica {
     const staging = this.staging.get(batch)
     await staging?.all()
     this.staging.delete(batch)
-    const release = await root.holds.take(heldBy(operations), renamedBy(operations))
+    if (staging === undefined) root.beginBatch()
+    let isOver = true
+    let release: (() => void) | undefined
     try {
+      release = await root.holds.take(heldBy(operations), renamedBy(operations))
       const order = operations.length > 64 ? 'small' : 'edit'
       const lane = this.lanes.of(batch, host.workers.count)
       const listed = operationList.toBytes(operations)
       const { from, isSilent, budget, pair } = this
       const input = { place, pair, batch, operations: listed, supplier, from, isSilent, budget }
       const applied = await host.workers.run(applyJob, input, order, lane)
-      const { first, last, dirty, left, untold } = applied
-      root.dropLater(left)
-      root.keepUntold(pair, batch, untold)
+      const { first, last, dirty, isLeft } = applied
       const outcomes = outcomeList.fromBytes(applied.outcomes)
       root.publish(this.others(outcomes), [{ first, last }], this.session)
       root.mark(dirty)
       // What was about to be looked at below the old path is looked at here.
       root.markBelow(outcomes.flatMap((outcome) => (isRenamed(outcome) ? [outcome.path] : [])))
-      if (operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
+      if (isLeft || operations.some(({ expect }) => expect.kind !== 'absent')) root.sweepLater()
       // What was seen before these operations must be told before their outcomes: the lead takes what it is told later
       // for what happened later.
       await this.session?.drained()
       return outcomes
     } catch (error) {
-      // What was received of it goes when this is closed.
+      // What was received of it goes when this is closed; what it has displaced, and made, with a sweep.
       if (staging !== undefined) this.staging.set(batch, staging)
+      isOver = staging === undefined
+      root.sweepLater()
       // The index could not be written: what was done is found by a scan of the whole root.
       if (error instanceof StoreFailure) root.fail(error)
       throw error
     } finally {
-      release()
+      if (isOver) root.endBatch()
+      release?.()
     }
   }
 
@@ -368,6 +372,7 @@ export class LocalReplica implements Replica {
   private stagingOf(batch: number): Staging {
     let staging = this.staging.get(batch)
     if (staging === undefined) {
+      this.opened().beginBatch()
       staging = new Staging()
       this.staging.set(batch, staging)
       const [oldest] = this.staging.keys()
@@ -386,7 +391,12 @@ export class LocalReplica implements Replica {
   private async dropNow(root: LocalRoot, batch: number): Promise<void> {
     const { host, place } = root
     const lane = this.lanes.of(batch, host.workers.count)
-    root.dropLater(await host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', lane))
+    try {
+      await host.workers.run(dropBatchJob, { place, pair: this.pair, batch }, 'bulk', lane)
+    } finally {
+      root.endBatch()
+      root.sweepLater()
+    }
   }
 
   /** Work that is awaited later, or never: what goes wrong with it meanwhile is told then. */

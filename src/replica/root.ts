@@ -95,10 +95,15 @@ export class LocalRoot {
   private waiting: Promise<void> | undefined
   private readonly ending = new AbortController()
   private sweeping = false
-  /** Names in `in/` of what is of no use any more and could not be removed. */
-  private left: readonly string[] = []
-  /** The same of batches whose outcomes could not be written down, by pair: until they are acknowledged, or finished. */
-  private untold: readonly { readonly pair: string; readonly batch: number; readonly names: readonly string[] }[] = []
+  /** Batches being received or applied, and how many there have been: what is in `in/` may be theirs. */
+  private batchesInHand = 0
+  private batchesBegun = 0
+  /** In `in/` is what belongs to a batch in hand, or to none. */
+  private isUntidy = false
+  /** In `in/` is what a batch needs until it is acknowledged. */
+  private isNeeded = false
+  /** Folders of staging of processes of which cannot be told whether they live. */
+  private unclear: ReadonlySet<RelPath> = new Set()
   private failure: { readonly error: unknown } | undefined
   /** A file that has other names too. */
   hardLink: RelPath | undefined
@@ -111,6 +116,7 @@ export class LocalRoot {
     readonly place: RootPlace,
     readonly index: OpenIndexOutput,
     private readonly indexDirectory: AbsPath,
+    private readonly locks: AbsPath,
   ) {
     const { host } = options
     this.watermark = new Watermark(index.sequence)
@@ -189,11 +195,9 @@ export class LocalRoot {
       await workers.run(closeIndexJob, { directory: indexDirectory, index: index.index }, 'edit', rootLane)
       throw error
     }
-    for (const { folder, detail } of recovered.unclear) emit({ event: 'process-unclear', root: path, folder, detail })
-    const root = new LocalRoot(options, facts, place, index, indexDirectory)
+    const root = new LocalRoot(options, facts, place, index, indexDirectory, locks)
     root.keeping.begin(recovered.keptBytes)
-    // What an earlier process had displaced still has its last look before it.
-    if (recovered.pending > 0) root.sweepLater()
+    root.recovered(recovered)
     return root
   }
 
@@ -223,11 +227,10 @@ export class LocalRoot {
   /** Outcomes that the pair's lead has not acknowledged: of earlier lives of this agent, and of this one. */
   async pastOf(pair: string): Promise<readonly PastOutcome[]> {
     const { host, place } = this
-    const { outcomes, dirty, left } = await host.workers.run(unacknowledgedJob, { place, pair }, 'edit')
+    const { outcomes, dirty } = await host.workers.run(unacknowledgedJob, { place, pair }, 'edit')
     this.mark(dirty)
-    this.dropLater(left)
-    // Every batch of the pair is told now.
-    this.dropUntold(pair)
+    // What it finished has slots to settle, and what it was not to publish is of no use any more.
+    this.sweepLater()
     return outcomes
   }
 
@@ -332,9 +335,28 @@ export class LocalRoot {
     // Seals are written when a root is opened, and not later: a root in which nothing happens is not written about.
     const sealing = !this.sealed
     this.sealed = true
+    // When it was opened there was one that might have been at work, or could not be asked.
+    if (!sealing) await this.recoverOthers()
     const paths = await this.scanning.scan([rootPath], sealing)
     await host.workers.run(noteScannedJob, { index: this.place.index }, 'bulk')
     emit({ event: 'scan-finished', root: this.shown, paths, durationMs: host.clock.now() - startedMs })
+  }
+
+  private async recoverOthers(): Promise<void> {
+    const { place, locks } = this
+    const recovered = await this.host.workers.run(recoverJob, { place, locks }, 'edit', rootLane)
+    if (recovered.keptBytes > 0) this.keeping.add(recovered.keptBytes)
+    this.mark(recovered.dirty)
+    this.recovered(recovered)
+  }
+
+  private recovered({ unclear, pending }: Recovered): void {
+    const { emit, path } = this.options
+    for (const { folder, detail } of unclear)
+      if (!this.unclear.has(folder)) emit({ event: 'process-unclear', root: path, folder, detail })
+    this.unclear = new Set(unclear.map(({ folder }) => folder))
+    // What an earlier process had displaced still has its last look before it.
+    if (pending > 0) this.sweepLater()
   }
 
   /** Looks at and below the scopes; what was found has been handed on when it resolves. */
@@ -408,26 +430,20 @@ export class LocalRoot {
     void this.sweep().catch((error: unknown) => this.fail(error))
   }
 
-  /** What is of no use any more in `in/` and could not be removed at once. */
-  dropLater(names: readonly string[]): void {
-    if (names.length === 0) return
-    this.left = [...this.left, ...names]
-    this.sweepLater()
+  /** What is received for it, or made by it, stays in `in/` until endBatch. */
+  beginBatch(): void {
+    this.batchesInHand += 1
+    this.batchesBegun += 1
   }
 
-  /** The intent of the batch tells of these as long as it is there. */
-  keepUntold(pair: string, batch: number, names: readonly string[]): void {
-    if (names.length > 0) this.untold = [...this.untold, { pair, batch, names }]
+  endBatch(): void {
+    this.batchesInHand -= 1
+    if (this.batchesInHand === 0 && this.isUntidy) this.sweepLater()
   }
 
-  /** These batches of the pair, or all of them, need nothing in `in/` any more. */
-  dropUntold(pair: string, batches?: readonly number[]): void {
-    const isOver = (one: { pair: string; batch: number }) =>
-      one.pair === pair && (batches === undefined || batches.includes(one.batch))
-    const over = this.untold.filter(isOver)
-    if (over.length === 0) return
-    this.untold = this.untold.filter((one) => !isOver(one))
-    this.dropLater(over.flatMap(({ names }) => names))
+  /** What batches that could not say how they ended have left in `in/` is needed no more. */
+  acknowledged(): void {
+    if (this.isNeeded) this.sweepLater()
   }
 
   /** Again, if it failed: the root did not answer. @throws ReplicaFailure 'not-answering' */
@@ -456,19 +472,23 @@ export class LocalRoot {
 
   private async sweep(): Promise<void> {
     const { host } = this.options
+    let strays: readonly string[] = []
     for (;;) {
       await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
       if (this.ending.signal.aborted) return
-      const left = this.left
-      this.left = []
-      const swept = await host.workers.run(sweepJob, { place: this.place, left }, 'bulk', rootLane)
+      const begun = this.batchesInHand === 0 ? this.batchesBegun : undefined
+      const swept = await host.workers.run(sweepJob, { place: this.place, strays }, 'bulk', rootLane)
       const { dirty, pending } = swept
-      this.left = [...this.left, ...swept.left]
+      // Of what was seen while batches came and went nobody can tell whose it is.
+      this.isUntidy = swept.strays.length > 0 && begun !== this.batchesBegun
+      strays = this.isUntidy ? [] : swept.strays
+      this.isNeeded = swept.isNeeded
       this.mark(dirty)
       if (swept.keptBytes > 0) this.keeping.add(swept.keptBytes)
-      if (pending === 0 && this.left.length === 0) break
+      if (pending === 0 && strays.length === 0) break
     }
     this.sweeping = false
+    if (this.isUntidy && this.batchesInHand === 0) this.sweepLater()
   }
 
   private found(output: ScanOutput): void {

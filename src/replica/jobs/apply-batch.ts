@@ -52,8 +52,7 @@ export class ApplyBatch {
   private readonly dirty = new Set<RelPath>()
   private readonly notes: { path: RelPath; detail: string }[] = []
   /** See Applied. */
-  private readonly left: string[] = []
-  private readonly untold: string[] = []
+  private isLeft = false
   /** Names in `in/` of what could not be made ready. */
   private readonly wasted: string[] = []
   /** Directories that were not made, and why: nothing can be made in them. */
@@ -106,7 +105,7 @@ export class ApplyBatch {
     if (recorded.failure !== undefined) throw recorded.failure
     const outcomes = this.outcomes.map((outcome, at) => outcome ?? missing(this.input.operations[at]?.path ?? rootPath))
     const { first, last } = recorded
-    return { outcomes, first, last, dirty: [...this.dirty], notes: this.notes, left: this.left, untold: this.untold }
+    return { outcomes, first, last, dirty: [...this.dirty], notes: this.notes, isLeft: this.isLeft }
   }
 
   close(): void {
@@ -118,7 +117,7 @@ export class ApplyBatch {
     const received = [...(this.received?.slots ?? [])]
     try {
       const prepared = this.prepare()
-      this.left.push(...dropFiles(this.stage.in, this.wasted))
+      this.drop(this.wasted)
       return prepared
     } catch (error) {
       for (const [want, slot] of received) this.received?.slots.set(want, slot)
@@ -226,8 +225,8 @@ export class ApplyBatch {
       const { path } = one.step
       this.settle(at, { kind: 'failed', path, ...why(path), transient: true })
     }
-    if (isForgotten) this.left.push(...dropFiles(this.stage.in, stagedOf(prepared)))
-    else this.untold.push(...stagedOf(prepared))
+    if (isForgotten) this.drop(stagedOf(prepared))
+    else this.isLeft = true
     this.budget?.note(0, 0)
   }
 
@@ -246,11 +245,11 @@ export class ApplyBatch {
     this.note()
     // Until the outcomes are told a slot that is gone from `in` means that it was published.
     if (!this.tell(this.intent, lines.join('') + completeLine())) {
-      this.untold.push(...stagedOf(prepared))
+      this.isLeft = true
       return
     }
     const unmoved = prepared.filter((_, at) => this.outcomes[at]?.kind !== 'done' || this.besides > 0)
-    this.left.push(...dropFiles(this.stage.in, stagedOf(unmoved)))
+    this.drop(stagedOf(unmoved))
   }
 
   private note(): void {
@@ -519,7 +518,11 @@ export class ApplyBatch {
     const { slots } = this.received ?? {}
     const unused = [...(slots?.values() ?? [])].map(({ name }) => name)
     slots?.clear()
-    this.left.push(...dropFiles(this.stage.in, unused))
+    this.drop(unused)
+  }
+
+  private drop(names: readonly string[]): void {
+    if (dropFiles(this.stage.in, names).length > 0) this.isLeft = true
   }
 }
 

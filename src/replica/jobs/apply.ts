@@ -40,10 +40,11 @@ export interface Applied {
   readonly dirty: readonly RelPath[]
   /** What a replacement could not take over from what it replaced (owner, group, attributes): one line each. */
   readonly notes: readonly { readonly path: RelPath; readonly detail: string }[]
-  /** Names in `in/` of what is of no use any more and could not be removed: a sweep tries again. */
-  readonly left: readonly string[]
-  /** Such names that the intent still needs, as the outcomes could not be written into it: until the batch is acknowledged, or finished. */
-  readonly untold: readonly string[]
+  /**
+   * Something of it is still in `in/`: it could not be removed, or the intent needs it until the batch is acknowledged or finished, as the
+   * outcomes could not be written into it. For a sweep.
+   */
+  readonly isLeft: boolean
 }
 
 /** As it travels back: `outcomes` in the layout of wire/operation.ts. */

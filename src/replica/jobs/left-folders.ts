@@ -86,8 +86,8 @@ function takeFolder(
       own.close()
     }
   } catch (error) {
-    // Removed by another process that recovered it, between our look and our lock.
-    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
+    // Removed by another process that recovered it, between our look and our lock. What a server has lost sight of is still there.
+    if (!(error instanceof FileFailure) || !goneCodes.has(error.code) || error.code === 'stale') throw error
     return undefined
   }
 }

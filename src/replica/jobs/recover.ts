@@ -47,7 +47,7 @@ export interface Recovered {
  * Finishes what processes that are gone have left: each of their folders of staging. Every intent is brought
  * to its end, moves to this process's folder and stays there until it is acknowledged; received bytes are removed, but for parts
  * of large files; what was at a path and belongs to no intent is kept in `versions/`. Batches of this process are left alone. It may be cut off
- * anywhere and run again. At the start, before anything is applied to the root.
+ * anywhere and run again. At the start, before anything is applied to the root; and later, as if another process did it.
  * @throws ReplicaFailure when the root is not there
  */
 export const recoverJob: Job<Recover, Recovered> = {
@@ -84,20 +84,17 @@ export const recoverJob: Job<Recover, Recovered> = {
   },
 }
 
-/**
- * Finishes the batches of a pair that this process has left half told. Answers the paths that must be looked at, and the names in
- * `in/` of what these batches have no use for any more.
- */
+/** Finishes the batches of a pair that this process has left half told. Answers the paths that must be looked at. */
 export function finishOwn(
   world: World,
   place: RootPlace,
   root: Directory,
   own: StageFolder,
   pair: string,
-): { readonly dirty: readonly RelPath[]; readonly staged: readonly string[] } {
+): readonly RelPath[] {
   const dirty = new Set<RelPath>()
-  const staged = new Recovery(world, place, root, own, own, [own], dirty).finishPair(pair)
-  return { dirty: [...dirty], staged }
+  new Recovery(world, place, root, own, own, [own], dirty).finishPair(pair)
+  return [...dirty]
 }
 
 /** The end of one folder. */
@@ -126,17 +123,13 @@ class Recovery {
     }
   }
 
-  finishPair(pair: string): string[] {
-    const staged: string[] = []
+  finishPair(pair: string): void {
     for (const { name, acknowledged } of intentNames(this.folder.intents)) {
       if (acknowledged || !name.startsWith(`${pair}-`)) continue
       const intent = readIntent(this.folder.intents, name)
       if (intent === undefined || intent.complete) continue
       this.finish(name, name, intent, false)
-      // Beside its target it goes with the sweep.
-      if (intent.header.anchor === '') staged.push(...intent.steps.map((step) => step.staged))
     }
-    return staged.filter((name) => name !== '')
   }
 
   /** Tells every outcome in the intent; from then on only its slots are left to settle. */

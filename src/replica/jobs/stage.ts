@@ -57,33 +57,31 @@ export const stageJob: Job<StagePack, void> = {
 }
 
 /**
- * Forgets a batch that will not be applied, with all that was received of it but the beginnings of large files. Answers the names
- * in `in/` of what could not be removed: a sweep tries again.
+ * Forgets a batch that will not be applied, with all that was received of it but the beginnings of large files. What could not be
+ * removed is left to a sweep.
  */
-export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, readonly string[]> = {
+export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, void> = {
   name: 'drop-batch',
   run(world, { place, pair, batch }) {
     const received = receivedOf(world, place, pair, batch)
-    if (received === undefined) return []
+    if (received === undefined) return
     forgetReceived(world, place, pair, batch)
-    const slots = [...received.slots.values()]
     try {
-      return dropSlots(world, place, slots)
+      dropSlots(world, place, [...received.slots.values()])
     } catch (error) {
       if (!(error instanceof FileFailure) && !(error instanceof ReplicaFailure)) throw error
-      return slots.map(({ name }) => name)
     }
   },
 }
 
-function dropSlots(world: World, place: RootPlace, slots: readonly Slot[]): string[] {
+function dropSlots(world: World, place: RootPlace, slots: readonly Slot[]): void {
   const root = openRoot(world.files, place.root)
   try {
     const stage = openStage(root, place)
     try {
       const sound = slots.flatMap(({ name, failure }) => (failure === undefined ? [name] : []))
       if (keepParts(root, stage.in, sound)) pruneParts(root, world.clock.wallNs())
-      return dropFiles(
+      dropFiles(
         stage.in,
         slots.map(({ name }) => name),
       )
@@ -285,7 +283,7 @@ function createAfresh(received: Directory, name: string, mode: number): FileHand
   }
 }
 
-/** Gives the room back at once; where even that fails the slot goes with the folder. */
+/** Gives the room back at once; where even that fails it goes with the batch. */
 function discard(stage: StageFolder, slot: Slot): void {
   slot.digest = undefined
   slot.fingerprint = undefined

@@ -10,8 +10,8 @@ import { Versions } from './versions.js'
 
 export interface Sweep {
   readonly place: RootPlace
-  /** Names in `in/` of what is of no use any more and could not be removed yet. */
-  readonly left?: readonly string[]
+  /** Names in `in/` that an earlier sweep has found there, while no batch was in hand: they go. */
+  readonly strays?: readonly string[]
 }
 
 export interface Swept {
@@ -21,8 +21,10 @@ export interface Swept {
   readonly dirty: readonly RelPath[]
   /** Bytes of what was kept as versions. */
   readonly keptBytes: number
-  /** What still could not be removed, of those. */
-  readonly left: readonly string[]
+  /** What is in `in/` and no intent needs: it is of no use any more unless it belongs to a batch in hand. */
+  readonly strays: readonly string[]
+  /** Intents need what is in `in/`, until their batches are acknowledged or finished. */
+  readonly isNeeded: boolean
 }
 
 /**
@@ -32,13 +34,14 @@ export interface Swept {
  */
 export const sweepJob: Job<Sweep, Swept> = {
   name: 'sweep',
-  run(world, { place, left = [] }) {
+  run(world, { place, strays = [] }) {
     const root = openRoot(world.files, place.root)
     try {
       const stage = openStage(root, place)
       try {
         const swept = sweepFolder(root, stage, place.keeps, world.clock.wallNs())
-        return { ...swept, left: dropFiles(stage.in, left) }
+        dropFiles(stage.in, strays)
+        return { ...swept, ...received(stage) }
       } finally {
         stage.close()
       }
@@ -49,7 +52,12 @@ export const sweepJob: Job<Sweep, Swept> = {
 }
 
 /** `keeps`: what was at a path becomes a version. */
-export function sweepFolder(root: Directory, stage: StageFolder, keeps: boolean, wallNs: bigint): Omit<Swept, 'left'> {
+export function sweepFolder(
+  root: Directory,
+  stage: StageFolder,
+  keeps: boolean,
+  wallNs: bigint,
+): Omit<Swept, 'strays' | 'isNeeded'> {
   const versions = keeps ? new Versions(root, stage.in) : undefined
   try {
     const { pending, dirty } = sweepIntents(stage, { root, out: stage.out, wallNs, versions })
@@ -57,6 +65,20 @@ export function sweepFolder(root: Directory, stage: StageFolder, keeps: boolean,
   } finally {
     versions?.close()
   }
+}
+
+/** A batch that could not say how it ended has published what is not in `in/` any more: recover.ts asks for that. */
+function received(stage: StageFolder): Pick<Swept, 'strays' | 'isNeeded'> {
+  const names = stage.in.names()
+  if (names.length === 0) return { strays: [], isNeeded: false }
+  const needed = new Set<string>()
+  for (const { name, acknowledged } of intentNames(stage.intents)) {
+    if (acknowledged) continue
+    const intent = readIntent(stage.intents, name)
+    if (intent?.complete === false) for (const { staged } of intent.steps) needed.add(staged)
+  }
+  const strays = names.filter((name) => !needed.has(name))
+  return { strays, isNeeded: strays.length < names.length }
 }
 
 type Looked = Pick<Swept, 'pending' | 'dirty'>

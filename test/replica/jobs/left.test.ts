@@ -6,7 +6,7 @@ import { FileFailure } from '../../../src/host/files.js'
 import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
 import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { dropBatchJob } from '../../../src/replica/jobs/stage.js'
-import { sweepJob } from '../../../src/replica/jobs/sweep.js'
+import { type Swept, sweepJob } from '../../../src/replica/jobs/sweep.js'
 import { unacknowledgedJob } from '../../../src/replica/jobs/unacknowledged.js'
 import { type Fixture, freshRoot, oldNs, pair, writeFile } from './fixture.js'
 import type { Call } from './stepping.js'
@@ -23,11 +23,11 @@ const isFull = (root: Fixture) => refuse(root, 'reopenFile', '/intents', 'disk-f
 test('a link that could not be looked at when it was staged does not stay in staging', () => {
   const root = freshRoot()
   refuse(root, 'statAt', '/in/')
-  const { outcomes, left } = root.apply([
+  const { outcomes, isLeft } = root.apply([
     { op: 'write-symlink', path: relPath('l'), expect: absent, target: 'somewhere' },
   ])
   expect(outcomes).toMatchObject([{ kind: 'failed', code: 'io' }])
-  expect({ left, in: root.slots('in') }).toEqual({ left: [], in: [] })
+  expect({ isLeft, in: root.slots('in') }).toEqual({ isLeft: false, in: [] })
 })
 
 test('a file that could not be opened when it was to be made ready does not stay in staging', () => {
@@ -37,9 +37,9 @@ test('a file that could not be opened when it was to be made ready does not stay
   const batch = root.nextBatch()
   root.stage(['new'], batch)
   refuse(root, 'reopenFile', '/in/')
-  const { outcomes, left } = root.apply([writeFile('a', root.content('a'), 0, 'new')], [], batch)
+  const { outcomes, isLeft } = root.apply([writeFile('a', root.content('a'), 0, 'new')], [], batch)
   expect(outcomes).toMatchObject([{ kind: 'failed', code: 'io' }])
-  expect({ left, in: root.slots('in') }).toEqual({ left: [], in: [] })
+  expect({ isLeft, in: root.slots('in') }).toEqual({ isLeft: false, in: [] })
 })
 
 test('what was received goes when the batch is dropped, also after it could not be applied at all', () => {
@@ -50,48 +50,54 @@ test('what was received goes when the batch is dropped, also after it could not 
   expect(() => root.apply([writeFile('a', absent, 0, 'a')], [], batch)).toThrow(FileFailure)
   root.trap.release()
   expect(root.slots('in')).toHaveLength(1)
-  expect(dropBatchJob.run(root.world, { place: root.place, pair, batch })).toEqual([])
+  dropBatchJob.run(root.world, { place: root.place, pair, batch })
   expect(root.slots('in')).toEqual([])
 })
 
-test('what could not be dropped is named, and goes with a sweep', () => {
+test('what could not be dropped is found by a sweep, and goes with the next', () => {
   const root = freshRoot()
   const batch = root.nextBatch()
   root.stage(['a', 'b'], batch)
   refuse(root, 'openDirectory', '/stage/')
-  const left = dropBatchJob.run(root.world, { place: root.place, pair, batch })
-  expect([...left].sort()).toEqual(root.slots('in').sort())
-  refuse(root, 'removeFile', '/in/')
-  expect(sweepJob.run(root.world, { place: root.place, left }).left).toEqual(left)
+  dropBatchJob.run(root.world, { place: root.place, pair, batch })
   root.trap.release()
-  expect(sweepJob.run(root.world, { place: root.place, left }).left).toEqual([])
+  const { strays } = sweep(root)
+  expect([...strays].sort()).toEqual(root.slots('in').sort())
+  refuse(root, 'removeFile', '/in/')
+  expect(sweep(root, strays).strays).toEqual(strays)
+  root.trap.release()
+  expect(sweep(root, strays)).toMatchObject({ strays: [], isNeeded: false })
   expect(root.slots('in')).toEqual([])
 })
 
 /** A batch that its user overtakes, on a disk that is full when it is to be told: what was received is not published. */
-function untold(root: Fixture): readonly string[] {
+function untold(root: Fixture): void {
   root.trap.before('rename:no-replace', 1, () => root.write('a', 'its user was faster'))
   isFull(root)
-  const { outcomes, left, untold: names } = root.apply([writeFile('a', absent, 0, 'a')], ['a'])
+  const { outcomes, isLeft } = root.apply([writeFile('a', absent, 0, 'a')], ['a'])
   root.trap.release()
   expect(outcomes).toMatchObject([{ kind: 'superseded' }])
-  expect(left).toEqual([])
-  expect(names).toEqual(root.slots('in'))
-  return names
+  expect({ isLeft, in: root.slots('in').length }).toEqual({ isLeft: true, in: 1 })
+  expect(sweep(root)).toMatchObject({ strays: [], isNeeded: true })
+}
+
+function sweep(root: Fixture, strays: readonly string[] = []): Swept {
+  return sweepJob.run(root.world, { place: root.place, strays })
 }
 
 test('a batch that could not be told keeps what its intent needs until it is finished', () => {
   const root = freshRoot()
-  expect(untold(root)).toHaveLength(1)
-  expect(unacknowledgedJob.run(root.world, { place: root.place, pair })).toMatchObject({ outcomes: [], left: [] })
+  untold(root)
+  expect(unacknowledgedJob.run(root.world, { place: root.place, pair })).toMatchObject({ outcomes: [] })
+  sweep(root, sweep(root).strays)
   expect([...root.slots('in'), ...root.slots('intents')]).toEqual([])
 })
 
 test('a batch that could not be told needs nothing any more when it is acknowledged', () => {
   const root = freshRoot()
-  const left = untold(root)
+  untold(root)
   acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
-  sweepJob.run(root.world, { place: root.place, left })
+  sweep(root, sweep(root).strays)
   expect([...root.slots('in'), ...root.slots('intents')]).toEqual([])
 })
 
