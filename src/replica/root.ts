@@ -81,6 +81,8 @@ export class LocalRoot {
   readonly holds = new Holds()
   private readonly listeners = new Set<RootListener>()
   private readonly readers = new Map<string, Reader>()
+  /** Pairs that have been told what was not acknowledged. */
+  private readonly heard = new Set<string>()
   /** By the beginning of the ids of their pairs: when the last of them will be through. */
   private readonly turns = new Map<string, Promise<void>>()
   private readonly watermark: Watermark
@@ -229,6 +231,7 @@ export class LocalRoot {
     const { host, place } = this
     const { outcomes, dirty } = await host.workers.run(unacknowledgedJob, { place, pair }, 'edit')
     this.mark(dirty)
+    this.heard.add(pair)
     // What it finished has slots to settle, and what it was not to publish is of no use any more.
     this.sweepLater()
     return outcomes
@@ -254,11 +257,14 @@ export class LocalRoot {
   async enter(pair: string, reader: Reader): Promise<void> {
     const before = this.readers.get(pair)
     this.readers.set(pair, reader)
+    this.heard.delete(pair)
     await before?.retire()
   }
 
   leave(pair: string, reader: Reader): void {
-    if (this.readers.get(pair) === reader) this.readers.delete(pair)
+    if (this.readers.get(pair) !== reader) return
+    this.readers.delete(pair)
+    this.heard.delete(pair)
   }
 
   /**
@@ -344,7 +350,12 @@ export class LocalRoot {
 
   private async recoverOthers(): Promise<void> {
     const { place, locks } = this
-    const recovered = await this.host.workers.run(recoverJob, { place, locks }, 'edit', rootLane)
+    const recovered = await this.host.workers.run(
+      recoverJob,
+      { place, locks, heard: [...this.heard] },
+      'edit',
+      rootLane,
+    )
     if (recovered.keptBytes > 0) this.keeping.add(recovered.keptBytes)
     this.mark(recovered.dirty)
     this.recovered(recovered)

@@ -260,7 +260,10 @@ function resolve(world: SimWorld, dice: Dice): void {
 }
 
 async function beQuiet(world: SimWorld, violations: string[]): Promise<void> {
+  const atFirst = world.oracle.agentChanges
   await world.scheduler.pass(restedNs)
+  // What a watcher had not told was found by that scan, and what was written for it is read again by the next.
+  if (world.oracle.agentChanges !== atFirst) await world.scheduler.pass(restedNs)
   const { commits } = world
   const changes = world.oracle.agentChanges
   const lives = () => world.agents.reduce((sum, agent) => sum + agent.lives, 0)

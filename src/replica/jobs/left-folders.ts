@@ -40,8 +40,19 @@ export function leftFolders(
       else left.push(found)
     }
     return { left, unclear }
+  } catch (error) {
+    releaseLeft(left)
+    throw error
   } finally {
     folders.close()
+  }
+}
+
+/** What is left of them now is for whoever looks next. */
+export function releaseLeft(left: readonly LeftFolder[]): void {
+  for (const { stage, lock } of left) {
+    stage.close()
+    lock.release()
   }
 }
 

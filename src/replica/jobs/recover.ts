@@ -17,7 +17,7 @@ import {
 import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
 import { noteBatch, recoveredLine } from './journal.js'
 import { strayName } from './kept-files.js'
-import { leftFolders, removeLeft, type UnclearFolder } from './left-folders.js'
+import { leftFolders, releaseLeft, removeLeft, type UnclearFolder } from './left-folders.js'
 import { checkRoot } from './marker.js'
 import { restoreMode } from './parents.js'
 import { pruneParts } from './part.js'
@@ -30,6 +30,8 @@ export interface Recover {
   readonly place: RootPlace
   /** As openRootJob was given it. */
   readonly locks: AbsPath | undefined
+  /** Pairs that were told what was not acknowledged: what is found of theirs now is known to them by what both roots hold. */
+  readonly heard?: readonly string[]
 }
 
 export interface Recovered {
@@ -52,36 +54,51 @@ export interface Recovered {
  */
 export const recoverJob: Job<Recover, Recovered> = {
   name: 'recover',
-  run(world, { place, locks }) {
+  run(world, { place, locks, heard = [] }) {
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)
       const own = openStage(root, place)
-      const { left, unclear } = leftFolders(world, root, place.folder, locks)
       try {
-        const dirty = new Set<RelPath>()
-        const folders = [...left.map(({ stage }) => stage), own]
-        const recoveries = left.map(({ stage }) => new Recovery(world, place, root, own, stage, folders, dirty))
-        // Nothing goes before every intent has come to its end: its slots may lie in any of the folders.
-        for (const recovery of recoveries) recovery.finishIntents()
-        for (const recovery of recoveries) recovery.keepStrays()
-        for (const { stage } of left) removeLeft(world, root, stage, locks)
-        pruneParts(root, world.clock.wallNs())
-        const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
-        for (const path of swept.dirty) dirty.add(path)
-        const { pending, keptBytes } = swept
-        return { dirty: [...dirty], pending, keptBytes, unclear }
+        return recoverInto({ world, place, root, own, heard: new Set(heard), dirty: new Set() }, locks)
       } finally {
-        for (const { stage, lock } of left) {
-          stage.close()
-          lock.release()
-        }
         own.close()
       }
     } finally {
       root.close()
     }
   },
+}
+
+/** What recovers, and what it has found to be looked at. */
+interface Recoverer {
+  readonly world: World
+  readonly place: RootPlace
+  readonly root: Directory
+  /** This process's own folder. */
+  readonly own: StageFolder
+  readonly heard: ReadonlySet<string>
+  readonly dirty: Set<RelPath>
+}
+
+function recoverInto(recoverer: Recoverer, locks: AbsPath | undefined): Recovered {
+  const { world, place, root, own, dirty } = recoverer
+  const { left, unclear } = leftFolders(world, root, place.folder, locks)
+  try {
+    const folders = [...left.map(({ stage }) => stage), own]
+    const recoveries = left.map(({ stage }) => new Recovery(recoverer, stage, folders))
+    // Nothing goes before every intent has come to its end: its slots may lie in any of the folders.
+    for (const recovery of recoveries) recovery.finishIntents()
+    for (const recovery of recoveries) recovery.keepStrays()
+    for (const { stage } of left) removeLeft(world, root, stage, locks)
+    pruneParts(root, world.clock.wallNs())
+    const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
+    for (const path of swept.dirty) dirty.add(path)
+    const { pending, keptBytes } = swept
+    return { dirty: [...dirty], pending, keptBytes, unclear }
+  } finally {
+    releaseLeft(left)
+  }
 }
 
 /** Finishes the batches of a pair that this process has left half told. Answers the paths that must be looked at. */
@@ -93,22 +110,32 @@ export function finishOwn(
   pair: string,
 ): readonly RelPath[] {
   const dirty = new Set<RelPath>()
-  new Recovery(world, place, root, own, own, [own], dirty).finishPair(pair)
+  new Recovery({ world, place, root, own, heard: new Set(), dirty }, own, [own]).finishPair(pair)
   return [...dirty]
 }
 
 /** The end of one folder. */
 class Recovery {
+  private readonly world: World
+  private readonly place: RootPlace
+  private readonly root: Directory
+  private readonly own: StageFolder
+  private readonly dirty: Set<RelPath>
+  private readonly heard: ReadonlySet<string>
+
   constructor(
-    private readonly world: World,
-    private readonly place: RootPlace,
-    private readonly root: Directory,
-    private readonly own: StageFolder,
+    recoverer: Recoverer,
     private readonly folder: StageFolder,
     /** Every folder at hand: a recovery that was cut off has moved some slots already. */
     private readonly folders: readonly StageFolder[],
-    private readonly dirty: Set<RelPath>,
-  ) {}
+  ) {
+    this.world = recoverer.world
+    this.place = recoverer.place
+    this.root = recoverer.root
+    this.own = recoverer.own
+    this.dirty = recoverer.dirty
+    this.heard = recoverer.heard
+  }
 
   finishIntents(): void {
     for (const { name, acknowledged } of intentNames(this.folder.intents)) {
@@ -216,11 +243,21 @@ class Recovery {
     }
   }
 
+  /** Whoever would be told has been told of all that is here, and goes by what both roots hold. */
+  private isHeard(name: string): boolean {
+    return this.heard.has(name.slice(0, name.indexOf('-')))
+  }
+
   /** Its slots first: while the intent is in a dead folder, whoever recovers that finds them in any. */
   private adopt(name: string, file: string): void {
     for (const slot of this.folder.out.names())
       if (intentOfSlot(slot) === name) this.folder.out.rename(slot, this.own.out, slot, 'no-replace')
-    this.folder.intents.rename(file, this.own.intents, file, 'no-replace')
+    this.folder.intents.rename(
+      file,
+      this.own.intents,
+      this.isHeard(name) ? intentFileName(name, true) : file,
+      'no-replace',
+    )
   }
 
   /** Content that was at some path and that no intent tells of: never deleted, and no path to bring it back to. */

@@ -5,8 +5,10 @@ import { absPath } from '../../../src/core/path.js'
 import { FileFailure } from '../../../src/host/files.js'
 import { closeRootJob, openRootJob } from '../../../src/replica/jobs/open-root.js'
 import { type Owner, ownerText, parseOwner } from '../../../src/replica/jobs/owner.js'
+import { recoverJob } from '../../../src/replica/jobs/recover.js'
+import { sweepJob } from '../../../src/replica/jobs/sweep.js'
 import { ReplicaFailure } from '../../../src/replica/replica.js'
-import { type Fixture, freshRoot, remove, writeFile } from './fixture.js'
+import { type Fixture, freshRoot, pair, remove, writeFile } from './fixture.js'
 import { Crash } from './stepping.js'
 
 const folderOf = (root: Fixture, folder = root.place.folder) => root.abs(`.tandem/stage/${folder}`)
@@ -136,6 +138,37 @@ test('the root is away when it is closed, and back later: what it left is recove
   expect(recover(root).unacknowledged.flatMap(({ outcomes }) => outcomes)).toHaveLength(1)
   expect(stages(root)).toEqual([root.place.folder])
   expect(lockFiles(root)).toEqual([`stage-${root.place.folder}`])
+})
+
+test('a recovery that fails lets go of what it had taken: the next one finds it', () => {
+  const root = freshRoot()
+  for (const name of ['process-0', 'process-9']) leftBy(root, undefined, name)
+  // Without an owner it has to be taken before it can be looked into.
+  root.trap.fail((call, path) =>
+    call === 'openDirectory' && path.endsWith('process-9/out')
+      ? new FileFailure('stale', path, call, 'ESTALE')
+      : undefined,
+  )
+  expect(() => recover(root)).toThrow('ESTALE')
+  expect(stages(root)).toEqual(['process-0', root.place.folder, 'process-9'].sort())
+  root.trap.release()
+  if (process.platform === 'linux') expect(openBelow(root.root)).toEqual([])
+  recover(root)
+  expect(stages(root)).toEqual([root.place.folder])
+})
+
+test('of a pair that has been told of the past, what is found later needs to be told to nobody', () => {
+  const root = freshRoot()
+  root.write('a', 'old')
+  root.scan(['a'])
+  root.apply([writeFile('a', root.content('a'), 0, 'new')], ['new'])
+  root.restart()
+  const input = { place: root.place, locks: root.locks, heard: [pair] }
+  expect(recoverJob.run(root.world, input)).toMatchObject({ dirty: [], pending: 1 })
+  expect(root.slots('intents')).toEqual([expect.stringMatching(/\.acknowledged$/)])
+  root.aheadNs += 1_100_000_000n
+  sweepJob.run(root.world, { place: root.place })
+  expect([...root.slots('out'), ...root.slots('intents')]).toEqual([])
 })
 
 const gonePid = 4_000_000
