@@ -42,6 +42,11 @@ export class Archive {
     for (const { value } of this.store.range(Buffer.from('o'), Buffer.from('p'))) yield decodeOpen(value)
   }
 
+  /** How many paths are agreed on, the root not among them; those of directories that are gone count until they are removed. */
+  count(): number {
+    return Math.max(0, this.store.count(Buffer.from('e'), Buffer.from('f')) - 1)
+  }
+
   close(): void {
     this.store.close()
   }

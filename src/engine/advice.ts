@@ -1,4 +1,5 @@
 import type { Failure } from '../core/failure.js'
+import { countOf } from '../status/amounts.js'
 
 /** What a person does about a pair that cannot go on. */
 export interface Advice {
@@ -56,13 +57,16 @@ const afresh =
   'stop tandem and start it once with -ignorearchives (tandem run: with ignorearchives = true in its [[pair]])'
 const filled = 'filled from the other side'
 
-/** Why a pair halts, what it saw, what goes back and what goes on, as a person reads it. */
-export function haltText(error: Failure): string {
+/** Why a pair halts, what it saw, what goes back and what goes on, as a person reads it. `agreed`: paths that both roots held. */
+export function haltText(error: Failure, agreed = 0): string {
   // Another process keeps the pair: it says itself what to do.
   if (error.code === 'pair-busy') return error.message
   const advice = adviceOn(error.code)
   if (advice === undefined) return `${error.message}. It is tried again until it works.`
   const { back, on } = advice
   const goesOn = `${back}: the pair then goes on by itself.`
-  return [`${error.message}.`, 'Nothing is deleted anywhere meanwhile.', goesOn, on].filter((part) => part).join(' ')
+  const atStake = agreed === 0 ? '' : ` (${countOf(agreed)} ${agreed === 1 ? 'path is' : 'paths are'} agreed on)`
+  return [`${error.message}.`, `Nothing is deleted anywhere meanwhile${atStake}.`, goesOn, on]
+    .filter((part) => part)
+    .join(' ')
 }

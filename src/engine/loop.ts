@@ -68,14 +68,15 @@ export class PairLoop {
         // A bug ends the process. What the world did may pass, unless it never worked and waiting cannot help.
         if (!(error instanceof Failure) || error instanceof PairBusy) throw error
         if (!worked && !error.transient) throw error
-        this.standing.failed(error)
+        const agreed = this.agreed()
+        this.standing.failed(error, agreed)
         const { retryInMs, isNews } = outage.failed(error)
         if (error instanceof LinkFailure) {
           const peer = peerOf(config.alpha, config.beta)
           if (isNews) emit({ event: 'link-lost', peer, code: error.code, detail: error.message, retryInMs })
         } else if (halted !== error.code) {
           halted = error.code
-          emit({ event: 'pair-halted', pair: config.name, code: error.code, detail: haltText(error) })
+          emit({ event: 'pair-halted', pair: config.name, code: error.code, detail: haltText(error, agreed) })
         }
         await pair?.close()
         pair = undefined
@@ -93,6 +94,16 @@ export class PairLoop {
   async close(): Promise<void> {
     await this.held?.close()
     this.held = undefined
+  }
+
+  /** How many paths are agreed on; 0 where that cannot be told. */
+  private agreed(): number {
+    try {
+      return this.held?.archive.count() ?? 0
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      return 0
+    }
   }
 
   private async open(watch: boolean, stops: Stops): Promise<Pair> {

@@ -73,6 +73,8 @@ export class NotReady extends Failure {
 export class Standing {
   private life: Steered | undefined
   private trouble: Failure | undefined
+  /** How many paths were agreed on when it halted. */
+  private agreed = 0
   private known: readonly OpenItem[] = []
   private paused = false
   private scannedAt: Instant | undefined
@@ -102,9 +104,11 @@ export class Standing {
     this.changed()
   }
 
-  failed(trouble: Failure): void {
+  /** `agreed`: how many paths both roots held then, for a person to know what is at stake. */
+  failed(trouble: Failure, agreed: number): void {
     this.remember()
     this.trouble = trouble
+    this.agreed = agreed
     this.changed()
   }
 
@@ -124,7 +128,8 @@ export class Standing {
     return {
       word: this.word(open.some(({ why }) => why === 'superseded')),
       code: trouble?.code ?? '',
-      why: trouble === undefined ? '' : trouble instanceof LinkFailure ? trouble.message : haltText(trouble),
+      why:
+        trouble === undefined ? '' : trouble instanceof LinkFailure ? trouble.message : haltText(trouble, this.agreed),
       conflicts,
       problems,
       scanAgeMs: scannedAt === undefined ? undefined : this.clock.now() - scannedAt,

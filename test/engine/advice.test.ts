@@ -120,3 +120,10 @@ test('so do those of an emptied root', () => {
     /all 2,400 paths of it, which are gone from \/\/here\/\/srv\/a; tandem resume 'a b' --confirm, or one pass .* copying it back from \/\/here\/\/srv\/b /,
   )
 })
+
+test('a halt says how many paths are at stake', () => {
+  const gone = failure('missing', 'it is not there')
+  expect(haltText(gone, 12_345)).toContain('Nothing is deleted anywhere meanwhile (12,345 paths are agreed on).')
+  expect(haltText(gone, 1)).toContain('meanwhile (1 path is agreed on).')
+  expect(haltText(gone, 0)).toContain('meanwhile. ')
+})

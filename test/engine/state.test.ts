@@ -50,12 +50,12 @@ const words: [string, ((standing: Standing) => void)[], StateWord][] = [
   ['paused', [(s) => s.opened(life()), (s) => s.pause(true)], 'paused'],
   ['paused before it was opened', [(s) => s.pause(true), (s) => s.opened(life())], 'paused'],
   ['resumed', [(s) => s.opened(life()), (s) => s.pause(true), (s) => s.pause(false)], 'watching'],
-  ['a link that was cut', [(s) => s.opened(life()), (s) => s.failed(cut)], 'disconnected'],
-  ['a link that is back', [(s) => s.failed(cut), (s) => s.opened(life())], 'watching'],
-  ['a root in doubt', [(s) => s.opened(life()), (s) => s.failed(gone)], 'halted'],
-  ['a root in doubt that opens', [(s) => s.failed(gone), (s) => s.opened(life())], 'halted'],
-  ['a root in doubt that works', [(s) => s.failed(gone), (s) => s.opened(life()), (s) => s.worked()], 'watching'],
-  ['a root in doubt while it is paused', [(s) => s.pause(true), (s) => s.failed(gone)], 'halted'],
+  ['a link that was cut', [(s) => s.opened(life()), (s) => s.failed(cut, 0)], 'disconnected'],
+  ['a link that is back', [(s) => s.failed(cut, 0), (s) => s.opened(life())], 'watching'],
+  ['a root in doubt', [(s) => s.opened(life()), (s) => s.failed(gone, 0)], 'halted'],
+  ['a root in doubt that opens', [(s) => s.failed(gone, 0), (s) => s.opened(life())], 'halted'],
+  ['a root in doubt that works', [(s) => s.failed(gone, 0), (s) => s.opened(life()), (s) => s.worked()], 'watching'],
+  ['a root in doubt while it is paused', [(s) => s.pause(true), (s) => s.failed(gone, 0)], 'halted'],
 ]
 test.each(words)('%s', (_, steps, word) => {
   const standing = new Standing(clock)
@@ -69,15 +69,15 @@ test('what is open is counted, and remembered while no life is there to ask', ()
     life({ opened: () => [open('conflict', 'c'), open('problem', 'p'), open('held', 'h'), open('superseded', 's')] }),
   )
   expect(standing.state()).toMatchObject({ conflicts: 1, problems: 2, code: '', why: '' })
-  standing.failed(gone)
-  expect(standing.state()).toMatchObject({ conflicts: 1, problems: 2, code: 'missing', why: haltText(gone) })
+  standing.failed(gone, 7)
+  expect(standing.state()).toMatchObject({ conflicts: 1, problems: 2, code: 'missing', why: haltText(gone, 7) })
   expect(standing.open()).toHaveLength(4)
 })
 
 test('what the archive held open is told before the peer was reached', () => {
   const standing = new Standing(clock)
   standing.remembers([open('conflict', 'c')])
-  standing.failed(cut)
+  standing.failed(cut, 0)
   expect(standing.open()).toEqual([open('conflict', 'c')])
   standing.opened(life({ opened: () => [] }))
   expect(standing.open()).toEqual([])
@@ -90,7 +90,7 @@ test('the age of the last full scan outlives a link, for a life after a cut look
   standing.opened(life({ currentAt: 1_000 }))
   nowMs = 5_000
   expect(standing.state().scanAgeMs).toBe(4_000)
-  standing.failed(cut)
+  standing.failed(cut, 0)
   standing.opened(life({ currentAt: 5_000 }))
   nowMs = 6_000
   expect(standing.state().scanAgeMs).toBe(5_000)
@@ -110,7 +110,7 @@ test('flush waits for a link that is away, and asks the life after it', async ()
   const standing = new Standing(clock)
   standing.opened(life({ flush: () => Promise.reject(new NotReady('disconnected', 'over')) }))
   const flushed = standing.flush(never)
-  standing.failed(cut)
+  standing.failed(cut, 0)
   await Promise.resolve()
   standing.opened(life({ flush: async () => [open('held')] }))
   expect(await flushed).toEqual([open('held')])
@@ -119,7 +119,7 @@ test('flush waits for a link that is away, and asks the life after it', async ()
 const refused: [string, (standing: Standing) => void, string][] = [
   // what happens while it waits        what flush says
   ['it is paused', (s) => s.pause(true), 'paused'],
-  ['a root is in doubt', (s) => s.failed(gone), 'halted'],
+  ['a root is in doubt', (s) => s.failed(gone, 0), 'halted'],
   ['the agent stops', (s) => s.ended(), 'stopping'],
 ]
 test.each(refused)('flush gives up when %s', async (_, happen, code) => {
@@ -136,7 +136,7 @@ test.each([
 ] as const)('flush gives up in time, with %s', async (_, trouble, code) => {
   const standing = new Standing(clock)
   if (trouble === undefined) standing.opened(life({ flush: () => new Promise(() => {}) }))
-  else standing.failed(trouble)
+  else standing.failed(trouble, 0)
   const patience = new AbortController()
   const flushed = standing.flush(patience.signal)
   patience.abort()

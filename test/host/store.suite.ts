@@ -77,6 +77,7 @@ export function describeStore(name: string, make: () => StoreFixture): void {
         expect(keysOf(transaction.range(bytes(from), bytes(to)))).toBe(found)
       })
       expect(keysOf(store.range(bytes(from), bytes(to)))).toBe(found)
+      expect(store.count(bytes(from), bytes(to))).toBe(found === '' ? 0 : found.split(' ').length)
     })
 
     test('keys of the longest length, empty values and values of 100 kB come back whole', () => {
@@ -293,6 +294,7 @@ export function describeStore(name: string, make: () => StoreFixture): void {
               if (!(error instanceof Error) || error.message !== 'roll back') throw error
             }
             expect(dump(store.range(from, to))).toEqual(sorted(model, from, to))
+            expect(store.count(from, to)).toBe(sorted(model, from, to).length)
             expect(dump(store.range(Uint8Array.of(0), whole))).toEqual(sorted(model, Uint8Array.of(0), whole))
           }
         }),

@@ -124,6 +124,10 @@ class SimStore implements Store {
     yield* between(this.records, from, to)
   }
 
+  count(from: Uint8Array, to: Uint8Array): number {
+    return between(this.records, from, to).length
+  }
+
   write<T>(body: (transaction: Transaction) => T): T {
     // A dead main thread runs on until it waits; what it writes goes nowhere.
     if (!enter(this.process, 'store-write', this.path, true)) return body(new SimTransaction(this.records.copy()))

@@ -49,6 +49,11 @@ class LmdbStore implements Store {
     })
   }
 
+  count(from: Uint8Array, to: Uint8Array): number {
+    if (Buffer.compare(from, to) >= 0) return 0
+    return this.failing(() => this.records.getKeysCount({ start: from, end: to }))
+  }
+
   *range(from: Uint8Array, to: Uint8Array): Generator<StoreRecord, void, undefined> {
     if (Buffer.compare(from, to) >= 0) return
     const snapshot = this.failing(() => this.records.useReadTransaction())

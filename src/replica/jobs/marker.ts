@@ -1,6 +1,7 @@
-import type { AbsPath } from '../../core/path.js'
+import { type AbsPath, privateName } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
+import { countOf } from '../../status/amounts.js'
 import { countedMax } from '../../wire/text.js'
 import { pairPrefixChars } from '../peer-pair.js'
 import { ReplicaFailure } from '../replica.js'
@@ -68,6 +69,18 @@ const pairsAlikeMax = 64
 /** More than a lead ever comes to from what a peer may tell; what it draws after that still fits the 6 bytes of an archive. */
 const generationMax = countedMax + 2 ** 32
 
+/** ', and 3 files or directories stand there', of what is taken for another root. */
+export function membersText(root: Directory): string {
+  try {
+    const count = root.names().filter((name) => name !== privateName).length
+    if (count === 0) return ', and nothing else stands there'
+    return `, and ${countOf(count)} ${count === 1 ? 'file or directory stands' : 'files or directories stand'} there`
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    return ''
+  }
+}
+
 /** Ids as they are told: their beginnings. */
 export function anotherRoot(found: string, expected: string): string {
   return `another root stands there: its marker has the id ${found.slice(0, 8)}, where ${expected.slice(0, 8)} is known`
@@ -80,9 +93,12 @@ export function anotherRoot(found: string, expected: string): string {
  */
 export function checkRoot(root: Directory, expected: Pick<RootPlace, 'root' | 'rootId'>): Marker {
   const marker = readMarker(root, expected.root)
-  if (marker === undefined) throw new ReplicaFailure('in-doubt', expected.root, 'its marker .tandem/marker is gone')
-  if (marker.rootId !== expected.rootId)
-    throw new ReplicaFailure('in-doubt', expected.root, anotherRoot(marker.rootId, expected.rootId))
+  if (marker === undefined)
+    throw new ReplicaFailure('in-doubt', expected.root, `its marker .tandem/marker is gone${membersText(root)}`)
+  if (marker.rootId !== expected.rootId) {
+    const detail = anotherRoot(marker.rootId, expected.rootId) + membersText(root)
+    throw new ReplicaFailure('in-doubt', expected.root, detail)
+  }
   return marker
 }
 

@@ -4,7 +4,7 @@ import type { Job, World } from '../../host/workers.js'
 import { bytesText } from '../../status/amounts.js'
 import { ReplicaFailure } from '../replica.js'
 import { claimFolder, releaseFolder, removeFolder } from './claim.js'
-import { markerName, readMarker, writeMarker } from './marker.js'
+import { markerName, membersText, readMarker, writeMarker } from './marker.js'
 import {
   dropFile,
   ensureDirectory,
@@ -77,7 +77,7 @@ export const openRootJob: Job<OpenRoot, RootFacts> = {
         throw new ReplicaFailure(
           'in-doubt',
           path,
-          'its marker .tandem/marker is missing: it is unmounted, was emptied, or another directory stands there',
+          `its marker .tandem/marker is missing${membersText(root)}: it is unmounted, was emptied, or is another directory`,
         )
       try {
         const stage = makeFolders(world, root, path, folder, locks)

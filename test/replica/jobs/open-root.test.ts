@@ -9,7 +9,7 @@ import { openRoot } from '../../../src/replica/jobs/place.js'
 import { ReplicaFailure } from '../../../src/replica/replica.js'
 import { operationList } from '../../../src/wire/list.js'
 import { countedMax } from '../../../src/wire/text.js'
-import { type Fixture, freshRoot, pair, remove } from './fixture.js'
+import { type Fixture, freshRoot, makeDirectory, pair, remove } from './fixture.js'
 
 test('a root is made, with a private folder that nobody else can read and that git ignores', () => {
   const root = freshRoot()
@@ -119,6 +119,16 @@ test.each(doubts)('nothing is applied to a root in doubt: %s', (_, change) => {
   change(root)
   expect(codeOf(() => root.apply([operation]))).toBe('in-doubt')
   expect(root.read('a')).toBe('old')
+})
+
+test('a root in doubt is told with what stands there', () => {
+  const root = freshRoot()
+  for (const name of ['a', 'b']) root.write(name, 'old')
+  fs.rmSync(root.abs('.tandem/marker'))
+  const text = 'its marker .tandem/marker is gone, and 2 files or directories stand there'
+  expect(() => root.apply([makeDirectory('d')])).toThrow(text)
+  for (const name of ['a', 'b']) fs.rmSync(root.abs(name))
+  expect(() => root.apply([makeDirectory('d')])).toThrow('is gone, and nothing else stands there')
 })
 
 test('S1-14: a root that is exchanged during a batch of removals is found out, and no outcome is told', () => {
