@@ -311,9 +311,10 @@ export class LocalReplica implements Replica {
       const { from, isSilent, budget, pair } = this
       const input = { place, pair, batch, operations: listed, supplier, from, isSilent, budget }
       const applied = await host.workers.run(applyJob, input, order, lane)
-      const { first, last, dirty, isLeft } = applied
+      const { first, last, dirty, notes, isLeft } = applied
       const outcomes = outcomeList.fromBytes(applied.outcomes)
       root.publish(this.others(outcomes), [{ first, last }], this.session)
+      root.tell(notes)
       root.mark(dirty)
       // What was about to be looked at below the old path is looked at here.
       root.markBelow(outcomes.flatMap((outcome) => (isRenamed(outcome) ? [outcome.path] : [])))

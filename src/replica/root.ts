@@ -13,6 +13,7 @@ import { BytesReader } from '../wire/bytes.js'
 import { readReports } from '../wire/report.js'
 import { Holds } from './holds.js'
 import { acceptableJob } from './jobs/accept.js'
+import type { Applied } from './jobs/apply.js'
 import { letGoJob } from './jobs/budget.js'
 import { generationJob } from './jobs/generation.js'
 import { closeIndexJob, noteScannedJob, type OpenIndexOutput, openIndexJob } from './jobs/open-index.js'
@@ -432,6 +433,11 @@ export class LocalRoot {
   publish(reports: readonly Report[], spans: readonly Span[], origin: RootListener | undefined): void {
     for (const { first, last } of spans) this.watermark.pass(first, last)
     for (const listener of this.listeners) listener.changed(listener === origin ? [] : reports, this.watermark.sequence)
+  }
+
+  /** What could not be taken over from what was replaced. */
+  tell(notes: Applied['notes']): void {
+    for (const { path, detail } of notes) this.options.emit({ event: 'not-taken-over', root: this.shown, path, detail })
   }
 
   /** What came out of exchanges and removals is looked at once more, a second later, and then goes. */

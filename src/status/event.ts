@@ -114,6 +114,7 @@ export type AgentEvent =
     }
   /** Some files of the root have several names, `path` for one; each name is kept equal as a file of its own. */
   | { readonly event: 'hard-links-found'; readonly root: string; readonly path: RelPath }
+  | { readonly event: 'not-taken-over'; readonly root: string; readonly path: RelPath; readonly detail: string }
   | { readonly event: 'link-opened'; readonly peer: string }
   | {
       readonly event: 'link-lost'

@@ -41,6 +41,8 @@ export function lineOf(event: AgentEvent): string | undefined {
       return `a mistake of tandem, now repaired: ${event.side} did not hold what is written down of ${escapeName(event.path)} (${event.detail})`
     case 'audit-finished':
       return undefined
+    case 'not-taken-over':
+      return `note: ${nameText(event.path)} in ${escapeText(event.root)} is written, without ${escapeText(event.detail)} of what it replaces or of its directory`
     case 'hard-links-found':
       return hardLinkText(event.root, event.path)
     case 'link-opened':

@@ -1,3 +1,4 @@
+import * as fs from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { absent } from '../../src/core/content.js'
 import type { Operation } from '../../src/core/operation.js'
@@ -7,6 +8,7 @@ import type { Job } from '../../src/host/workers.js'
 import { openIndex } from '../../src/index/index.js'
 import { digestOf } from '../../src/replica/jobs/digest.js'
 import type { RootPlace } from '../../src/replica/jobs/place.js'
+import { isRoot } from '../host/node/fixture.js'
 import { packOf, writeFile } from './jobs/fixture.js'
 import { LocalRootFixture } from './local-root.js'
 import { pair, Reader, supplier } from './replica.suite.js'
@@ -324,6 +326,21 @@ test('what another process left in staging is finished by a later full scan, onc
   root.remove(`${folder}/owner`)
   await replica.rescan([rootPath])
   expect(root.all(folder)).toEqual([])
+  await replica.close()
+})
+
+test.runIf(isRoot)('what could not be taken over from a directory is told', async () => {
+  root.write('d/x', 'x')
+  fs.chownSync(root.abs('d'), -1, 4_321)
+  fs.chmodSync(root.abs('d'), 0o2775)
+  const { replica } = await Reader.open(root.replica())
+  root.trap.fail((call, path) =>
+    call === 'setGroup' ? new FileFailure('not-permitted', path, call, 'EPERM') : undefined,
+  )
+  const link: Operation = { op: 'write-symlink', path: relPath('d/l'), expect: absent, target: 'somewhere' }
+  expect(await replica.apply(1, [link], supplier)).toMatchObject([{ kind: 'done' }])
+  const detail = 'group 4321 (EPERM)'
+  expect(root.events).toContainEqual({ event: 'not-taken-over', root: root.root, path: 'd/l', detail })
   await replica.close()
 })
 

@@ -54,6 +54,11 @@ const rows: [string, AgentEvent, string | RegExp | undefined][] = [
     { event: 'hard-links-found', root: '/a\n', path: relPath('x\u202e') },
     'note: files in /a\\n have several names (hard links), x\\u202e for one: each name is kept equal as a file of its own',
   ],
+  [
+    'what could not be taken over',
+    { event: 'not-taken-over', root: '/a\n', path: relPath('x'), detail: 'owner 7 (EPERM)' },
+    'note: x in /a\\n is written, without owner 7 (EPERM) of what it replaces or of its directory',
+  ],
   ['how far a transfer is', { event: 'transfer-progressed', pair, to: 'beta', bytes: 5 }, undefined],
   [
     'a problem',
