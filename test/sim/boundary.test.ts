@@ -132,6 +132,69 @@ test.each(rows)(
   },
 )
 
+test.each(rows)(
+  'S1-14: a mount point that goes with its mount keeps all on the other side; accepted, it is a conflict (%s, side %i)',
+  async (topology, side) => {
+    const pair = new Mounted(topology, side)
+    await pair.begin()
+    const unmount = await pair.mount({ 'd/one': 'one\n' })
+    await pair.accept()
+    await pair.pass(60)
+    expect(pair.open()).toEqual([])
+    // As an automounter does it.
+    unmount()
+    for (const path of [one, two, relPath('d/sub')]) pair.here.remove(path)
+    pair.here.remove(relPath('d'))
+    await pair.pass(60)
+    expect(pair.open()).toEqual([expect.stringContaining('and its mount point with it: if it is to stay so, ')])
+    expect([...pair.texts(one), ...pair.texts(two)].filter((text) => text !== undefined)).toEqual(['one\n', 'two\n'])
+    expect(await pair.accept()).toMatchObject({ pairs: ['pair'] })
+    await pair.pass(60)
+    expect(pair.open()).toEqual([expect.stringMatching(/^d: .*deleted/)])
+    expect([...pair.texts(one), ...pair.texts(two)].filter((text) => text !== undefined)).toEqual(['one\n', 'two\n'])
+  },
+)
+
+test('S1-14: a mount point that went with its mount is as before when both are back', async () => {
+  const pair = new Mounted('linked', 0)
+  await pair.begin()
+  const machine = pair.here.machine
+  const disk = machine.addDisk({})
+  const mount = () => machine.mount(disk, absPath(`${pair.here.root}/d`))
+  mount()
+  pair.here.create(one, 'one\n')
+  await pair.pass(60)
+  await pair.accept()
+  await pair.pass(60)
+  expect(pair.open()).toEqual([])
+  machine.unmount(disk)
+  pair.here.removeTree(relPath('d'))
+  await pair.pass(60)
+  expect(pair.open()).toHaveLength(1)
+  pair.here.makeDirectory(relPath('d'))
+  mount()
+  pair.there.create(other, 'new\n')
+  await pair.pass(60)
+  expect(pair.open()).toEqual([])
+  expect([one, two, other].flatMap((path) => pair.texts(path))).toEqual([
+    ...['one\n', 'one\n', 'two\n', 'two\n', 'new\n', 'new\n'],
+  ])
+})
+
+test('S1-14: what stands in the place of a mount point is no change of it, either', async () => {
+  const pair = new Mounted('linked', 0)
+  await pair.begin()
+  const unmount = await pair.mount({ 'd/one': 'one\n' })
+  await pair.accept()
+  await pair.pass(60)
+  unmount()
+  pair.here.removeTree(relPath('d'))
+  pair.here.create(relPath('d'), 'a file\n')
+  await pair.pass(60)
+  expect(pair.open()).toEqual([expect.stringContaining('is gone, and a file stands here: if it is to stay so, ')])
+  expect([one, two].map((path) => pair.texts(path)[1])).toEqual(['one\n', 'two\n'])
+})
+
 test('S1-14: what is no boundary is not accepted', async () => {
   const pair = new Mounted('local', 0)
   await pair.begin()

@@ -51,11 +51,16 @@ export function lookAt(
 ): Look {
   const name = nameOf(path)
   const stat = directory.statAt(name)
-  if (stat === undefined) return old === undefined ? same : { kind: 'gone', below: 'nothing' }
+  if (stat === undefined) return old === undefined ? same : lookAtNothing(path, old, how.accepts)
   if (isReservedName(name)) {
     const problem = { kind: 'problem', code: 'name', detail: 'the name is reserved for tandem' } as const
     return old?.problem?.code === 'name' ? same : changed({ ...fieldsOf(stat, unread), kind: 'unknown', problem })
   }
+  if (old?.boundary && stat.kind !== 'directory' && !how.accepts)
+    return misplaced(
+      old,
+      `the file system that was mounted here is gone, and a ${stat.kind} stands here: ${acceptText(path)}`,
+    )
   switch (stat.kind) {
     case 'directory':
       return lookAtDirectory(stat, above, path, old, how.accepts)
@@ -79,6 +84,15 @@ export function lookAt(
         : looked
     }
   }
+}
+
+/** What was known at a path at which nothing is. A mount point may go with what was mounted there: an automounter makes and removes it. */
+export function lookAtNothing(path: RelPath, old: IndexRecord, accepts: boolean): Look {
+  if (!old.boundary || accepts) return { kind: 'gone', below: 'nothing' }
+  return misplaced(
+    old,
+    `the file system that was mounted here is gone, and its mount point with it: ${acceptText(path)}`,
+  )
 }
 
 /** What is known stays, with the problem beside it; of a name that was never seen, nothing but the problem is known. */

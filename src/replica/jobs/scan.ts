@@ -17,7 +17,7 @@ import { type Index, type IndexEdit, type Located, openIndex, type Whereabouts }
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
-import { type HowToLook, type Look, lookAt, sameDirectory, troubled, unread } from './look.js'
+import { type HowToLook, type Look, lookAt, lookAtNothing, sameDirectory, troubled, unread } from './look.js'
 import { checkRoot } from './marker.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
@@ -341,7 +341,10 @@ class Scanner {
 
   private missed(target: ScanTarget, directoryId: number, name: string, old: IndexRecord): void {
     const path = join(target.directory, name)
-    this.edits.push({ path, directoryId, name, old, fields: undefined, quiet: false })
+    const looked = lookAtNothing(path, old, target.accepts === true)
+    if (looked.kind === 'gone') this.edits.push({ path, directoryId, name, old, fields: undefined, quiet: false })
+    if (looked.kind === 'changed')
+      this.edits.push({ path, directoryId, name, old, fields: looked.fields, quiet: looked.quiet })
   }
 
   /** undefined: it cannot be listed, which is noted. */
