@@ -51,16 +51,14 @@ export function takePart(parts: Directory, part: string, to: Directory, slot: st
   let presentBytes = 0
   quietly(() => {
     const stat = parts.statAt(part)
-    if (stat?.kind !== 'file') return
-    if (stat.sizeBytes > sizeBytes) {
-      dropFile(parts, part)
-      return
-    }
+    if (stat?.kind !== 'file' || stat.sizeBytes > sizeBytes) return
     // It may have been whole, and been given the properties of its path.
     if (stat.mode !== 0o600) parts.setMode(part, 0o600)
     parts.rename(part, to, slot, 'no-replace')
     presentBytes = stat.sizeBytes
   })
+  // What cannot be taken up is received anew: nobody would take it up later.
+  if (presentBytes === 0) quietly(() => dropFile(parts, part))
   return presentBytes
 }
 

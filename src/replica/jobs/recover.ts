@@ -154,8 +154,9 @@ class Recovery {
     for (const { name, acknowledged } of intentNames(this.folder.intents)) {
       if (acknowledged || !name.startsWith(`${pair}-`)) continue
       const intent = readIntent(this.folder.intents, name)
-      if (intent === undefined || intent.complete) continue
-      this.finish(name, name, intent, false)
+      // It could neither be written nor removed.
+      if (intent === undefined) dropFile(this.folder.intents, name)
+      else if (!intent.complete) this.finish(name, name, intent, false)
     }
   }
 

@@ -101,6 +101,20 @@ test('a batch that could not be told needs nothing any more when it is acknowled
   expect([...root.slots('in'), ...root.slots('intents')]).toEqual([])
 })
 
+test('an intent that could neither be written nor removed goes when the pair is opened again', () => {
+  const root = freshRoot()
+  root.trap.fail((call, path) => {
+    if (!path.includes('/intents/')) return undefined
+    if (call === 'write') return new FileFailure('disk-full', path, call, 'ENOSPC')
+    return call === 'removeFile' ? new FileFailure('io', path, call, 'EIO') : undefined
+  })
+  expect(root.apply([writeFile('a', absent, 0, 'a')], ['a']).outcomes).toMatchObject([{ code: 'disk-full' }])
+  root.trap.release()
+  expect(root.slots('intents')).toHaveLength(1)
+  expect(unacknowledgedJob.run(root.world, { place: root.place, pair })).toMatchObject({ outcomes: [], dirty: [] })
+  expect(root.slots('intents')).toEqual([])
+})
+
 test('a batch that could not be told and is acknowledged is not done once more by the next process', () => {
   const root = freshRoot()
   for (const path of ['a', 'b']) root.write(path, path)

@@ -384,6 +384,20 @@ describe('parts do not pile up', () => {
     expect(partsThere()).toEqual([])
   })
 
+  test('one that cannot be taken up goes: its file comes anew', () => {
+    offered(1)
+    send(1, [], 2)
+    drop(1)
+    target.trap.fail((call, file) =>
+      call.startsWith('rename') && file.includes('/parts/') ? new FileFailure('io', file, call, 'EIO') : undefined,
+    )
+    expect(offered(2)).toEqual([])
+    target.trap.release()
+    expect(partsThere()).toEqual([])
+    send(2, [])
+    apply(2)
+  })
+
   test('one whose bytes the disk does not take is not kept', () => {
     offered(1)
     send(1, [], 2)
