@@ -1,9 +1,44 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { describeDepths } from './depth.suite.js'
 import { sandbox, serve } from './harness.js'
 
 describeDepths([['1,000 levels of directories', 'd', 1_000]])
+
+describe('large', () => {
+  test('a file of 10 GiB arrives whole, over the link; where it has holes, the other has', async () => {
+    const box = sandbox(existsSync('/dev/shm') ? '/dev/shm' : undefined)
+    const sizeBytes = 10 * 1_024 ** 3
+    for (const root of ['a', 'b']) mkdirSync(box.at(root))
+    const places = [0, 4 * 1_024 ** 3 - 3, 7_777_777_777, sizeBytes - 4]
+    const file = openSync(box.at('a/large'), 'w')
+    for (const at of places) writeSync(file, 'here', at)
+    closeSync(file)
+    const { url, keyFile } = await serve(box, { r: 'b' })
+    expect(await box.tandem(['sync', 'a', url('r'), '--secret-file', keyFile])).toMatchObject({ code: 0, stderr: '' })
+    const { size, blocks } = statSync(box.at('b/large'))
+    expect(size).toBe(sizeBytes)
+    expect(blocks * 512).toBeLessThan(16 * 1_024 ** 2)
+    const copy = openSync(box.at('b/large'), 'r')
+    for (const at of places) {
+      const found = Buffer.alloc(4)
+      expect(readSync(copy, found, 0, 4, at)).toBe(4)
+      expect(found.toString()).toBe('here')
+    }
+    closeSync(copy)
+  }, 600_000)
+})
 
 describe('many', () => {
   test('100,000 entries in one directory, over the link: all arrive', async () => {

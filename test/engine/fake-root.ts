@@ -55,6 +55,8 @@ export class FakeRoot {
   before: (call: string, replica: FakeReplica) => void | Promise<void> = () => {}
   /** What to do just before an operation is looked at: the user who is faster. */
   beforeOperation: (operation: Operation) => void = () => {}
+  /** What an operation ends with instead of being done. */
+  refuses: (operation: Operation) => Outcome | undefined = () => undefined
   readonly sessions = new Set<FakeReplica>()
   /** A directory that was renamed is known by its inode, also by who was not there. */
   hints = true
@@ -396,6 +398,8 @@ export class FakeReplica implements ReachedRoot {
 
   private applyOne(batch: number, operation: Operation): Outcome {
     this.root.beforeOperation(operation)
+    const refused = this.root.refuses(operation)
+    if (refused !== undefined) return refused
     if (operation.op === 'rename') return this.renameOne(operation)
     const { path, expect } = operation
     const have = this.root.at(path)

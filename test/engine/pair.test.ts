@@ -53,6 +53,29 @@ test('S1-1 the archive takes nothing before both roots have synced it', async ()
   expect(pair.agreed('f')?.content).toEqual(pair.beta.at('f'))
 })
 
+const retries: [retry: number, failures: number, tries: number, failed: number][] = [
+  [0, 1, 1, 1],
+  [1, 1, 2, 0],
+  [3, 3, 4, 0],
+  [3, 9, 4, 1],
+]
+test.each(retries)(
+  'retry = %i: what fails %i times is tried %i times in one pass',
+  async (retry, failures, tries, failed) => {
+    const pair = await met({ f: 'v1', g: 'v1' }, { retry })
+    let tried = 0
+    pair.beta.refuses = ({ path }) =>
+      path === 'f' && ++tried <= failures
+        ? { kind: 'failed', path, code: 'busy', detail: 'in use', transient: true }
+        : undefined
+    pair.alpha.write('f', 'v2')
+    pair.alpha.write('g', 'v2')
+    expect(await pair.pass()).toMatchObject({ failed, applied: 2 - failed })
+    expect(tried).toBe(tries)
+    expect(pair.beta.tree()).toEqual({ f: failed === 0 ? 'v2' : 'v1', g: 'v2' })
+  },
+)
+
 const halves = [
   // who cuts         when            what is asked of whom
   ['the bytes', 'beta', 'stage'],

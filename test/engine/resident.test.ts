@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { OpenPath } from '../../src/archive/archive.js'
+import type { Preferences } from '../../src/config/preferences.js'
 import { absent } from '../../src/core/content.js'
 import { relPath } from '../../src/core/path.js'
 import type { PairLoop } from '../../src/engine/loop.js'
@@ -9,10 +10,14 @@ import { FakePair } from './fake-pair.js'
 
 /** A pair that is kept equal until the test ends it. */
 class Resident {
-  readonly pair = new FakePair().prefer({ repeat: { kind: 'watch', fullScanSeconds: 3_600 } })
+  readonly pair = new FakePair()
   private readonly finish = new AbortController()
   private readonly now = new AbortController()
   private ended: Promise<PassResult> | undefined
+
+  constructor(repeat: Preferences['repeat'] = { kind: 'watch', fullScanSeconds: 3_600 }) {
+    this.pair.prefer({ repeat })
+  }
 
   get loop(): PairLoop {
     return this.pair.open()
@@ -61,6 +66,45 @@ test('an edit travels by itself, and what comes while a cycle runs is the next o
   await until(() => beta.tree().late === 'l', 'both edits')
   expect(beta.tree()).toEqual({ f: 'v2', late: 'l' })
   expect(await resident.end()).toMatchObject({ skipped: 0, failed: 0 })
+})
+
+/** When a full scan of both roots began, in seconds from the first moment in which the pair was current. */
+async function scansOf(repeat: Preferences['repeat'], count: number, stepMs: number): Promise<number[]> {
+  const resident = new Resident(repeat)
+  const { clock, alpha, beta } = await resident.begin({ f: 'v1' })
+  const began = clock.now()
+  const times: number[] = []
+  let others = 0
+  for (const root of [alpha, beta])
+    root.before = (call) => {
+      if (call !== 'rescan') return
+      if (root === alpha) times.push((clock.now() - began) / 1_000)
+      else others++
+    }
+  for (let steps = 0; steps < 2_000 && times.length < count; steps++) {
+    await clock.pass(stepMs)
+    await turns(20)
+  }
+  expect(others).toBe(times.length)
+  await resident.end()
+  return times
+}
+
+test('repeat = watch+N: a full scan every N seconds, each time between three and five quarters of it', async () => {
+  const times = await scansOf({ kind: 'watch', fullScanSeconds: 3_600 }, 12, 60_000)
+  const between = times.map((at, n) => at - (times[n - 1] ?? 0))
+  expect(between).toHaveLength(12)
+  for (const seconds of between) {
+    expect(seconds).toBeGreaterThanOrEqual(2_640)
+    expect(seconds).toBeLessThanOrEqual(4_560)
+  }
+  // Many pairs that began together do not go on together.
+  expect(new Set(between).size).toBeGreaterThan(3)
+})
+
+test('repeat = N: a full scan every N seconds', async () => {
+  const times = await scansOf({ kind: 'every', seconds: 30 }, 4, 5_000)
+  expect(times).toEqual([30, 60, 90, 120])
 })
 
 test('many outcomes are acknowledged at once: telling them again would cost the next life a long message', async () => {
