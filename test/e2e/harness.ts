@@ -164,7 +164,12 @@ export class Running {
 
   /** Its end. From when it is asked for it has twice as long as anything in between: a whole pass may be behind it. */
   get ended(): Promise<Finished> {
-    return withDeadline(this.end, () => `the end of ${this.describe()}`)
+    return this.endedWithin(2 * deadlineMs)
+  }
+
+  /** Of what takes long. */
+  endedWithin(ms: number): Promise<Finished> {
+    return withDeadline(this.end, ms, () => `the end of ${this.describe()}`)
   }
 
   get pid(): number {
@@ -242,10 +247,10 @@ export async function eventually(condition: () => boolean, what: () => string): 
   }
 }
 
-async function withDeadline<T>(promise: Promise<T>, what: () => string): Promise<T> {
+async function withDeadline<T>(promise: Promise<T>, ms: number, what: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${2 * deadlineMs} ms for ${what()}`)), 2 * deadlineMs)
+    timer = setTimeout(() => reject(new Error(`waited ${ms} ms for ${what()}`)), ms)
   })
   try {
     return await Promise.race([promise, late])
