@@ -5,6 +5,7 @@ import type { StatusAnswer } from '../agent/control-types.js'
 import { ConfigFailure } from '../config/config.js'
 import { withAddress, withoutPeer } from '../config/edit.js'
 import { parseConfigFile, readConfigFile } from '../config/file.js'
+import { Invitations } from '../config/invitations.js'
 import { readPrivateFile, writePrivateFile } from '../config/private-file.js'
 import { stateDirectory } from '../config/state.js'
 import { endpointText, type Place } from '../host/sockets.js'
@@ -58,6 +59,12 @@ async function servedNow(stateDir: string): Promise<StatusAnswer['served']> {
  * nobody says that the access has ended.
  */
 async function revoke(config: string, stateDir: string, name: string): Promise<ExitCode> {
+  // First: whoever joined by one is in the file by now, or never will be.
+  const withdrawn = new Invitations(stateDir).withdraw(name)
+  if (withdrawn > 0) {
+    const which = withdrawn === 1 ? 'The open invitation' : `${withdrawn} open invitations`
+    print(`${which} of ${escapeText(name)} ${withdrawn === 1 ? 'is' : 'are'} withdrawn.\n`)
+  }
   const text = readPrivateFile(config)
   const { peers, listen } = await readConfigFile(config, homedir())
   const isThere = peers.some((one) => one.name === name)
@@ -69,6 +76,7 @@ async function revoke(config: string, stateDir: string, name: string): Promise<E
   // Also for one that is gone from the file: perhaps no agent was told of that.
   const told = await toldOf(config, stateDir, name)
   if (!isThere && told !== 'linked') {
+    if (withdrawn > 0) return exitCodes.inSync
     const names = peers.map((one) => one.name).join(', ') || 'none'
     throw new ConfigFailure('bad-config', `${config}: no peer is named '${name}'; there are: ${names}`)
   }

@@ -72,6 +72,15 @@ export class Invitations {
     this.rename(identity, 'used', 'open')
   }
 
+  /** Nobody joins by an invitation of this peer any more. Answers how many were open. @throws ConfigFailure when that cannot be written down */
+  withdraw(peer: string): number {
+    const open = this.names().flatMap((name) => {
+      const [identity = '', state] = name.split('.')
+      return state === 'open' && this.read(identity, 'open')?.peer === peer ? [identity] : []
+    })
+    return open.filter((identity) => this.rename(identity, 'open', 'used')).length
+  }
+
   /** false: it is not there any more. */
   private rename(identity: string, from: 'open' | 'used', to: 'open' | 'used'): boolean {
     try {
@@ -99,8 +108,19 @@ export class Invitations {
     return join(this.directory, `${identity}.${state}`)
   }
 
+  /** None where nobody was ever invited. */
+  private names(): string[] {
+    try {
+      return readdirSync(this.directory)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error
+      if (error.code === 'ENOENT') return []
+      throw new ConfigFailure('unreadable', `${this.directory}: cannot be listed: ${String(error.code)}`, error)
+    }
+  }
+
   private forget(nowMs: number): void {
-    for (const name of readdirSync(this.directory)) {
+    for (const name of this.names()) {
       const [identity = '', state] = name.split('.')
       const stored = state === 'open' || state === 'used' ? this.read(identity, state) : undefined
       if (stored !== undefined && stored.expires + rememberedMs < nowMs) rmSync(join(this.directory, name))
@@ -108,7 +128,7 @@ export class Invitations {
   }
 }
 
-const isUsed = 'this invitation has been used: ask for another one'
+const isUsed = 'this invitation has been used or withdrawn: ask for another one'
 
 function storedOf(text: string): Stored | undefined {
   let value: unknown

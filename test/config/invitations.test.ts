@@ -45,6 +45,26 @@ test('an invitation is good for one, once, until it expires; its key is known af
   expect(new Invitations(state).keyOf(made.identity)).toEqual(made.key)
 })
 
+test('invitations of a peer are withdrawn: they are good for nobody, and those of others stay', () => {
+  const state = freshDirectory()
+  const invitations = new Invitations(state)
+  expect(invitations.withdraw('laptop')).toBe(0)
+  const made = [1, 2, 3].map((byte, at) =>
+    invitations.make(
+      { ...invited, peer: at === 2 ? 'phone' : 'laptop' },
+      { bytes: (n) => new Uint8Array(n).fill(byte) },
+      0,
+    ),
+  )
+  expect(invitations.withdraw('laptop')).toBe(2)
+  expect(made.map(({ identity }) => invitations.use(identity, 0))).toEqual([
+    expect.stringMatching(/withdrawn: ask for another one/),
+    expect.stringMatching(/withdrawn/),
+    expect.objectContaining({ peer: 'phone' }),
+  ])
+  expect(invitations.withdraw('laptop')).toBe(0)
+})
+
 test('names that are no invitations are not looked for', () => {
   const invitations = new Invitations(freshDirectory())
   for (const name of ['laptop', '../../key', 'invite-../../../../etc/x', 'invite-0123456789abcdef'])

@@ -187,6 +187,19 @@ test('a revocation that no agent hears of says so, and who must be told', { time
   })
 })
 
+test('whoever was invited and has not come yet can be revoked', { timeout: 60_000 }, async () => {
+  const box = sandbox()
+  await hub(box)
+  const line = await invite(box, 'laptop')
+  expect(await peers(box, 'revoke', 'laptop')).toMatchObject({
+    code: 0,
+    stdout: 'The open invitation of laptop is withdrawn.\n',
+    stderr: '',
+  })
+  expect(await join(box, line)).toMatchObject({ code: 3, stderr: expect.stringMatching(/used or withdrawn/) })
+  expect(box.read('hub/t.toml')).not.toContain('laptop')
+})
+
 test('a revocation that the agent cannot follow says so', { timeout: 60_000 }, async () => {
   const box = sandbox()
   await hub(box)
