@@ -53,11 +53,13 @@ export class Automaton {
   /** First code points of the classes: characters that no rule tells apart. */
   private readonly bounds: number[]
   private readonly asciiClass = new Uint16Array(128)
-  private states: State[] = []
-  private numbers = new Map<string, number>()
+  private readonly states: State[] = []
+  /** By the hash of their nodes, or the next free number after it. */
+  private readonly numbers = new Map<number, number>()
   /** The state after a state and a class of the next character, at state times the number of classes plus class. */
   private table = new Int32Array(0)
-  /** Nodes of all states. */
+  /** Nodes of all states, one after the other, and how many: what is forgotten leaves no megabytes to be collected. */
+  private pool = new Int32Array(0)
   private places = 0
   private readonly reached: Places
   private readonly next: Places
@@ -141,12 +143,17 @@ export class Automaton {
     return number
   }
 
-  /** The number of a state, new or known. */
+  /** The number of a state, new or known. `nodes` is looked at only, and may be used again. */
   private numberOf(nodes: Int32Array, starts: boolean): number {
     if (nodes.length === 0) return dead
-    const key = `${starts ? '/' : ''}${nodes.join()}`
-    const known = this.numbers.get(key)
-    if (known !== undefined) return known
+    let key = hashOf(nodes, starts)
+    for (;;) {
+      const known = this.numbers.get(key)
+      if (known === undefined) break
+      const state = this.states[known]
+      if (state?.starts === starts && isSame(state.nodes, nodes)) return known
+      key++
+    }
     const reached = this.closure(nodes, true)
     let accepts = false
     let settles = false
@@ -155,11 +162,10 @@ export class Automaton {
       if (kind === 'end') accepts = true
       else if (kind === 'anything') settles = true
     }
-    const number = settles ? settled : this.states.length
+    if (settles) return settled
+    const number = this.states.length
     this.numbers.set(key, number)
-    this.places += nodes.length
-    if (number === settled) return settled
-    this.states.push({ nodes, starts, accepts })
+    this.states.push({ nodes: this.kept(nodes), starts, accepts })
     const size = this.states.length * this.bounds.length
     if (size > this.table.length) {
       const table = new Int32Array(size * 2).fill(unknown)
@@ -169,11 +175,22 @@ export class Automaton {
     return number
   }
 
+  private kept(nodes: Int32Array): Int32Array {
+    const end = this.places + nodes.length
+    // Those that are known keep the one that is too short, until they are forgotten.
+    if (end > this.pool.length) this.pool = new Int32Array(2 * end)
+    const kept = this.pool.subarray(this.places, end)
+    kept.set(nodes)
+    this.places = end
+    return kept
+  }
+
   private forget(): void {
     const nowhere: State = { nodes: new Int32Array(0), starts: false, accepts: false }
-    this.states = [nowhere, { ...nowhere, accepts: true }]
-    this.numbers = new Map()
-    this.table = new Int32Array(0)
+    this.table.fill(unknown, 0, this.states.length * this.bounds.length)
+    this.states.length = 0
+    this.states.push(nowhere, { ...nowhere, accepts: true })
+    this.numbers.clear()
     this.places = 0
     this.numberOf(Int32Array.from(this.entries), true)
   }
@@ -249,9 +266,23 @@ class Places {
     return this.list[index] ?? 0
   }
 
+  /** They are in order from now on; good until the next change. */
   sorted(): Int32Array {
-    return this.list.slice(0, this.count).sort()
+    return this.list.subarray(0, this.count).sort()
   }
+}
+
+/** FNV-1a over whole numbers: a text of them would be as long as all their digits, for each step. */
+function hashOf(nodes: Int32Array, starts: boolean): number {
+  let hash = starts ? 0x811c9dc5 : 0x050c5d1f
+  for (const node of nodes) hash = Math.imul(hash ^ node, 0x01000193)
+  return hash >>> 0
+}
+
+function isSame(one: Int32Array, other: Int32Array): boolean {
+  if (one.length !== other.length) return false
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false
+  return true
 }
 
 /** One for all: there are many nodes. */
