@@ -493,13 +493,14 @@ export class LocalRoot {
     for (;;) {
       await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
       if (this.ending.signal.aborted) return
-      const begun = this.batchesInHand === 0 ? this.batchesBegun : undefined
-      const swept = await host.workers.run(sweepJob, { place: this.place, strays }, 'bulk', rootLane)
-      const { dirty, pending } = swept
-      // Of what was seen while batches came and went nobody can tell whose it is.
-      this.isUntidy = swept.strays.length > 0 && begun !== this.batchesBegun
-      strays = this.isUntidy ? [] : swept.strays
-      this.isNeeded = swept.isNeeded
+      const looks = this.batchesInHand === 0
+      const begun = this.batchesBegun
+      const swept = await host.workers.run(sweepJob, { place: this.place, strays, looks }, 'bulk', rootLane)
+      const { dirty, pending, received } = swept
+      // Of what was seen while a batch began nobody can tell whose it is.
+      this.isUntidy = received === undefined || (received.strays.length > 0 && begun !== this.batchesBegun)
+      strays = this.isUntidy ? [] : (received?.strays ?? [])
+      if (received !== undefined) this.isNeeded = received.isNeeded
       this.mark(dirty)
       if (swept.keptBytes > 0) this.keeping.add(swept.keptBytes)
       if (pending === 0 && strays.length === 0) break

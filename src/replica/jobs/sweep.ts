@@ -12,6 +12,8 @@ export interface Sweep {
   readonly place: RootPlace
   /** Names in `in/` that an earlier sweep has found there, while no batch was in hand: they go. */
   readonly strays?: readonly string[]
+  /** Whether to look into `in/`: while batches are in hand it tells nothing, and is long. */
+  readonly looks?: boolean
 }
 
 export interface Swept {
@@ -21,6 +23,10 @@ export interface Swept {
   readonly dirty: readonly RelPath[]
   /** Bytes of what was kept as versions. */
   readonly keptBytes: number
+  readonly received: Received | undefined
+}
+
+export interface Received {
   /** What is in `in/` and no intent needs: it is of no use any more unless it belongs to a batch in hand. */
   readonly strays: readonly string[]
   /** Intents need what is in `in/`, until their batches are acknowledged or finished. */
@@ -34,14 +40,14 @@ export interface Swept {
  */
 export const sweepJob: Job<Sweep, Swept> = {
   name: 'sweep',
-  run(world, { place, strays = [] }) {
+  run(world, { place, strays = [], looks = true }) {
     const root = openRoot(world.files, place.root)
     try {
       const stage = openStage(root, place)
       try {
         const swept = sweepFolder(root, stage, place.keeps, world.clock.wallNs())
         dropFiles(stage.in, strays)
-        return { ...swept, ...received(stage) }
+        return { ...swept, received: looks ? lookInto(stage) : undefined }
       } finally {
         stage.close()
       }
@@ -57,7 +63,7 @@ export function sweepFolder(
   stage: StageFolder,
   keeps: boolean,
   wallNs: bigint,
-): Omit<Swept, 'strays' | 'isNeeded'> {
+): Omit<Swept, 'received'> {
   const versions = keeps ? new Versions(root, stage.in) : undefined
   try {
     const { pending, dirty } = sweepIntents(stage, { root, out: stage.out, wallNs, versions })
@@ -68,7 +74,7 @@ export function sweepFolder(
 }
 
 /** A batch that could not say how it ended has published what is not in `in/` any more: recover.ts asks for that. */
-function received(stage: StageFolder): Pick<Swept, 'strays' | 'isNeeded'> {
+function lookInto(stage: StageFolder): Received {
   const names = stage.in.names()
   if (names.length === 0) return { strays: [], isNeeded: false }
   const needed = new Set<string>()

@@ -6,7 +6,7 @@ import { FileFailure } from '../../../src/host/files.js'
 import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
 import { recoverJob } from '../../../src/replica/jobs/recover.js'
 import { dropBatchJob } from '../../../src/replica/jobs/stage.js'
-import { type Swept, sweepJob } from '../../../src/replica/jobs/sweep.js'
+import { type Received, sweepJob } from '../../../src/replica/jobs/sweep.js'
 import { unacknowledgedJob } from '../../../src/replica/jobs/unacknowledged.js'
 import { type Fixture, freshRoot, oldNs, pair, writeFile } from './fixture.js'
 import type { Call } from './stepping.js'
@@ -81,8 +81,10 @@ function untold(root: Fixture): void {
   expect(sweep(root)).toMatchObject({ strays: [], isNeeded: true })
 }
 
-function sweep(root: Fixture, strays: readonly string[] = []): Swept {
-  return sweepJob.run(root.world, { place: root.place, strays })
+function sweep(root: Fixture, strays: readonly string[] = []): Received {
+  const { received } = sweepJob.run(root.world, { place: root.place, strays })
+  if (received === undefined) throw new Error('it was not looked')
+  return received
 }
 
 test('a batch that could not be told keeps what its intent needs until it is finished', () => {
