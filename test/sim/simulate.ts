@@ -65,8 +65,8 @@ const convergeNs = 120e9
 /** Equal for as long: sweeps, back-offs and late commits have had their time. */
 const stableNs = 4e9
 const checkNs = 200e6
-/** By then a link that had fallen silent has been opened again, and a full scan has read again what was written last. */
-const restedNs = 45e9
+/** By then a link that had fallen silent has been opened again (15 s), and a full scan has read again what was written last (38 s at most). */
+const restedNs = 60e9
 /** A quiet pair does no work (R1). */
 const quietNs = 20e9
 const rounds = 3

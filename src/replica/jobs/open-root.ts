@@ -220,6 +220,7 @@ function makeFolders(
   folder: string,
   locks: AbsPath | undefined,
 ): StageFolder {
+  const isNew = root.statAt(privatePath) === undefined
   ensureDirectory(root, privatePath)
   if (root.statAt(privatePath)?.mode !== 0o700) root.setMode(privatePath, 0o700)
   const within = root.openDirectory(privatePath)
@@ -227,12 +228,15 @@ function makeFolders(
     ensureDirectory(within, 'stage')
     ensureDirectory(within, 'versions')
     writeGitignore(within)
+    within.sync()
   } finally {
     within.close()
   }
+  if (isNew) root.sync()
   const folders = root.openDirectory(stagePath)
   try {
     ensureDirectory(folders, folder)
+    folders.sync()
   } finally {
     folders.close()
   }
@@ -240,6 +244,8 @@ function makeFolders(
   try {
     claimFolder(world, path, own, folder, locks)
     for (const name of ['in', 'out', 'intents']) ensureDirectory(own, name)
+    // An intent that is synced is worth nothing in a directory that a power loss takes: its slots would belong to nobody.
+    own.sync()
   } finally {
     own.close()
   }
