@@ -9,6 +9,7 @@ import { finishDirectory } from './make.js'
 import { goneCodes } from './place.js'
 import { giveBack, likenessOrOther, type Published, putBack, type Target } from './publish.js'
 import { renamedOutcome } from './rename.js'
+import { granularityOf } from './stamp.js'
 
 /** Where a step's objects may be found after a crash: each name is looked for in every folder that is being recovered. */
 export interface Places {
@@ -21,6 +22,8 @@ export interface Places {
   readonly umask: number
   /** The root takes names for one that differ in case or form. */
   readonly folding: boolean
+  /** Keeps what has a name in `in` as a version of the path. @throws FileFailure; it is then as it was */
+  keep(received: Directory, name: string, path: RelPath): void
   /** The directory `in` that holds the name, if any. */
   inHolding(name: string): Directory | undefined
   /** The directory `out` that holds the name, if any. */
@@ -59,8 +62,13 @@ export function finishStep(step: Step, slot: string, oldSlot: string, places: Pl
 
 function finishWrite(step: Step, slot: string, oldSlot: string, places: Places): FinishedStep {
   const staged = places.inHolding(step.staged)
-  if (staged !== undefined && places.otherBoot && wasWritten(staged, step, places.beganNs))
+  const author = staged !== undefined && places.otherBoot ? lastAuthor(staged, step, places.beganNs) : 'tandem'
+  if (staged !== undefined && author === 'user')
     return giveUp(step, places, staged, step.staged, (target) => putBack(target, staged, step.staged))
+  if (staged !== undefined && author === 'unclear') {
+    places.keep(staged, step.staged, step.path)
+    return undone
+  }
   const out = places.outHolding(slot)
   const old = places.outHolding(oldSlot)
   const held = out === undefined ? 'absent' : likenessOrOther(out, slot, step.goal, 'bytes')
@@ -84,12 +92,15 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
 }
 
 /**
- * Its user has written to what we had staged: it was published, and the power loss took the rename back, not his bytes. What a
- * power loss has done to ours carries no time after the batch began.
+ * Who wrote last to what we had staged. Its user: it was published, and the power loss took the rename back, not his bytes. What a
+ * power loss has done to ours carries no time after the batch began. Within one tick of the clock of files neither can be told
+ * from the other: half-written bytes of ours are not put in a user's sight, and his are not thrown away.
  */
-function wasWritten(staged: Directory, { staged: name, goal }: Step, beganNs: bigint): boolean {
+function lastAuthor(staged: Directory, { staged: name, goal }: Step, beganNs: bigint): 'tandem' | 'user' | 'unclear' {
   const stat = staged.statAt(name)
-  return stat?.kind === 'file' && goal.kind === 'file' && stat.mtimeNs !== goal.mtimeNs && stat.mtimeNs > beganNs
+  if (stat?.kind !== 'file' || goal.kind !== 'file' || stat.mtimeNs === goal.mtimeNs) return 'tandem'
+  if (stat.mtimeNs > beganNs) return 'user'
+  return stat.mtimeNs + granularityOf(stat) > beganNs ? 'unclear' : 'tandem'
 }
 
 function finishRemoval(step: Step, slot: string, places: Places): FinishedStep {

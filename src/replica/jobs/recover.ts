@@ -25,6 +25,7 @@ import { dropFile, openRoot, openStage, type RootPlace, type StageFolder, versio
 import { isUnrenamed } from './rename.js'
 import { sweepFolder } from './sweep.js'
 import { umaskOf } from './umask.js'
+import { Versions } from './versions.js'
 
 export interface Recover {
   readonly place: RootPlace
@@ -239,8 +240,20 @@ class Recovery {
       beganNs: intent.header.beganNs,
       umask: umaskOf(this.world, this.own.in),
       folding: this.place.folding,
+      keep: (received, name, path) => this.keep(received, name, path),
       inHolding: (name) => (name === '' ? undefined : ins.find((directory) => directory.statAt(name) !== undefined)),
       outHolding: (name) => outs.find((directory) => directory.statAt(name) !== undefined),
+    }
+  }
+
+  private keep(received: Directory, name: string, path: RelPath): void {
+    const stat = received.statAt(name)
+    if (stat === undefined) return
+    const versions = new Versions(this.root, this.own.in)
+    try {
+      versions.take(received, name, path, this.world.clock.wallNs(), stat)
+    } finally {
+      versions.close()
     }
   }
 

@@ -22,8 +22,11 @@ export function isStagedRacy(stat: Stat, wallNs: bigint): boolean {
   return wallNs - stat.ctimeNs < granularityNs && wallNs - stat.mtimeNs < granularityNs
 }
 
-/** A time of whole seconds may have been cut to them. Where it was not, a file is read once more than it need be. */
-function granularityOf({ ctimeNs }: Stat): bigint {
+/**
+ * How far a time of a file may lie behind the clock of the moment it tells of. One of whole seconds may have been cut to them: where
+ * it was not, it is taken for coarser than it is.
+ */
+export function granularityOf({ ctimeNs }: Stat): bigint {
   return ctimeNs % 1_000_000_000n === 0n ? coarseNs : tickNs
 }
 

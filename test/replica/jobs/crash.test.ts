@@ -502,10 +502,8 @@ test('S1-1: a directory that the power loss took back was not made, a mode that 
   expect(root.recover().unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
 })
 
-test.each([
-  ['a new file', undefined],
-  ['one in the place of another', 'old'],
-])('what its user wrote into %s is his, though the power loss took it back to the staged ones', (_, old) => {
+/** A batch was done and its user went on in what it published; then the power failed, and the renames are undone, not his bytes. */
+function writtenAndTakenBack(old: string | undefined, when: (beganNs: bigint) => bigint): Fixture {
   const root = freshRoot()
   if (old !== undefined) root.write('a', old)
   root.scan([''])
@@ -513,18 +511,49 @@ test.each([
   root.trap.before('rename:no-replace', 1, () => root.trap.crash(0))
   const expected = old === undefined ? absent : root.content('a')
   expect(crashes(() => root.apply([writeFile('a', expected, 0, 'new')], ['new']))).toBe(true)
-  // It was published, its user went on in it, and then the power failed: the renames are undone, not his bytes.
   const folder = root.abs(`.tandem/stage/${root.place.folder}`)
   const [intent] = fs.readdirSync(`${folder}/intents`)
-  const staged = /"staged":"([^"]+)"/.exec(fs.readFileSync(`${folder}/intents/${intent}`, 'utf8'))?.[1]
+  const text = fs.readFileSync(`${folder}/intents/${intent}`, 'utf8')
+  const staged = /"staged":"([^"]+)"/.exec(text)?.[1]
+  const beganNs = BigInt(/"beganNs":"?(\d+)/.exec(text)?.[1] ?? '')
   const [displaced] = fs.readdirSync(`${folder}/out`)
   const from = old === undefined ? root.abs('a') : `${folder}/out/${displaced}`
   fs.renameSync(from, `${folder}/in/${staged}`)
   fs.writeFileSync(`${folder}/in/${staged}`, 'written by its user')
+  root.retime(`.tandem/stage/${root.place.folder}/in/${staged}`, when(beganNs))
   root.restart('boot-2')
   root.recover()
+  return root
+}
+
+test.each([
+  ['a new file', undefined],
+  ['one in the place of another', 'old'],
+])('what its user wrote into %s is his, though the power loss took it back to the staged ones', (_, old) => {
+  const root = writtenAndTakenBack(old, (beganNs) => beganNs + 1n)
   expect(Object.values(root.tree()).sort()).toEqual([...(old === undefined ? [] : [old]), 'written by its user'])
 })
+
+test('what may be his or ours, by a clock that ticks slowly, is kept as a version of the path', () => {
+  const root = writtenAndTakenBack(undefined, (beganNs) => beganNs - 3_000_000n)
+  expect(root.tree()).toEqual({})
+  const kept = keptVersions(root)
+  expect(kept).toEqual(['written by its user'])
+  root.restart('boot-3')
+  root.recover()
+  expect(keptVersions(root)).toEqual(kept)
+})
+
+test('what a power loss left of what was being received is no version', () => {
+  const root = writtenAndTakenBack(undefined, (beganNs) => beganNs - 2_100_000_000n)
+  expect(root.tree()).toEqual({})
+  expect(keptVersions(root)).toEqual([])
+})
+
+function keptVersions(root: Fixture): string[] {
+  const names = fs.readdirSync(root.abs('.tandem/versions'), { recursive: true, withFileTypes: true })
+  return names.filter((one) => one.isFile()).map((one) => fs.readFileSync(`${one.parentPath}/${one.name}`, 'utf8'))
+}
 
 test('S1-2: received bytes go at the start, and what belongs to no intent is kept', () => {
   const root = freshRoot()
