@@ -67,6 +67,15 @@ describe('what a power loss leaves', () => {
     expect(outcomes(prepare, (bench) => bench.at('f'))).toEqual(['', '\0\0', 'a\0', 'ab'])
   })
 
+  test('what is added to a synced file may be missing, cut off or zeros; what was synced is there', () => {
+    const prepare = (bench: Bench): void => {
+      const inode = bench.file('f', 'ab')
+      bench.disk.syncFilesystem()
+      bench.write(inode, 'cd', 2)
+    }
+    expect(outcomes(prepare, (bench) => bench.at('f'))).toEqual(['ab', 'ab\0\0', 'abc\0', 'abcd'])
+  })
+
   test('E2: old bytes may stand under the new times, when the size is the same', () => {
     const prepare = (bench: Bench): void => {
       const inode = bench.file('f', 'old')

@@ -19,11 +19,16 @@ export function loseBytes(inode: Inode, dice: Dice): void {
   }
   if (fate === 'restamped' && saved.data.length === inode.data.length) inode.data = saved.data
   else if (fate === 'torn') inode.data = tornFrom(saved.data, inode.data, dice)
-  else if (fate === 'empty') inode.data = nothing
+  else if (fate === 'empty' && !isAppended(saved.data, inode.data)) inode.data = nothing
   else {
     inode.data = saved.data
     restore(inode)
   }
+}
+
+/** Only who has cut a file off, to write it anew, may find it empty: what was synced and then added to stays. */
+function isAppended(before: Uint8Array, after: Uint8Array): boolean {
+  return after.length >= before.length && Buffer.compare(before, after.subarray(0, before.length)) === 0
 }
 
 function restore(inode: Inode): void {
