@@ -45,6 +45,7 @@ export default defineConfig({
     // A test that waits has its own deadline, shorter than this, and says what it waited for.
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     // Tests of processes mostly wait: three files at a time on two cores.
     maxWorkers: 3,

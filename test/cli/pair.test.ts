@@ -110,7 +110,7 @@ test.each([
   ['SIGTERM', 'stop now', 3],
 ] as const)('watch ends on %s', async (signal, asked, code) => {
   const { ended, seen } = await typed('watch /a /b --logfile /dev/null', { ...equal, skipped: 1 })
-  await vi.waitFor(() => expect(seen.asked).toEqual(['run']))
+  await vi.waitFor(() => expect(seen.asked).toEqual(['run']), { timeout: 20_000 })
   process.emit(signal, signal)
   expect(await ended).toBe(code)
   expect(seen.asked).toEqual(['run', asked, 'close'])
@@ -139,7 +139,7 @@ test('a mirror is the first root, forced, and may be said twice', async () => {
 
 test('repeat makes a watch of a sync, and asks nobody', async () => {
   const { ended, seen } = await typed('sync /a /b --repeat watch+7 --logfile /dev/null', equal)
-  await vi.waitFor(() => expect(seen.asked).toEqual(['run']))
+  await vi.waitFor(() => expect(seen.asked).toEqual(['run']), { timeout: 20_000 })
   expect(seen.config?.pairs[0]?.preferences).toMatchObject({
     batch: true,
     repeat: { kind: 'watch', fullScanSeconds: 7 },

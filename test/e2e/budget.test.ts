@@ -52,7 +52,7 @@ test('in one pass: removals over the budget are held as a whole, the rest travel
   expect((await box.tandem(['restore', 'b/many'])).code).toBe(0)
   expect((await box.tandem(['sync', '--batch', 'a', 'b'])).code).toBe(0)
   expect(count(box, 'a/many')).toBe(files)
-}, 60_000)
+}, 240_000)
 
 test('while watching: however slowly they arrive, and what is made again takes them back', async () => {
   const box = filled()
@@ -74,7 +74,7 @@ test('while watching: however slowly they arrive, and what is made again takes t
   for (let at = 1_900; at < 2_400; at++) writeFileSync(box.at(`a/many/${at}`), `${at}`)
   await eventuallyEqual(box.at('a'), box.at('b'))
   expect((await box.tandem(['flush'])).code).toBe(0)
-}, 60_000)
+})
 
 async function heldFor(box: Sandbox, lead: Running): Promise<void> {
   await lead.until(
@@ -95,7 +95,7 @@ test('tandem resume --confirm lets go of what a root of this agent holds', async
   expect(paths(box, 'b')).toBeGreaterThanOrEqual(stay)
   await resumed(box, 'a b')
   await eventuallyEqual(box.at('a'), box.at('b'), () => count(box, 'b/many') === 100)
-}, 60_000)
+})
 
 test('S2-20: a served root holds for itself, whoever leads; only who is at its machine lets go', async () => {
   const box = filled()
@@ -110,7 +110,7 @@ test('S2-20: a served root holds for itself, whoever leads; only who is at its m
   await resumed(box, 'photos', box.at('serving-state'))
   await box.tandem(['rescan'])
   await eventuallyEqual(box.at('a'), box.at('b'), () => !box.exists('b/many'))
-}, 60_000)
+})
 
 test('an emptied root is held while watching, and goes once it is confirmed', async () => {
   const box = sandbox()
@@ -124,4 +124,4 @@ test('an emptied root is held while watching, and goes once it is confirmed', as
   expect(box.exists('b/one')).toBe(true)
   await resumed(box, 'a b')
   await eventuallyEqual(box.at('a'), box.at('b'), () => !box.exists('b/one'))
-}, 60_000)
+})

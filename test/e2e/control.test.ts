@@ -15,8 +15,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
+  asked,
   eventually,
-  type Finished,
   placeForOthers,
   plainUser,
   program,
@@ -36,16 +36,6 @@ async function running(): Promise<{ box: Sandbox; agent: Running }> {
   const agent = box.start(['run', '--config', 'tandem.toml'])
   await agent.event('pair-current', 1)
   return { box, agent }
-}
-
-/** Asks again until the answer is as expected: the agent goes its own way. */
-async function until(box: Sandbox, args: readonly string[], fits: (end: Finished) => boolean): Promise<Finished> {
-  const end = Date.now() + 20_000
-  for (;;) {
-    const answer = await box.tandem(args)
-    if (fits(answer)) return answer
-    if (Date.now() > end) throw new Error(`${args.join(' ')}: ${JSON.stringify(answer)}`)
-  }
 }
 
 /** The bare protocol: status and text of the answer. */
@@ -71,7 +61,7 @@ function ask(
 test('status: in sync, in conflict, paused, stopped', async () => {
   const { box, agent } = await running()
   expect(lstatSync(box.at('state/control.sock')).mode & 0o777).toBe(0o600)
-  const calm = await until(box, ['status'], ({ code }) => code === 0)
+  const calm = await asked(box, ['status'], ({ code }) => code === 0)
   expect(calm.stdout).toMatch(/^p1 {2}watching {6}scanned .* ago\np2 {2}watching {6}scanned .* ago\n$/)
 
   await box.tandem(['pause', 'p1'])
@@ -79,7 +69,7 @@ test('status: in sync, in conflict, paused, stopped', async () => {
   box.write('b1/f', 'from b, longer')
   box.write('a2/g', 'goes on')
   await agent.until(() => box.exists('b2/g'), 'g on b2')
-  const paused = await until(box, ['status', '--json'], ({ code }) => code === 3)
+  const paused = await asked(box, ['status', '--json'], ({ code }) => code === 3)
   expect(JSON.parse(paused.stdout)).toMatchObject({
     version: 1,
     agent: { pid: agent.pid, command: 'run', listening: null },
@@ -93,7 +83,7 @@ test('status: in sync, in conflict, paused, stopped', async () => {
 
   expect(await box.tandem(['resume'])).toMatchObject({ code: 0, stdout: 'p1: going on\np2: going on\n' })
   await agent.event('conflict-found')
-  const attention = await until(box, ['status'], ({ code }) => code === 2)
+  const attention = await asked(box, ['status'], ({ code }) => code === 2)
   expect(attention.stdout).toMatch(/^p1 .*; 1 conflict|^p1 +watching +1 conflict; /m)
   const listed = await box.tandem(['conflicts', 'p1'])
   expect(listed.code).toBe(1)
@@ -186,7 +176,7 @@ test('a link that is away is waited for by flush, as long as it may take', async
   const serving = await serve(box, { photos: 'b' })
   const lead = box.start(['watch', 'a', serving.url('photos'), '--secret-file', serving.keyFile])
   await lead.event('pair-current')
-  expect((await box.tandem(['status'])).code).toBe(0)
+  await asked(box, ['status'], ({ code }) => code === 0)
   expect(await box.tandem(['status', '--state-dir', 'serving-state'])).toMatchObject({
     code: 0,
     stdout: `serving photos on ${serving.address}, used by lead\n`,
@@ -196,7 +186,7 @@ test('a link that is away is waited for by flush, as long as it may take', async
   box.write('a/g', 'y')
   const away = await box.tandem(['flush', '--timeout', '0.3'])
   expect(away.code).toBe(3)
-  expect(await until(box, ['status'], ({ stdout }) => stdout.includes('disconnected'))).toMatchObject({ code: 2 })
+  expect(await asked(box, ['status'], ({ stdout }) => stdout.includes('disconnected'))).toMatchObject({ code: 2 })
   const flushing = box.tandem(['flush'])
   await serve(box, { photos: 'b' }, Number(serving.address.split(':')[1]))
   expect((await flushing).code).toBe(0)
@@ -208,7 +198,7 @@ test('a pair that is halted says why', async () => {
   renameSync(box.at('b1'), box.at('b1.away'))
   box.write('a1/g', 'y')
   await box.tandem(['rescan', 'p1'])
-  const halted = await until(box, ['status', '--json'], ({ stdout }) => stdout.includes('halted'))
+  const halted = await asked(box, ['status', '--json'], ({ stdout }) => stdout.includes('halted'))
   expect(halted.code).toBe(2)
   expect(JSON.parse(halted.stdout)).toMatchObject({
     pairs: [
@@ -218,7 +208,7 @@ test('a pair that is halted says why', async () => {
   })
   expect(await box.tandem(['flush', 'p1'])).toMatchObject({ code: 3, stderr: expect.stringContaining('p1') })
   renameSync(box.at('b1.away'), box.at('b1'))
-  await until(box, ['status'], ({ code }) => code === 0)
+  await asked(box, ['status'], ({ code }) => code === 0)
   expect(box.read('b1/g')).toBe('y')
 })
 

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { eventually, type Running, type Sandbox, sandbox, serve } from './harness.js'
+import { asked, eventually, type Running, type Sandbox, sandbox, serve } from './harness.js'
 
 /** A file with neighbours, and an empty directory for the other one. */
 function withNeighbours(): Sandbox {
@@ -183,27 +183,35 @@ describe('one pass', () => {
 })
 
 describe('while it runs', () => {
-  const isAtRest = (lead: Running) =>
-    lead.events().findLast(({ event }) => event === 'path-applied' || event === 'cycle-committed')?.event ===
-    'cycle-committed'
+  /** What was known of each pair when a file last became what it was to be. */
+  const heard = new WeakMap<Running, Map<string, number>>()
 
-  const becomes = (box: Sandbox, lead: Running, path: string, text: string) =>
-    eventually(
-      () => box.exists(path) && box.read(path) === text && isAtRest(lead),
+  /** Waits until an edit has come to a path by a pair of that name, whatever it is where there is one, and is agreed on. */
+  async function becomes(box: Sandbox, lead: Running, path: string, text: string, pair = ''): Promise<void> {
+    const before = heard.get(lead) ?? new Map<string, number>()
+    heard.set(lead, before)
+    const from = before.get(pair) ?? 0
+    await eventually(
+      () =>
+        box.exists(path) &&
+        box.read(path) === text &&
+        lead.hasAgreed((applied) => pair === '' || applied.pair === pair, from),
       () => lead.stderr,
     )
+    before.set(pair, lead.events().length)
+  }
 
   /** Edits of every kind on both sides of a pair that is being kept. */
-  async function edited(box: Sandbox, lead: Running): Promise<void> {
-    await becomes(box, lead, 'b/backup.txt', 'one\n')
+  async function edited(box: Sandbox, lead: Running, pair = ''): Promise<void> {
+    await becomes(box, lead, 'b/backup.txt', 'one\n', pair)
     appendFileSync(box.at('a/notes.txt'), 'two\n')
-    await becomes(box, lead, 'b/backup.txt', 'one\ntwo\n')
+    await becomes(box, lead, 'b/backup.txt', 'one\ntwo\n', pair)
     appendFileSync(box.at('b/backup.txt'), 'three\n')
-    await becomes(box, lead, 'a/notes.txt', 'one\ntwo\nthree\n')
+    await becomes(box, lead, 'a/notes.txt', 'one\ntwo\nthree\n', pair)
     save(box, 'a/notes.txt', 'saved here')
-    await becomes(box, lead, 'b/backup.txt', 'saved here')
+    await becomes(box, lead, 'b/backup.txt', 'saved here', pair)
     save(box, 'b/backup.txt', 'saved there')
-    await becomes(box, lead, 'a/notes.txt', 'saved there')
+    await becomes(box, lead, 'a/notes.txt', 'saved there', pair)
     expectNeighbours(box)
   }
 
@@ -262,20 +270,19 @@ describe('while it runs', () => {
       { mode: 0o600 },
     )
     const lead = box.start(['run', '--config', 'tandem.toml'])
-    await edited(box, lead)
-    await becomes(box, lead, 'c/notes.txt', 'saved there')
+    await edited(box, lead, 'one')
+    await becomes(box, lead, 'c/notes.txt', 'saved there', 'all')
     box.write('c/notes.txt', 'from the third')
-    await becomes(box, lead, 'b/backup.txt', 'from the third')
+    await becomes(box, lead, 'b/backup.txt', 'from the third', 'one')
     box.write('c/sub/more', 'not for b')
-    await becomes(box, lead, 'a/sub/more', 'not for b')
+    await becomes(box, lead, 'a/sub/more', 'not for b', 'all')
     rmSync(box.at('a/sub'), { recursive: true })
     await eventually(
       () => !box.exists('c/sub'),
       () => lead.stderr,
     )
     expect(readdirSync(box.at('b')).sort()).toEqual(['.tandem', 'backup.txt', 'mine'])
-    const status = await box.tandem(['status'])
-    expect(status.stdout).toMatch(/^one +watching/m)
+    await asked(box, ['status'], ({ stdout }) => /^one +watching/m.test(stdout))
     lead.signal('SIGTERM')
     await lead.ended
   })

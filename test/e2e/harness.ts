@@ -198,6 +198,16 @@ export class Running {
     return found() ?? { event: name }
   }
 
+  /**
+   * Whether what fits was applied after the first `from` events, and written down as agreed. Who edits it again before that may be in
+   * conflict.
+   */
+  hasAgreed(fits: (applied: LoggedEvent) => boolean, from: number): boolean {
+    const since = this.events().slice(from)
+    const at = since.findLastIndex((one) => one.event === 'path-applied' && fits(one))
+    return at >= 0 && since.slice(at).some((one) => one.event === 'cycle-committed' && one.pair === since[at]?.pair)
+  }
+
   /** Waits for a text on standard output, from the offset on; answers the offset after it. */
   async said(text: string | RegExp, from = 0): Promise<number> {
     const find = (): number => {
@@ -236,6 +246,30 @@ export class Running {
 export interface LoggedEvent {
   readonly event: string
   readonly [field: string]: unknown
+}
+
+/** Asks again until the answer is as expected: the agent goes its own way. */
+export async function asked(
+  box: Sandbox,
+  args: readonly string[],
+  fits: (end: Finished) => boolean,
+): Promise<Finished> {
+  const end = Date.now() + deadlineMs
+  for (;;) {
+    const answer = await box.tandem(args)
+    if (fits(answer)) return answer
+    if (Date.now() > end) throw new Error(`${args.join(' ')}: ${JSON.stringify(answer)}`)
+  }
+}
+
+/** Paths of all below a directory, as it stands; undefined: something went away while it was being looked at. */
+export function namesBelow(directory: string): string[] | undefined {
+  try {
+    return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** Waits until the condition holds, looking every 10 ms. */

@@ -64,7 +64,7 @@ test('one line pairs two agents; revoking it ends the link at once', { timeout: 
   const before = box.read('hub/t.toml')
   const again = await join(box, line, 'thief')
   expect(again).toMatchObject({ code: 3, stderr: expect.stringMatching(/has been used/) })
-  expect(agent.stderr).toMatch(/"peer-refused".*has been used/)
+  expect((await agent.event('peer-refused')).detail).toMatch(/has been used/)
   expect(box.exists('thief/t.toml')).toBe(false)
   expect(box.read('hub/t.toml')).toBe(before)
 
@@ -98,15 +98,15 @@ test('expired, wrong and misread invitations are refused, and both sides say so'
     () => 'time',
   )
   expect(await join(box, expired)).toMatchObject({ code: 3, stderr: expect.stringMatching(/expired/) })
-  expect(agent.stderr).toMatch(/"peer-refused".*expired/)
+  expect((await agent.event('peer-refused')).detail).toMatch(/expired/)
 
   const good = await invite(box, 'laptop')
   const wrong = good.slice(0, -4) + (good.endsWith('AAAA') ? 'BBBA' : 'AAAA')
   expect(await join(box, wrong)).toMatchObject({ code: 3, stderr: expect.stringMatching(/not known there/) })
-  expect(agent.stderr).toMatch(/"peer-refused".*wrong-key/)
+  expect((await agent.event('peer-refused', 1)).code).toBe('wrong-key')
   const unknown = good.replace(/\/[0-9a-f]{16}\//, '/0000000000000000/')
   expect(await join(box, unknown)).toMatchObject({ code: 3, stderr: expect.stringMatching(/not known there/) })
-  expect(agent.stderr).toMatch(/"peer-refused".*unknown-peer/)
+  expect((await agent.event('peer-refused', 2)).code).toBe('unknown-peer')
   expect(await join(box, 'tandem-invite:x')).toMatchObject({ code: 78, stderr: expect.stringMatching(/no invitation/) })
   expect(box.exists('spoke/t.toml')).toBe(false)
 
@@ -326,7 +326,10 @@ test('bwlimit holds for what is open, and is changed by SIGHUP', { timeout: 60_0
   expect(await timed('out', 'hub', 'spoke')).toBeGreaterThan(1_500)
   expect(await timed('in', 'spoke', 'hub')).toBeGreaterThan(1_500)
   await limited(100_000_000)
-  expect(await timed('fast', 'hub', 'spoke')).toBeLessThan(1_500)
+  // Where it still held none of them could be as fast; a busy machine may hold up one.
+  let fastMs = Number.POSITIVE_INFINITY
+  for (let at = 0; at < 5 && fastMs >= 1_500; at++) fastMs = await timed(`fast ${at}`, 'hub', 'spoke')
+  expect(fastMs).toBeLessThan(1_500)
   expect(spoke.events().filter((one) => one.event === 'link-lost')).toEqual([])
 })
 
@@ -361,6 +364,7 @@ test('check tells both versions, what they have in common, and the root', async 
   })
   expect(tree(box.at('spoke'))).not.toHaveProperty('photos')
   // Who only looked is nobody who was refused.
+  await agent.event('peer-refused')
   expect(agent.events().filter((one) => one.event === 'peer-refused')).toHaveLength(1)
   const tested = await box.tandem(['spoke', url, '--secret-file', 'spoke/keys/photos.key', '-testserver'])
   expect(tested).toMatchObject({

@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, eventuallyEqual, sandbox, serve } from './harness.js'
+import { eventually, eventuallyEqual, namesBelow, sandbox, serve } from './harness.js'
 import { mayMount, mountSmall, remount } from './mounts.js'
 
 test.skipIf(!mayMount())(
@@ -15,9 +15,9 @@ test.skipIf(!mayMount())(
     await eventuallyEqual(box.at('a'), box.at('mnt/b'), () => box.exists('mnt/b/gone'))
 
     // What could not be acknowledged there would halt the pair instead.
-    const staged = () => readdirSync(box.at('mnt/b/.tandem/stage'), { recursive: true, encoding: 'utf8' })
+    const staged = () => namesBelow(box.at('mnt/b/.tandem/stage'))
     await eventually(
-      () => !staged().some((path) => path.includes('/intents/')),
+      () => staged()?.every((path) => !path.includes('/intents/')) ?? false,
       () => `no intent in ${staged()}`,
     )
     await eventually(

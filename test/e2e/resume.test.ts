@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { eventually, eventuallyEqual, portOf, sandbox, serve } from './harness.js'
+import { eventually, eventuallyEqual, namesBelow, portOf, sandbox, serve } from './harness.js'
 import { overRelay, type Setting, startLead } from './over-relay.js'
 
 /** What of the file is on disk at the target, visible or not. */
 function presentBytes(root: string): number {
   let most = 0
-  for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+  for (const name of namesBelow(root) ?? []) {
     const stat = statSync(`${root}/${name}`, { throwIfNoEntry: false })
     if (stat?.isFile()) most = Math.max(most, stat.size)
   }

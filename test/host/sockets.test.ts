@@ -208,7 +208,7 @@ describe('the listener on the network', () => {
   })
 
   test('silent connections are dropped at the deadline, and more than the most of them never keep a good peer out', async () => {
-    const { listener, accepted, refused } = await listening(300)
+    const { listener, accepted, refused } = await listening(3_000)
     const silent = unauthenticatedMax + 8
     let cut = 0
     for (let i = 0; i < silent; i++) {
@@ -254,7 +254,8 @@ describe('the listener on the network', () => {
   })
 
   test('a name that no resolver knows is unreachable', async () => {
-    const attempt = nodeSockets().connect(
+    // A resolver that does not answer is waited for longer than a peer.
+    const attempt = nodeSockets({ deadlineMs: 60_000 }).connect(
       { kind: 'wss', endpoint: { host: 'no-such-host.invalid', port: 4242 }, secret: { identity: 'laptop', key } },
       new AbortController().signal,
     )

@@ -123,7 +123,7 @@ function* everyCall(): Generator<number> {
 }
 
 test('S1-2, S2-18: a crash at any call of a batch leaves every path whole, and what was done is told', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, () => {
   let runs = 0
   for (const n of everyCall()) {
@@ -153,7 +153,7 @@ test('S1-2, S2-18: a crash at any call of a batch leaves every path whole, and w
   expect(runs).toBeGreaterThan(60)
 })
 
-test('S1-2: a crash at any call of recovering is recovered from', { timeout: 120_000 }, () => {
+test('S1-2: a crash at any call of recovering is recovered from', { timeout: 300_000 }, () => {
   // Where the batch is cut off: before, between and after its publications.
   for (const cut of publications()) {
     for (const n of everyCall()) {
