@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Pairing } from '../agent/serve.js'
 import { withoutPeer, withTables } from '../config/edit.js'
-import { Invitations, type Invited } from '../config/invitations.js'
+import { Invitations, type Invited, overText } from '../config/invitations.js'
 import { makePrivateDirectory, readPrivateFile, tryPrivateFile, writePrivateFile } from '../config/private-file.js'
 import { keyText } from '../config/secret.js'
 import { LinkFailure } from '../host/sockets.js'
@@ -54,11 +54,17 @@ export function pairingOf(stateDir: string, config: string, reread: () => Promis
         done.push(() => rmSync(keyPlace(config, invited.peer), { force: true }))
         writePrivateFile(config, wanted)
         done.push(() => withdraw(config, invited.peer, wanted, text))
+        // Whoever revokes the peer withdraws first, and looks for it in the file then: one of the two finds the other.
+        if (!invitations.isUsed(identity)) {
+          undone(done)
+          return new LinkFailure('denied', overText)
+        }
         await reread()
         return { peer: invited.peer, root: invited.root, readOnly: invited.readOnly }
       } catch (error) {
         // Whatever it was: who joins hears of it, and it is no reason to end what else the agent keeps.
-        const good = undone(done) ? '; the invitation stays good' : ''
+        const isGood = undone(done) && typeof invitations.look(identity, Date.now()) !== 'string'
+        const good = isGood ? '; the invitation stays good' : ''
         return new LinkFailure('denied', `the peer could not be written down there: ${messageOf(error)}${good}`, error)
       }
     },

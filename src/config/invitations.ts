@@ -25,9 +25,11 @@ interface Stored extends Invited {
 /** Those that are over are told so for this long, and then forgotten. */
 const rememberedMs = 7 * 86_400_000
 
+type State = 'open' | 'used' | 'withdrawn'
+
 /**
  * The invitations of a state directory: a private file each, `invitations/ID.open`, which becomes `ID.used` in one step, so that it
- * admits exactly one. They outlive the agent.
+ * admits exactly one; `ID.withdrawn` admits none, and nothing makes it good again. They outlive the agent.
  */
 export class Invitations {
   private readonly directory: string
@@ -47,16 +49,16 @@ export class Invitations {
     return { identity, key }
   }
 
-  /** The key of one that is open or was used; a small file is read, for nobody comes with such a name who was not given it. */
+  /** The key of one that is open or was; a small file is read, for nobody comes with such a name who was not given it. */
   keyOf(identity: string): Uint8Array | undefined {
-    const stored = this.read(identity, 'open') ?? this.read(identity, 'used')
+    const stored = this.read(identity, 'open') ?? this.read(identity, 'used') ?? this.read(identity, 'withdrawn')
     return stored === undefined ? undefined : Uint8Array.from(Buffer.from(stored.key, 'hex'))
   }
 
   /** What it is good for; or why it is good for nothing. */
   look(identity: string, nowMs: number): Invited | string {
     const stored = this.read(identity, 'open')
-    if (stored === undefined) return isUsed
+    if (stored === undefined) return overText
     return stored.expires < nowMs ? 'this invitation has expired: ask for another one' : stored
   }
 
@@ -64,25 +66,36 @@ export class Invitations {
   use(identity: string, nowMs: number): Invited | string {
     const invited = this.look(identity, nowMs)
     if (typeof invited === 'string') return invited
-    return this.rename(identity, 'open', 'used') ? invited : isUsed
+    return this.rename(identity, 'open', 'used') ? invited : overText
   }
 
-  /** It led to nothing, and is good again. @throws ConfigFailure when that cannot be written down */
+  /** Nobody has withdrawn it since it was used up. */
+  isUsed(identity: string): boolean {
+    return this.read(identity, 'used') !== undefined
+  }
+
+  /** It led to nothing, and is good again unless it was withdrawn. @throws ConfigFailure when that cannot be written down */
   giveBack(identity: string): void {
     this.rename(identity, 'used', 'open')
   }
 
-  /** Nobody joins by an invitation of this peer any more. Answers how many were open. @throws ConfigFailure when that cannot be written down */
+  /**
+   * Nobody joins by an invitation of this peer any more, not even who is about to. Answers how many were open.
+   * @throws ConfigFailure when that cannot be written down
+   */
   withdraw(peer: string): number {
-    const open = this.names().flatMap((name) => {
-      const [identity = '', state] = name.split('.')
-      return state === 'open' && this.read(identity, 'open')?.peer === peer ? [identity] : []
-    })
-    return open.filter((identity) => this.rename(identity, 'open', 'used')).length
+    const of = (wanted: State) =>
+      this.names().flatMap((name) => {
+        const [identity = '', state] = name.split('.')
+        return state === wanted && this.read(identity, wanted)?.peer === peer ? [identity] : []
+      })
+    const open = of('open').filter((identity) => this.rename(identity, 'open', 'withdrawn')).length
+    for (const identity of of('used')) this.rename(identity, 'used', 'withdrawn')
+    return open
   }
 
   /** false: it is not there any more. */
-  private rename(identity: string, from: 'open' | 'used', to: 'open' | 'used'): boolean {
+  private rename(identity: string, from: State, to: State): boolean {
     try {
       renameSync(this.at(identity, from), this.at(identity, to))
       return true
@@ -94,7 +107,7 @@ export class Invitations {
     }
   }
 
-  private read(identity: string, state: 'open' | 'used'): Stored | undefined {
+  private read(identity: string, state: State): Stored | undefined {
     if (!invitationPattern.test(identity)) return undefined
     try {
       return storedOf(readPrivateFile(this.at(identity, state)))
@@ -104,7 +117,7 @@ export class Invitations {
     }
   }
 
-  private at(identity: string, state: 'open' | 'used'): string {
+  private at(identity: string, state: State): string {
     return join(this.directory, `${identity}.${state}`)
   }
 
@@ -122,13 +135,15 @@ export class Invitations {
   private forget(nowMs: number): void {
     for (const name of this.names()) {
       const [identity = '', state] = name.split('.')
-      const stored = state === 'open' || state === 'used' ? this.read(identity, state) : undefined
+      const stored = isState(state) ? this.read(identity, state) : undefined
       if (stored !== undefined && stored.expires + rememberedMs < nowMs) rmSync(join(this.directory, name))
     }
   }
 }
 
-const isUsed = 'this invitation has been used or withdrawn: ask for another one'
+export const overText = 'this invitation has been used or withdrawn: ask for another one'
+
+const isState = (text: string | undefined): text is State => text === 'open' || text === 'used' || text === 'withdrawn'
 
 function storedOf(text: string): Stored | undefined {
   let value: unknown

@@ -46,6 +46,8 @@ export class PairLoop {
     let worked = false
     /** The code of the failure that it is halted by. */
     let halted: string | undefined
+    /** How many paths were agreed on when it was halted. */
+    let agreed = 0
     while (!stopping.aborted) {
       let pair: Pair | undefined
       try {
@@ -68,7 +70,8 @@ export class PairLoop {
         // A bug ends the process. What the world did may pass, unless it never worked and waiting cannot help.
         if (!(error instanceof Failure) || error instanceof PairBusy) throw error
         if (!worked && !error.transient) throw error
-        const agreed = this.agreed()
+        // A link that is away is tried ten times a second, and a large archive is not counted in no time.
+        if (!(error instanceof LinkFailure) && halted !== error.code) agreed = this.agreed()
         this.standing.failed(error, agreed)
         const { retryInMs, isNews } = outage.failed(error)
         if (error instanceof LinkFailure) {

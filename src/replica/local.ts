@@ -297,13 +297,14 @@ export class LocalReplica implements Replica {
   ): Promise<readonly Outcome[]> {
     const root = this.opened()
     const { host, place } = root
+    // From here on it is this call's, and over when this call says so: nobody else drops it.
     const staging = this.staging.get(batch)
-    await staging?.all()
     this.staging.delete(batch)
     if (staging === undefined) root.beginBatch()
     let isOver = true
     let release: (() => void) | undefined
     try {
+      await staging?.all()
       release = await root.holds.take(heldBy(operations), renamedBy(operations))
       const order = operations.length > 64 ? 'small' : 'edit'
       const lane = this.lanes.of(batch, host.workers.count)
@@ -324,9 +325,12 @@ export class LocalReplica implements Replica {
       await this.session?.drained()
       return outcomes
     } catch (error) {
-      // What was received of it goes when this is closed; what it has displaced, and made, with a sweep.
-      if (staging !== undefined) this.staging.set(batch, staging)
-      isOver = staging === undefined
+      // What was received of it goes when this is closed, or with what has been staged for it anew meanwhile; what it has
+      // displaced, and made, with a sweep.
+      if (staging !== undefined && !this.staging.has(batch)) {
+        this.staging.set(batch, staging)
+        isOver = false
+      }
       root.sweepLater()
       // The index could not be written: what was done is found by a scan of the whole root.
       if (error instanceof StoreFailure) root.fail(error)

@@ -7,6 +7,7 @@ import type { MinFree } from '../core/min-free.js'
 import { type AbsPath, absoluteOf, absPath, type RelPath, rootPath } from '../core/path.js'
 import type { Report } from '../core/report.js'
 import type { Host } from '../host/host.js'
+import { Steadiness } from '../host/steadiness.js'
 import type { WatcherChoice } from '../host/watcher.js'
 import type { Emit } from '../status/event.js'
 import { BytesReader } from '../wire/bytes.js'
@@ -97,7 +98,10 @@ export class LocalRoot {
   /** A full scan that waits for the one before it to end. */
   private waiting: Promise<void> | undefined
   private readonly ending = new AbortController()
+  private readonly steadiness: Steadiness
   private sweeping = false
+  /** A sweep was asked for since the one under way began to look. */
+  private isSweptAgain = false
   /** Batches being received or applied, and how many there have been: what is in `in/` may be theirs. */
   private batchesInHand = 0
   private batchesBegun = 0
@@ -123,6 +127,7 @@ export class LocalRoot {
   ) {
     const { host } = options
     this.watermark = new Watermark(index.sequence)
+    this.steadiness = new Steadiness(host.clock)
     if (host.workers instanceof PatientWorkers) host.workers.whenLate = (failure) => this.fail(failure)
     this.scanning = new Scanning(
       host,
@@ -442,6 +447,8 @@ export class LocalRoot {
 
   /** What came out of exchanges and removals is looked at once more, a second later, and then goes. */
   sweepLater(): void {
+    // What a sweep under way has looked at already may be other by now.
+    this.isSweptAgain = true
     if (this.sweeping) return
     this.sweeping = true
     void this.sweep().catch((error: unknown) => this.fail(error))
@@ -460,7 +467,7 @@ export class LocalRoot {
 
   /** What batches that could not say how they ended have left in `in/` is needed no more. */
   acknowledged(): void {
-    if (this.isNeeded) this.sweepLater()
+    if (this.isNeeded || this.sweeping) this.sweepLater()
   }
 
   /** Again, if it failed: the root did not answer. @throws ReplicaFailure 'not-answering' */
@@ -481,7 +488,10 @@ export class LocalRoot {
     this.ending.abort(new Error('the root is closed'))
     await this.watching.close()
     await this.scanning.close()
-    const swept = await host.workers.run(sweepJob, { place: this.place }, 'bulk', rootLane).catch(() => undefined)
+    const steadyNs = this.steadiness.forNs()
+    const swept = await host.workers
+      .run(sweepJob, { place: this.place, steadyNs }, 'bulk', rootLane)
+      .catch(() => undefined)
     await this.keeping.close(swept?.keptBytes ?? 0)
     await host.workers.run(closeRootJob, { root: this.path, folder: this.place.folder }, 'bulk', rootLane)
     await host.workers.run(closeIndexJob, { directory: this.indexDirectory, index: this.place.index }, 'bulk', rootLane)
@@ -493,9 +503,11 @@ export class LocalRoot {
     for (;;) {
       await host.clock.sleep(sweepAfterMs, this.ending.signal).catch(() => undefined)
       if (this.ending.signal.aborted) return
+      this.isSweptAgain = false
       const looks = this.batchesInHand === 0
       const begun = this.batchesBegun
-      const swept = await host.workers.run(sweepJob, { place: this.place, strays, looks }, 'bulk', rootLane)
+      const steadyNs = this.steadiness.forNs()
+      const swept = await host.workers.run(sweepJob, { place: this.place, strays, looks, steadyNs }, 'bulk', rootLane)
       const { dirty, pending, received } = swept
       // Of what was seen while a batch began nobody can tell whose it is.
       this.isUntidy = received === undefined || (received.strays.length > 0 && begun !== this.batchesBegun)
@@ -503,7 +515,7 @@ export class LocalRoot {
       if (received !== undefined) this.isNeeded = received.isNeeded
       this.mark(dirty)
       if (swept.keptBytes > 0) this.keeping.add(swept.keptBytes)
-      if (pending === 0 && strays.length === 0) break
+      if (pending === 0 && strays.length === 0 && !this.isSweptAgain) break
     }
     this.sweeping = false
     if (this.isUntidy && this.batchesInHand === 0) this.sweepLater()

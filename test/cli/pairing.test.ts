@@ -26,7 +26,7 @@ function invited() {
   )
   const redeem = (reread: Parameters<typeof pairingOf>[2]): ReturnType<Pairing['redeem']> =>
     pairingOf(directory, config, reread).redeem(made.identity, key)
-  return { config, keyFile: join(directory, 'keys/laptop.key'), redeem }
+  return { config, directory, keyFile: join(directory, 'keys/laptop.key'), redeem }
 }
 
 const followed = async () => {}
@@ -48,6 +48,18 @@ test.each(failures)('a join that fails leaves everything as it was, the invitati
   expect(existsSync(keyFile)).toBe(false)
   expect(await redeem(followed)).toEqual({ peer: 'laptop', root: 'photos', readOnly: false })
   expect(existsSync(keyFile)).toBe(true)
+})
+
+test('who is revoked while joining does not come in, and has no invitation left', async () => {
+  const { config, directory, keyFile, redeem } = invited()
+  const refused = await redeem(async () => {
+    new Invitations(directory).withdraw('laptop')
+    throw new LinkFailure('port-in-use', 'somebody listens there')
+  })
+  expect(refused).toMatchObject({ message: expect.not.stringContaining('stays good') })
+  expect(readFileSync(config, 'utf8')).toBe(text)
+  expect(existsSync(keyFile)).toBe(false)
+  expect(await redeem(followed)).toMatchObject({ message: expect.stringMatching(/used or withdrawn/) })
 })
 
 test('a key that is there already is not touched, and the invitation stays good', async () => {

@@ -65,6 +65,19 @@ test('invitations of a peer are withdrawn: they are good for nobody, and those o
   expect(invitations.withdraw('laptop')).toBe(0)
 })
 
+test('one that is being used while it is withdrawn is not good again', () => {
+  const invitations = new Invitations(freshDirectory())
+  const { identity, key } = invitations.make(invited, random, 0)
+  invitations.use(identity, 0)
+  expect(invitations.isUsed(identity)).toBe(true)
+  expect(invitations.withdraw('laptop')).toBe(0)
+  expect(invitations.isUsed(identity)).toBe(false)
+  invitations.giveBack(identity)
+  expect(invitations.use(identity, 0)).toMatch(/withdrawn/)
+  // Who comes with it can still be told so.
+  expect(invitations.keyOf(identity)).toEqual(key)
+})
+
 test('names that are no invitations are not looked for', () => {
   const invitations = new Invitations(freshDirectory())
   for (const name of ['laptop', '../../key', 'invite-../../../../etc/x', 'invite-0123456789abcdef'])

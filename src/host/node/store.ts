@@ -51,7 +51,13 @@ class LmdbStore implements Store {
 
   count(from: Uint8Array, to: Uint8Array): number {
     if (Buffer.compare(from, to) >= 0) return 0
-    return this.failing(() => this.records.getKeysCount({ start: from, end: to }))
+    return this.failing(() => {
+      try {
+        return this.records.getKeysCount({ start: from, end: to })
+      } finally {
+        this.records.resetReadTxn()
+      }
+    })
   }
 
   *range(from: Uint8Array, to: Uint8Array): Generator<StoreRecord, void, undefined> {

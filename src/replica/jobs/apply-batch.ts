@@ -50,7 +50,8 @@ export class ApplyBatch {
   private readonly outcomes: (Outcome | undefined)[]
   private readonly recordings: (Recording | undefined)[]
   private readonly dirty = new Set<RelPath>()
-  private readonly notes: { path: RelPath; detail: string }[] = []
+  /** By operation. */
+  private readonly notes = new Map<number, { readonly path: RelPath; readonly detail: string }>()
   /** See Applied. */
   private isLeft = false
   /** Names in `in/` of what could not be made ready. */
@@ -105,7 +106,8 @@ export class ApplyBatch {
     if (recorded.failure !== undefined) throw recorded.failure
     const outcomes = this.outcomes.map((outcome, at) => outcome ?? missing(this.input.operations[at]?.path ?? rootPath))
     const { first, last } = recorded
-    return { outcomes, first, last, dirty: [...this.dirty], notes: this.notes, isLeft: this.isLeft }
+    const notes = [...this.notes].flatMap(([at, note]) => (outcomes[at]?.kind === 'done' ? [note] : []))
+    return { outcomes, first, last, dirty: [...this.dirty], notes, isLeft: this.isLeft }
   }
 
   close(): void {
@@ -158,7 +160,7 @@ export class ApplyBatch {
     this.countRemovals(prepared)
     for (const [at, one] of prepared.entries()) {
       if (one.kind === 'refused') this.settle(at, one.outcome)
-      else if (one.note !== undefined) this.notes.push({ path: one.step.path, detail: one.note })
+      else if (one.note !== undefined) this.notes.set(at, { path: one.step.path, detail: one.note })
     }
     this.parents.close()
     return prepared

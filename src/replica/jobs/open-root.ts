@@ -236,18 +236,19 @@ function makeFolders(
   const folders = root.openDirectory(stagePath)
   try {
     ensureDirectory(folders, folder)
+    // Before anything that takes time: who recovers takes a folder without an owner for one that was left.
+    const own = root.openDirectory(folderPath(folder))
+    try {
+      claimFolder(world, path, own, folder, locks)
+      for (const name of ['in', 'out', 'intents']) ensureDirectory(own, name)
+      // An intent that is synced is worth nothing in a directory that a power loss takes: its slots would belong to nobody.
+      own.sync()
+    } finally {
+      own.close()
+    }
     folders.sync()
   } finally {
     folders.close()
-  }
-  const own = root.openDirectory(folderPath(folder))
-  try {
-    claimFolder(world, path, own, folder, locks)
-    for (const name of ['in', 'out', 'intents']) ensureDirectory(own, name)
-    // An intent that is synced is worth nothing in a directory that a power loss takes: its slots would belong to nobody.
-    own.sync()
-  } finally {
-    own.close()
   }
   return openFolder(root, folder)
 }

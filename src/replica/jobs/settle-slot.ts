@@ -25,6 +25,8 @@ export interface Settling {
   readonly root: Directory
   readonly out: Directory
   readonly wallNs: bigint
+  /** The wall clock has not run ahead for so long; undefined: as far as is known. What it leapt over did not go by. */
+  readonly steadyNs?: bigint | undefined
   /** Where what was at a path is kept; undefined: it goes. */
   readonly versions: Versions | undefined
 }
@@ -34,11 +36,12 @@ export interface Settling {
  * a version, what we had staged goes. Nothing is removed that the intent does not tell of.
  */
 export function settleSlot(settling: Settling, slot: string, step: Step, untilNs: bigint, depth: Depth): Settled {
-  const { root, out, wallNs, versions } = settling
+  const { root, out, wallNs, steadyNs, versions } = settling
   const stat = out.statAt(slot)
   if (stat === undefined) return { kind: 'gone' }
   // Renaming moved its ctime. A clock that was set back makes every slot young until it has caught up.
-  const ageNs = wallNs - stat.ctimeNs
+  const byClockNs = wallNs - stat.ctimeNs
+  const ageNs = steadyNs !== undefined && steadyNs < byClockNs ? steadyNs : byClockNs
   if (ageNs < settleNs) return { kind: 'kept' }
   const found = known(out, slot, step, depth)
   if (found === undefined) return { kind: 'kept' }

@@ -12,6 +12,8 @@ export interface Sweep {
   readonly place: RootPlace
   /** Names in `in/` that an earlier sweep has found there, while no batch was in hand: they go. */
   readonly strays?: readonly string[]
+  /** See Settling. */
+  readonly steadyNs?: bigint | undefined
   /** Whether to look into `in/`: while batches are in hand it tells nothing, and is long. */
   readonly looks?: boolean
 }
@@ -40,12 +42,12 @@ export interface Received {
  */
 export const sweepJob: Job<Sweep, Swept> = {
   name: 'sweep',
-  run(world, { place, strays = [], looks = true }) {
+  run(world, { place, strays = [], looks = true, steadyNs }) {
     const root = openRoot(world.files, place.root)
     try {
       const stage = openStage(root, place)
       try {
-        const swept = sweepFolder(root, stage, place.keeps, world.clock.wallNs())
+        const swept = sweepFolder(root, stage, place.keeps, world.clock.wallNs(), steadyNs)
         dropFiles(stage.in, strays)
         return { ...swept, received: looks ? lookInto(stage) : undefined }
       } finally {
@@ -63,10 +65,11 @@ export function sweepFolder(
   stage: StageFolder,
   keeps: boolean,
   wallNs: bigint,
+  steadyNs?: bigint,
 ): Omit<Swept, 'received'> {
   const versions = keeps ? new Versions(root, stage.in) : undefined
   try {
-    const { pending, dirty } = sweepIntents(stage, { root, out: stage.out, wallNs, versions })
+    const { pending, dirty } = sweepIntents(stage, { root, out: stage.out, wallNs, steadyNs, versions })
     return { pending, dirty, keptBytes: versions?.bytes ?? 0 }
   } finally {
     versions?.close()

@@ -61,6 +61,16 @@ function prepared(): { root: Fixture; operations: Operation[]; texts: string[] }
 
 const all = { 'a.txt': ['old a'], 'd/e/b': ['old b'], l: ['-> one'] }
 
+test('what a clock has leapt over did not go by: what was replaced is looked at again a second later', () => {
+  const { root, operations, texts } = prepared()
+  root.apply(operations, texts)
+  root.aheadNs += dayNs
+  expect(sweepJob.run(root.world, { place: root.place, steadyNs: 900_000_000n })).toMatchObject({ pending: 3 })
+  expect(kept(root)).toEqual({})
+  expect(sweepJob.run(root.world, { place: root.place, steadyNs: second })).toMatchObject({ pending: 0 })
+  expect(kept(root)).toEqual(all)
+})
+
 test('what is replaced or removed is kept at its path, and what is new costs nothing', () => {
   const { root, operations, texts } = prepared()
   const before = root.stat('a.txt')
