@@ -123,7 +123,7 @@ export const threats = [
     edits: [
       [
         'src/config/invitations.ts',
-        "    return this.rename(identity, 'open', 'used') ? invited : isUsed\n",
+        "    return this.rename(identity, 'open', 'used') ? invited : overText\n",
         '    return invited\n',
       ],
     ],

@@ -303,6 +303,29 @@ describe('of what was received and not published nothing stays in staging', () =
     await replica.close()
   })
 
+  test('of one that is given up while it waits to be applied, and never of another pair', async () => {
+    const { replica } = await Reader.open(root.replica())
+    const { replica: other } = await Reader.open(root.replica(), { pair: 'b2'.repeat(16) })
+    const first = gate('stage')
+    const received = [replica.stage(1, delivered)]
+    await until(first.reached, 'the first pack')
+    const applied = replica.apply(1, [write], supplier).catch(() => undefined)
+    await turns(5)
+    for (let batch = 2; batch < 12; batch++) received.push(replica.stage(batch, delivered))
+    await turns(5)
+    first.open()
+    await Promise.allSettled([...received, applied])
+    await replica.close()
+    await other.stage(1, delivered)
+    for (let sweeps = 0; sweeps < 3; sweeps++) {
+      await root.pass(1_100)
+      await turns(200)
+    }
+    expect(staging()).toHaveLength(1)
+    expect(await other.apply(1, [writeFile('its', absent, 0, 'its bytes')], supplier)).toMatchObject([{ kind: 'done' }])
+    await other.close()
+  })
+
   async function swept(): Promise<void> {
     // Seen by one sweep, removed by the next.
     for (let sweeps = 0; sweeps < 3 && staging().length > 0; sweeps++) {
