@@ -22,6 +22,8 @@ export interface Places {
   readonly umask: number
   /** The root takes names for one that differ in case or form. */
   readonly folding: boolean
+  /** Moves what has a name in `in` into a slot of an `out`, which it answers; undefined: the slot is not empty. @throws FileFailure */
+  takeOut(received: Directory, name: string, slot: string): Directory | undefined
   /** Keeps what has a name in `in` as a version of the path. @throws FileFailure; it is then as it was */
   keep(received: Directory, name: string, path: RelPath): void
   /** The directory `in` that holds the name, if any. */
@@ -63,9 +65,10 @@ export function finishStep(step: Step, slot: string, oldSlot: string, places: Pl
 function finishWrite(step: Step, slot: string, oldSlot: string, places: Places): FinishedStep {
   const staged = places.inHolding(step.staged)
   const author = staged !== undefined && places.otherBoot ? lastAuthor(staged, step, places.beganNs) : 'tandem'
-  if (staged !== undefined && author === 'user')
-    return giveUp(step, places, staged, step.staged, (target) => putBack(target, staged, step.staged))
-  if (staged !== undefined && author === 'unclear') {
+  if (staged !== undefined && author !== 'tandem') {
+    // What is received is thrown away: a version of the user waits in `out` for its place.
+    const taken = author === 'user' ? places.takeOut(staged, step.staged, slot) : undefined
+    if (taken !== undefined) return giveUp(step, places, taken, slot, (target) => putBack(target, taken, slot))
     places.keep(staged, step.staged, step.path)
     return undone
   }

@@ -1,6 +1,6 @@
 import type { Content } from '../../core/content.js'
 import type { AbsPath, RelPath } from '../../core/path.js'
-import type { Directory } from '../../host/files.js'
+import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { openBeside } from './beside.js'
 import { finishStep, isShown, nowAt, type Places } from './finish-step.js'
@@ -240,6 +240,7 @@ class Recovery {
       beganNs: intent.header.beganNs,
       umask: umaskOf(this.world, this.own.in),
       folding: this.place.folding,
+      takeOut: (received, name, slot) => takeOut(received, name, beside?.out ?? this.folder.out, slot),
       keep: (received, name, path) => this.keep(received, name, path),
       inHolding: (name) => (name === '' ? undefined : ins.find((directory) => directory.statAt(name) !== undefined)),
       outHolding: (name) => outs.find((directory) => directory.statAt(name) !== undefined),
@@ -288,5 +289,15 @@ class Recovery {
     } finally {
       versions.close()
     }
+  }
+}
+
+function takeOut(received: Directory, name: string, out: Directory, slot: string): Directory | undefined {
+  try {
+    received.rename(name, out, slot, 'no-replace')
+    return out
+  } catch (error) {
+    if (!(error instanceof FileFailure) || error.code !== 'exists') throw error
+    return undefined
   }
 }

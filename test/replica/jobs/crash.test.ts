@@ -503,7 +503,11 @@ test('S1-1: a directory that the power loss took back was not made, a mode that 
 })
 
 /** A batch was done and its user went on in what it published; then the power failed, and the renames are undone, not his bytes. */
-function writtenAndTakenBack(old: string | undefined, when: (beganNs: bigint) => bigint): Fixture {
+function writtenAndTakenBack(
+  old: string | undefined,
+  when: (beganNs: bigint) => bigint,
+  restarted: (root: Fixture) => void = () => {},
+): Fixture {
   const root = freshRoot()
   if (old !== undefined) root.write('a', old)
   root.scan([''])
@@ -522,9 +526,28 @@ function writtenAndTakenBack(old: string | undefined, when: (beganNs: bigint) =>
   fs.writeFileSync(`${folder}/in/${staged}`, 'written by its user')
   root.retime(`.tandem/stage/${root.place.folder}/in/${staged}`, when(beganNs))
   root.restart('boot-2')
+  restarted(root)
   root.recover()
   return root
 }
+
+test('what its user wrote waits, where it finds no place yet, and finds one with a later sweep', () => {
+  const root = writtenAndTakenBack(
+    undefined,
+    (beganNs) => beganNs + 1n,
+    ({ trap }) =>
+      trap.fail((call, path) =>
+        call === 'rename:no-replace' && /\/root\/a[^/]*$/.test(path)
+          ? new FileFailure('disk-full', path, call, 'ENOSPC')
+          : undefined,
+      ),
+  )
+  expect(root.tree()).toEqual({})
+  root.trap.release()
+  root.aheadNs += second
+  expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0 })
+  expect(Object.values(root.tree())).toEqual(['written by its user'])
+})
 
 test.each([
   ['a new file', undefined],
