@@ -64,14 +64,8 @@ export function finishStep(step: Step, slot: string, oldSlot: string, places: Pl
 
 function finishWrite(step: Step, slot: string, oldSlot: string, places: Places): FinishedStep {
   const staged = places.inHolding(step.staged)
-  const author = staged !== undefined && places.otherBoot ? lastAuthor(staged, step, places.beganNs) : 'tandem'
-  if (staged !== undefined && author !== 'tandem') {
-    // What is received is thrown away: a version of the user waits in `out` for its place.
-    const taken = author === 'user' ? places.takeOut(staged, step.staged, slot) : undefined
-    if (taken !== undefined) return giveUp(step, places, taken, slot, (target) => putBack(target, taken, slot))
-    places.keep(staged, step.staged, step.path)
-    return undone
-  }
+  const rescued = staged === undefined ? undefined : rescue(step, staged, slot, places)
+  if (rescued !== undefined) return rescued
   const out = places.outHolding(slot)
   const old = places.outHolding(oldSlot)
   const held = out === undefined ? 'absent' : likenessOrOther(out, slot, step.goal, 'bytes')
@@ -95,6 +89,20 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
 }
 
 /**
+ * What its user has written into what we had staged, which a power loss took back into `in`, goes to the path or beside it. What is
+ * received is thrown away, so that it waits in `out` for its place. undefined: nobody has.
+ * @throws FileFailure
+ */
+export function rescue(step: Step, staged: Directory, slot: string, places: Places): FinishedStep | undefined {
+  const author = places.otherBoot ? lastAuthor(staged, step, places.beganNs) : 'tandem'
+  if (author === 'tandem') return undefined
+  const out = author === 'user' ? places.takeOut(staged, step.staged, slot) : undefined
+  if (out !== undefined) return giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
+  places.keep(staged, step.staged, step.path)
+  return undone
+}
+
+/**
  * Who wrote last to what we had staged. Its user: it was published, and the power loss took the rename back, not his bytes. What a
  * power loss has done to ours carries no time after the batch began. Within one tick of the clock of files neither can be told
  * from the other: half-written bytes of ours are not put in a user's sight, and his are not thrown away.
@@ -102,6 +110,8 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
 function lastAuthor(staged: Directory, { staged: name, goal }: Step, beganNs: bigint): 'tandem' | 'user' | 'unclear' {
   const stat = staged.statAt(name)
   if (stat?.kind !== 'file' || goal.kind !== 'file' || stat.mtimeNs === goal.mtimeNs) return 'tandem'
+  // Where its rename was taken back by half it is at its path, too.
+  if (stat.links > 1) return 'tandem'
   if (stat.mtimeNs > beganNs) return 'user'
   return stat.mtimeNs + granularityOf(stat) > beganNs ? 'unclear' : 'tandem'
 }

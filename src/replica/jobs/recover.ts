@@ -3,7 +3,7 @@ import type { AbsPath, RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { openBeside } from './beside.js'
-import { finishStep, isShown, nowAt, type Places } from './finish-step.js'
+import { finishStep, isShown, nowAt, type Places, rescue } from './finish-step.js'
 import {
   completeLine,
   type Intent,
@@ -175,7 +175,7 @@ class Recovery {
       // One that is acknowledged was done, though it could not say so, or a power loss took what it said: it is agreed, and what
       // its paths hold now came later. Its slots in `in` may be gone.
       if (!intent.complete && !acknowledged) lines.push(...this.finishSteps(name, intent, places), completeLine())
-      else if (otherBoot) lines.push(...this.revoke(intent, places))
+      else if (otherBoot) lines.push(...this.revoke(name, intent, places))
     } finally {
       beside?.close()
     }
@@ -200,11 +200,14 @@ class Recovery {
    * The machine went down after the batch was done, and the renames may not have reached the disk: an outcome is no longer
    * told when its path does not show it. What else is there came back, or came later, and is judged as it is.
    */
-  private revoke(intent: Intent, places: Places): string[] {
+  private revoke(name: string, intent: Intent, places: Places): string[] {
     const lines: string[] = []
     for (const [at, outcome] of intent.outcomes) {
       const step = intent.steps[at]
       if (step === undefined || outcome.kind !== 'done' || step.path === '') continue
+      const staged = step.op === 'write' ? places.inHolding(step.staged) : undefined
+      const rescued = staged === undefined ? undefined : rescue(step, staged, slotName(name, at), places)
+      for (const path of rescued?.dirty ?? []) this.dirty.add(path)
       if (this.isRolledBack(step, outcome.content, places)) lines.push(outcomeLine(at, undefined))
       this.dirty.add(step.path)
     }

@@ -507,22 +507,24 @@ function writtenAndTakenBack(
   old: string | undefined,
   when: (beganNs: bigint) => bigint,
   restarted: (root: Fixture) => void = () => {},
+  isTold = false,
 ): Fixture {
   const root = freshRoot()
   if (old !== undefined) root.write('a', old)
   root.scan([''])
   if (old !== undefined) root.scan(['a'])
-  root.trap.before('rename:no-replace', 1, () => root.trap.crash(0))
+  if (!isTold) root.trap.before('rename:no-replace', 1, () => root.trap.crash(0))
   const expected = old === undefined ? absent : root.content('a')
-  expect(crashes(() => root.apply([writeFile('a', expected, 0, 'new')], ['new']))).toBe(true)
+  expect(crashes(() => root.apply([writeFile('a', expected, 0, 'new')], ['new']))).toBe(!isTold)
   const folder = root.abs(`.tandem/stage/${root.place.folder}`)
   const [intent] = fs.readdirSync(`${folder}/intents`)
   const text = fs.readFileSync(`${folder}/intents/${intent}`, 'utf8')
   const staged = /"staged":"([^"]+)"/.exec(text)?.[1]
   const beganNs = BigInt(/"beganNs":"?(\d+)/.exec(text)?.[1] ?? '')
   const [displaced] = fs.readdirSync(`${folder}/out`)
-  const from = old === undefined ? root.abs('a') : `${folder}/out/${displaced}`
+  const from = old === undefined || isTold ? root.abs('a') : `${folder}/out/${displaced}`
   fs.renameSync(from, `${folder}/in/${staged}`)
+  if (isTold && displaced !== undefined) fs.renameSync(`${folder}/out/${displaced}`, root.abs('a'))
   fs.writeFileSync(`${folder}/in/${staged}`, 'written by its user')
   root.retime(`.tandem/stage/${root.place.folder}/in/${staged}`, when(beganNs))
   root.restart('boot-2')
@@ -530,6 +532,20 @@ function writtenAndTakenBack(
   root.recover()
   return root
 }
+
+test.each([
+  ['a new file', undefined],
+  ['one in the place of another', 'old'],
+])('S1-1: also where the batch had told that it was done: what its user wrote into %s', (_, old) => {
+  const root = writtenAndTakenBack(
+    old,
+    (beganNs) => beganNs + 1n,
+    () => {},
+    true,
+  )
+  expect(Object.values(root.tree()).sort()).toEqual([...(old === undefined ? [] : [old]), 'written by its user'])
+  expect(root.recover().unacknowledged.flatMap((past) => past.outcomes)).toEqual([])
+})
 
 test('what its user wrote waits, where it finds no place yet, and finds one with a later sweep', () => {
   const root = writtenAndTakenBack(
