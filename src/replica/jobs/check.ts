@@ -2,7 +2,7 @@ import type { Content } from '../../core/content.js'
 import type { Directory, Stat } from '../../host/files.js'
 import type { IndexRecord } from '../../index/record.js'
 import { absentForm, type Form, formOf, likeness } from './form.js'
-import { isStampOf, sameStamp } from './stamp.js'
+import { isStampOf, sameDirectory, sameStamp } from './stamp.js'
 
 /** What stands at a path, found to be what an operation expects. */
 export type Checked =
@@ -30,6 +30,8 @@ export function check(parent: Directory, name: string, expect: Content, record: 
   switch (expect.kind) {
     case 'directory':
       if (differs(expect.props.mode, stat.mode)) return superseded('its mode was changed')
+      // Recorded in its place it would be known by the members of the one before.
+      if (record?.kind === 'directory' && !sameDirectory(record, stat)) return superseded('another directory is there')
       return expected(stat, formOf(stat, undefined, ''), false)
     case 'symlink': {
       const target = parent.readSymlink(name)

@@ -5,7 +5,7 @@ import type { Directory, Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import type { IndexRecord, RecordFields } from '../../index/record.js'
 import { readWhole } from './read.js'
-import { fieldsOf, isRacy, isStampOf } from './stamp.js'
+import { fieldsOf, isRacy, isStampOf, sameDirectory } from './stamp.js'
 
 /**
  * What becomes of the record of one member. `below` says whether the scan has to go on: a directory that was not known at
@@ -99,11 +99,6 @@ export function lookAtNothing(path: RelPath, old: IndexRecord, accepts: boolean)
 export function troubled(old: IndexRecord | undefined, problem: Problem): Look {
   if (old?.problem?.code === problem.code) return same
   return changed({ ...(old ?? unknown), problem })
-}
-
-/** The same directory, whatever happened to its properties and members. */
-export function sameDirectory(record: IndexRecord, stat: Stat): boolean {
-  return record.kind === 'directory' && record.inode === stat.inode && record.birthNs === stat.birthNs
 }
 
 function lookAtDirectory(stat: Stat, above: Stat, path: RelPath, old: IndexRecord | undefined, accepts: boolean): Look {

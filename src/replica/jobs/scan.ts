@@ -17,11 +17,11 @@ import { type Index, type IndexEdit, type Located, openIndex, type Whereabouts }
 import { foundOf, type IndexRecord, type RecordFields } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
 import { writeReport } from '../../wire/report.js'
-import { type HowToLook, type Look, lookAt, lookAtNothing, sameDirectory, troubled, unread } from './look.js'
+import { type HowToLook, type Look, lookAt, lookAtNothing, troubled, unread } from './look.js'
 import { checkRoot } from './marker.js'
 import { goneCodes, openRoot, type RootPlace } from './place.js'
 import { problemOf } from './problem.js'
-import { fieldsOf } from './stamp.js'
+import { fieldsOf, sameDirectory } from './stamp.js'
 
 /**
  * Looks at directories and brings the index up to what is there. One job holds its directories: no apply may change them

@@ -60,6 +60,11 @@ export function isStampOf(record: RecordFields, stat: Stat): boolean {
   )
 }
 
+/** The same directory, whatever happened to its properties and members. */
+export function sameDirectory(record: RecordFields, stat: Stat): boolean {
+  return record.kind === 'directory' && record.inode === stat.inode && record.birthNs === stat.birthNs
+}
+
 /** The fields of a record that lstat gives. */
 export function fieldsOf(
   stat: Stat,

@@ -224,6 +224,25 @@ test('T17: a file with another name elsewhere is parted from it, which keeps its
   expect(root.read('../outside')).toBe('old')
 })
 
+test('S1-4: a directory that took the place of another is not recorded with the members of that one', () => {
+  const root = freshRoot()
+  root.write('d/member', 'agreed')
+  root.scan(['d', 'd/member'])
+  const before = root.record('d')
+  const was = root.content('d')
+  if (was.kind !== 'directory') throw new Error('no directory')
+  fs.renameSync(root.abs('d'), root.abs('old'))
+  fs.mkdirSync(root.abs('d'))
+  fs.chmodSync(root.abs('d'), was.props.mode ?? 0)
+  const { outcomes, dirty } = root.apply([
+    { op: 'set-props', path: relPath('d'), expect: was, props: { mode: 0o700, mtimeNs: undefined } },
+  ])
+  expect(outcomes).toMatchObject([{ kind: 'superseded', detail: 'another directory is there' }])
+  expect(dirty).toContain('d')
+  expect(root.record('d')).toEqual(before)
+  expect(root.stat('d').mode).toBe(was.props.mode)
+})
+
 test('T2: a directory that became a symbolic link is not followed', () => {
   const root = withFiles({ 'd/a': 'old' })
   const was = root.content('d/a')
