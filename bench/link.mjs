@@ -8,9 +8,20 @@ import { freshPlace } from './place.mjs'
 
 const [secondsEach = '5', place = '/dev/shm/tandem-link'] = process.argv.slice(2)
 const load = (path) => tsImport(`../src/${path}.ts`, import.meta.url)
-const [{ openRemote }, { nodeSockets }, { nodeClock }, { readSecret }, { BytesWriter }, pack] = await Promise.all(
-  ['replica/remote', 'host/node/sockets', 'host/node/clock', 'config/secret', 'wire/bytes', 'wire/pack'].map(load),
-)
+const [{ openRemote }, { nodeSockets }, { nodeClock }, { tuneCollection }, { readSecret }, { BytesWriter }, pack] =
+  await Promise.all(
+    [
+      'replica/remote',
+      'host/node/sockets',
+      'host/node/clock',
+      'host/node/collection',
+      'config/secret',
+      'wire/bytes',
+      'wire/pack',
+    ].map(load),
+  )
+// As the agents do.
+tuneCollection()
 
 freshPlace(place)
 const beta = join(place, 'beta')

@@ -1,7 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
 import { type Transferable, Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
 import { type ApartWorkers, type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
+import { tuneCollection } from './collection.js'
 import { type FailureClasses, groundFailures, putTogether } from './foreign-failure.js'
 import { giveBack, giveBackJob } from './give-back.js'
 import { type Heartbeat, makeHeartbeat } from './heartbeat.js'
@@ -248,7 +248,7 @@ class Thread {
   }
 
   start(): Worker {
-    sizeYoungGeneration()
+    tuneCollection()
     const worker = new Worker(this.entry, { execArgv: [], workerData: { heartbeat: this.heartbeat } })
     this.worker = worker
     this.loaded = new Promise<void>((resolve) => {
@@ -297,16 +297,3 @@ const noTransfer: readonly Transferable[] = []
 function brokenBy(job: string, error: unknown): Error {
   return new Error(`${job}: a worker thread ended`, { cause: error })
 }
-
-/**
- * A job makes much that does not outlive it: while the room for new objects grows from V8's own start of 1 MiB by doubling, a first sync
- * of 100,000 files collects garbage a tenth of its time. It grows at once, and not from the start, which V8 never goes below
- * when it gives back. The flags hold for threads that are started after they were set.
- */
-function sizeYoungGeneration(): void {
-  setFlagsFromString(`--max-semi-space-size=${semiSpaceMiB}`)
-  setFlagsFromString(`--semi-space-growth-factor=${semiSpaceMiB}`)
-}
-
-/** A first sync takes a twelfth less processor time than with 8; a thread at work takes up to three times as much, one at rest little. */
-const semiSpaceMiB = 32
