@@ -7,6 +7,7 @@ import type { Rules } from '../core/rules.js'
 import { otherSide, type Side } from '../core/side.js'
 import type { Instant } from '../host/clock.js'
 import { anotherRoot } from '../replica/jobs/marker.js'
+import { GuardedRoot } from '../replica/peer-rights.js'
 import {
   type Cursor,
   fromCharsMax,
@@ -107,7 +108,8 @@ export class Pair implements Steered {
     try {
       if (alpha.status === 'rejected') throw alpha.reason
       if (beta.status === 'rejected') throw beta.reason
-      return await Pair.openWith(options, held, { alpha: alpha.value, beta: beta.value }, watch, stops.operations)
+      const reached = guarded(options.config, { alpha: alpha.value, beta: beta.value })
+      return await Pair.openWith(options, held, reached, watch, stops.operations)
     } catch (error) {
       await close()
       throw error
@@ -629,6 +631,15 @@ function tellHardLinks(
     if (config[side].kind === 'local' || path === undefined || rules.skips(path)) continue
     emit({ event: 'hard-links-found', root: replica.canonical, path })
   }
+}
+
+/** What comes from a peer gives nobody its owner's rights here, as what goes to one gives none there. */
+function guarded(config: PairConfig, reached: Readonly<Record<Side, ReachedRoot>>): Record<Side, ReachedRoot> {
+  const guard = (side: Side): ReachedRoot =>
+    config[side].kind === 'local' && config[otherSide(side)].kind !== 'local'
+      ? new GuardedRoot(reached[side])
+      : reached[side]
+  return { alpha: guard('alpha'), beta: guard('beta') }
 }
 
 function checkIdentity(replica: Replica, opened: Opened, expected: string): void {

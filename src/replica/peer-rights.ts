@@ -1,5 +1,8 @@
-import type { Operation } from '../core/operation.js'
+import type { Operation, Outcome } from '../core/operation.js'
 import { LinkFailure } from '../host/sockets.js'
+import type { RootState } from '../wire/message.js'
+import { Forwarding } from './forwarding.js'
+import type { ReachedRoot } from './replica.js'
 
 /** Whoever runs the file gets its owner's rights, or its group's. */
 const givesRights = 0o6000
@@ -21,4 +24,19 @@ export function withoutRights(operation: Operation): Operation {
   }
   if (props.mode === undefined && (held & givesRights) === 0) return operation
   return { ...operation, props: { ...props, mode: (props.mode ?? held) & ~givesRights } }
+}
+
+/** A root of the lead whose other side is a peer's: what travels to it comes from that peer. */
+export class GuardedRoot extends Forwarding implements ReachedRoot {
+  constructor(protected readonly root: ReachedRoot) {
+    super()
+  }
+
+  look(): Promise<RootState> {
+    return this.root.look()
+  }
+
+  override apply(batch: number, operations: readonly Operation[], supplier: string): Promise<readonly Outcome[]> {
+    return this.root.apply(batch, operations.map(withoutRights), supplier)
+  }
 }

@@ -4,6 +4,7 @@ import { absent, type Content } from '../../src/core/content.js'
 import type { Operation } from '../../src/core/operation.js'
 import { relPath, rootPath } from '../../src/core/path.js'
 import { digestOf } from '../../src/replica/jobs/digest.js'
+import { sandbox, serve } from '../e2e/harness.js'
 import { packOf } from '../replica/jobs/fixture.js'
 import { hostileLead } from './fresh-lead.js'
 import type { HostileLead } from './hostile-lead.js'
@@ -57,6 +58,29 @@ describe('T15: a peer plants no bits that give away rights', () => {
     await apply(lead, [{ op: 'write-file', path: relPath('mine'), expect: expected, want: 0, sizeBytes: 3, props }])
     expect(lead.there.read('mine')).toBe('new')
     expect(fs.statSync(lead.there.abs('mine')).mode & 0o7777).toBe(0o755)
+  })
+
+  test('a lead takes no such bits from the peer that it leads, and keeps none under its bytes, whatever perms says', async () => {
+    const box = sandbox()
+    box.write('alpha/mine', 'mine', { mode: 0o755 })
+    box.write('beta/theirs', 'theirs', { mode: 0o755 })
+    const serving = await serve(box, { docs: 'beta' })
+    const options = ['--batch', '--perms', '-1', '--secret-file', serving.keyFile]
+    const sync = () => box.tandem(['sync', 'alpha', serving.url('docs'), ...options])
+    expect((await sync()).code).toBe(0)
+    const bits = (path: string) => fs.statSync(box.at(path)).mode & 0o7777
+    fs.chmodSync(box.at('alpha/mine'), 0o4755)
+    expect((await sync()).code).toBe(0)
+
+    box.write('beta/mine', 'bytes of the peer')
+    fs.chmodSync(box.at('beta/theirs'), 0o6755)
+    box.write('beta/new', 'new', { mode: 0o4755 })
+    expect((await sync()).code).toBe(0)
+    expect(box.read('alpha/mine')).toBe('bytes of the peer')
+    for (const name of ['mine', 'theirs', 'new']) expect([name, bits(`alpha/${name}`)]).toEqual([name, 0o755])
+    // And that is no change which would go back.
+    expect((await sync()).stdout).toMatch(/Nothing to do/)
+    expect([bits('beta/theirs'), bits('beta/new')]).toEqual([0o6755, 0o4755])
   })
 
   test('the user\u2019s own setuid and setgid stay when a peer changes other bits', async () => {
