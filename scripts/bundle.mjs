@@ -21,22 +21,38 @@ const requireLate = {
   },
 }
 
-await build({
-  entryPoints: ['cli.js', 'agent/disk-worker.js', 'host/node/watch-worker.js'],
+/** As large as the rest together, and only for a configuration file: in a file of its own, which the program imports when it reads one. */
+const zodApart = {
+  name: 'zod-apart',
+  setup(bundle) {
+    bundle.onResolve({ filter: /^zod$/ }, () => ({ path: './zod.js', external: true }))
+  },
+}
+
+const common = {
   // Names of sources are written into the bundle: seen from here they are the same in every build.
   absWorkingDir: resolve(directory),
-  outdir: '.',
-  outbase: '.',
-  allowOverwrite: true,
   bundle: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  // As large as the rest together, and only for a configuration file.
-  external: ['zod'],
-  plugins: [requireLate],
+  logLevel: 'warning',
+}
+
+await build({
+  ...common,
+  stdin: { contents: "export * from 'zod'", resolveDir: resolve(directory) },
+  outfile: 'zod.js',
+  minify: true,
+})
+await build({
+  ...common,
+  entryPoints: ['cli.js', 'agent/disk-worker.js', 'host/node/watch-worker.js'],
+  outdir: '.',
+  outbase: '.',
+  allowOverwrite: true,
+  plugins: [requireLate, zodApart],
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)",
   },
-  logLevel: 'warning',
 })
