@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as rest } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect } from 'vitest'
 
@@ -138,6 +139,9 @@ export class Running {
   stderr = ''
   private readonly end: Promise<Finished>
   private finished: Finished | undefined
+  /** What of standard error was read as events, and these. */
+  private loggedChars = 0
+  private readonly logged: LoggedEvent[] = []
 
   constructor(
     private readonly child: ChildProcess,
@@ -188,7 +192,11 @@ export class Running {
 
   /** The events it logged to standard error, oldest first. */
   events(): LoggedEvent[] {
-    return this.stderr.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
+    const end = this.stderr.lastIndexOf('\n') + 1
+    for (const line of this.stderr.slice(this.loggedChars, end).split('\n'))
+      if (line.startsWith('{')) this.logged.push(JSON.parse(line))
+    this.loggedChars = Math.max(this.loggedChars, end)
+    return [...this.logged]
   }
 
   /** Waits for an event, from the `skip`th of its name on. */
@@ -259,6 +267,7 @@ export async function asked(
     const answer = await box.tandem(args)
     if (fits(answer)) return answer
     if (Date.now() > end) throw new Error(`${args.join(' ')}: ${JSON.stringify(answer)}`)
+    await rest(100)
   }
 }
 
@@ -272,12 +281,15 @@ export function namesBelow(directory: string): string[] | undefined {
   }
 }
 
-/** Waits until the condition holds, looking every 10 ms. */
+/** Waits until the condition holds. It rests longer than it looks: what it waits for needs the processor too. */
 export async function eventually(condition: () => boolean, what: () => string): Promise<void> {
   const end = Date.now() + deadlineMs
-  while (!condition()) {
+  for (;;) {
+    const began = performance.now()
+    if (condition()) return
     if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what()}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
+    const tookMs = performance.now() - began
+    await rest(Math.max(10, 3 * tookMs))
   }
 }
 
