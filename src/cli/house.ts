@@ -14,12 +14,14 @@ export type OpenHouse = (config: Config, emit: Emit, life?: Life) => Promise<Hou
 
 /** Loads what is heavy (koffi, lmdb, ws) only now: a wrong command line is answered without it. */
 export const openHouse: OpenHouse = async (config, emit, life = { resident: false }) => {
-  const [{ nodeHost, closeHost }, { ReplicaFailure }, { Malformed }] = await Promise.all([
+  const [{ nodeHost, closeHost }, { refuseCoreDumps }, { ReplicaFailure }, { Malformed }] = await Promise.all([
     import('../host/node/host.js'),
+    import('../host/node/libc.js'),
     import('../replica/replica.js'),
     import('../wire/bytes.js'),
   ])
-  // First of all the host: its first thread loads what it needs while we load the rest.
+  refuseCoreDumps()
+  // Then the host: its first thread loads what it needs while we load the rest.
   const host = nodeHost({ failures: { ReplicaFailure, Malformed } })
   try {
     const { openAgent } = await import('../agent/agent.js')

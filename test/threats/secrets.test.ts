@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Running, sandbox } from '../e2e/harness.js'
+import { program, type Running, sandbox } from '../e2e/harness.js'
 
 // T12: whoever could read or exchange a file with secrets, or one that says who may do what, is told how to lock it; exit 78.
 const files: [string, string[], string[], RegExp][] = [
@@ -83,13 +83,33 @@ test('T25: a known secret is in no output, log, list of processes, or file but i
   }
   expect((await tandem('sync', '--json', 'a', url, '--secret-file', 'lead.key')).code).toBe(0)
   expect((await tandem('check', url, '--secret-file', 'lead.key')).code).toBe(0)
-  const watch = box.start(['watch', 'a', url, '--secret-file', 'lead.key', '-logfile', 'lead.log'])
+  // From a shell that lets what it starts dump its core.
+  const dumping = ['-c', 'ulimit -S -c "$(ulimit -H -c)"; exec "$0" "$@"', process.execPath, program]
+  const watch = box.startProcess('sh', [
+    ...dumping,
+    'watch',
+    'a',
+    url,
+    '--secret-file',
+    'lead.key',
+    '-logfile',
+    'lead.log',
+  ])
   await watch.until(() => box.exists('lead.log') && box.read('lead.log').includes('pair-current'), 'pair-current')
-  for (const running of [watch, serving]) said.push(processText(running))
+  for (const running of [watch, serving]) {
+    said.push(processText(running))
+    // A core dump would have them.
+    if (process.platform === 'linux')
+      expect(readFileSync(`/proc/${running.pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 /m)
+  }
   for (const command of ['status', 'conflicts']) await tandem(command, '--json')
   for (const command of ['status', 'conflicts'])
     said.push((await box.tandem([command, '--json'], { state: box.at('hub-state') })).stdout)
   await tandem('peers', '--config', 'hub.toml')
+  await tandem('doctor', 'a')
+  await tandem('doctor', '--config', 'hub.toml')
+  await tandem('log', 'a')
+  await tandem('restore', 'a/f')
 
   // What cannot be read must not be quoted either.
   const spoiled: [string, string][] = [

@@ -1,7 +1,7 @@
 import { connect as plain } from 'node:net'
 import { type ConnectionOptions, connect as tls } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
-import { nodeSockets } from '../../src/host/node/sockets.js'
+import { handshakeMs, nodeSockets } from '../../src/host/node/sockets.js'
 import { unauthenticatedMax } from '../../src/host/node/waiting-room.js'
 import type { Endpoint, LinkFailure, Listener, Secret, Socket } from '../../src/host/sockets.js'
 import { openRemote } from '../../src/replica/remote.js'
@@ -58,6 +58,7 @@ async function crowdAt({ port, host }: Endpoint, count: number): Promise<{ cut: 
 }
 
 test('T9: of a crowd that says nothing only the most are kept, and a good peer is served meanwhile', async () => {
+  expect([unauthenticatedMax, handshakeMs]).toEqual([32, 10_000])
   const { endpoint, accepted, refused } = await listening(60_000)
   const crowd = await crowdAt(endpoint, unauthenticatedMax + 20)
   await eventually(

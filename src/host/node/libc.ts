@@ -84,6 +84,20 @@ export function errnoName(number: number): string {
 
 // Both platforms.
 
+type Limit = (resource: number, limit: Memory) => number
+const getLimit = bind<Limit>('int getrlimit(int resource, _Out_ void *limit)')
+const setLimit = bind<Limit>('int setrlimit(int resource, const void *limit)')
+/** RLIMIT_CORE, on both platforms. */
+const coreSize = 4
+
+/** A core dump of this process, or of one that it starts, would hold keys: none is written. Its administrator may raise the limit again. */
+export function refuseCoreDumps(): void {
+  const limit = new BigUint64Array(2)
+  if (getLimit(coreSize, limit) !== 0) return
+  limit[0] = 0n
+  setLimit(coreSize, limit)
+}
+
 type Open = (path: CPath, flags: number, type: 'int', mode: number) => number
 const openVariadic = bind<Open>('int open(const char *path, int flags, ...)')
 export function open(path: CPath, flags: number, mode: number): number {

@@ -4,8 +4,11 @@ import { connectSsh } from './ssh.js'
 import { connectWs, connectWss, listenTcp } from './tcp.js'
 import { connectUnix, listenUnix } from './unix.js'
 
-/** Real connections. `deadlineMs`: from accept or connect to an open websocket; ssh, which may have to ask a person, has its own. */
-export function nodeSockets({ deadlineMs = 10_000 }: { deadlineMs?: number } = {}): Sockets {
+/** From accept or connect to an open websocket. */
+export const handshakeMs = 10_000
+
+/** Real connections. ssh, which may have to ask a person, has a deadline of its own. */
+export function nodeSockets({ deadlineMs = handshakeMs }: { deadlineMs?: number } = {}): Sockets {
   return {
     connect: (target, signal) => {
       switch (target.kind) {
