@@ -7,10 +7,19 @@ import { relPath } from '../../src/core/path.js'
 import { digestOf } from '../../src/replica/jobs/digest.js'
 import { identifyJob } from '../../src/replica/jobs/identify.js'
 import { scanJob } from '../../src/replica/jobs/scan.js'
+import { supplyCloseJob, supplyOpenJob } from '../../src/replica/jobs/supply.js'
+import { wantList } from '../../src/wire/list.js'
 import { type Fixture, freshRoot, makeDirectory, newProps, remove, writeFile } from '../replica/jobs/fixture.js'
 
 const secret = 'what the agent may read and its peer may not'
-const secretHex = digestOf(Buffer.from(secret)).slice('sha256:'.length)
+/** A name that is only outside. */
+const outside = 'only-outside'
+/** In hex: the digest of what is outside, its bytes, and a name. */
+const secrets = [
+  digestOf(Buffer.from(secret)).slice('sha256:'.length),
+  ...[secret, outside].map((text) => Buffer.from(text).toString('hex')),
+]
+const ownText = 'the user\u2019s own text, of another length'
 
 /**
  * The root has a directory `d`, a link `l` to a folder outside, and somebody who exchanges the two as fast as a thread can.
@@ -23,9 +32,9 @@ export function describeRaces(raceSeconds: number): void {
     const root = freshRoot()
     const canary = root.abs('../canary')
     fs.mkdirSync(`${canary}/sub`, { recursive: true })
-    for (const name of ['a', 'b', 'sub/c']) fs.writeFileSync(`${canary}/${name}`, secret)
+    for (const name of ['a', 'b', 'sub/c', outside]) fs.writeFileSync(`${canary}/${name}`, secret)
     const before = stateOf(canary)
-    for (const name of ['a', 'b', 'sub/c']) root.write(`d/${name}`, 'the user\u2019s own text, of another length')
+    for (const name of ['a', 'b', 'sub/c']) root.write(`d/${name}`, ownText)
     root.scan(['d/a', 'd/b', 'd/sub/c'])
     fs.symlinkSync('../canary', root.abs('l'))
 
@@ -35,8 +44,9 @@ export function describeRaces(raceSeconds: number): void {
     try {
       const end = performance.now() + raceSeconds * 1_000
       for (; performance.now() < end; rounds++) {
-        for (const { kind } of round(root, rounds)) outcomes[kind]++
-        expect(told(root)).not.toContain(secretHex)
+        for (const { kind } of [...round(root, rounds), ...moves(root, rounds)]) outcomes[kind]++
+        const said = [...told(root), supplied(root, canary)].map((bytes) => Buffer.from(bytes).toString('hex'))
+        for (const one of secrets) expect(said.filter((text) => text.includes(one))).toEqual([])
       }
     } finally {
       expect(await stopFlipping()).toBeGreaterThan(100)
@@ -68,7 +78,7 @@ function round(root: Fixture, count: number): readonly Outcome[] {
   // What was removed comes back, so that the next round has something to remove.
   for (const name of ['b', 'sub/c']) {
     try {
-      fs.writeFileSync(root.abs(`d/${name}`), 'the user\u2019s own text, of another length', { flag: 'wx' })
+      fs.writeFileSync(root.abs(`d/${name}`), ownText, { flag: 'wx' })
     } catch (error) {
       if (!(error instanceof Error && 'code' in error)) throw error
     }
@@ -76,13 +86,41 @@ function round(root: Fixture, count: number): readonly Outcome[] {
   return outcomes
 }
 
-/** What the peer would be told, in hex: files that are read to be told of, and a scan of the directory. */
-function told(root: Fixture): string {
+/** Out of the directory and into it: nothing outside goes along, and nothing comes there. */
+function moves(root: Fixture, count: number): readonly Outcome[] {
+  if (!fs.existsSync(root.abs('give'))) root.write('give', ownText)
+  // Only what is known can be moved.
+  root.scan(['give'])
+  const { outcomes } = root.apply([
+    { op: 'rename', path: relPath(`out-${count}`), from: relPath('d/a'), expect: contentNow(root, 'd/a') },
+    { op: 'rename', path: relPath(`d/in-${count}`), from: relPath('give'), expect: contentNow(root, 'give') },
+  ])
+  return outcomes
+}
+
+/** What the peer would be told: files that are read to be told of, and a scan of the directory. */
+function told(root: Fixture): readonly Uint8Array[] {
   const paths = ['d/a', 'd/b', 'd/sub/c'].map(relPath)
   const identified = identifyJob.run(root.world, { place: root.place, paths })
   const targets = [{ directory: relPath('d'), names: undefined, placed: true, settled: [] }]
   const scanned = scanJob.run(root.world, { place: root.place, targets, full: true, sealing: true, reporting: true })
-  return [identified.reports, scanned.reports].map((bytes) => Buffer.from(bytes).toString('hex')).join(' ')
+  return [identified.reports, scanned.reports]
+}
+
+/** What the peer would get that asks for what is outside by its size and time, and for what is not inside at all. */
+function supplied(root: Fixture, canary: string): Uint8Array {
+  const { size, mtimeNs } = fs.statSync(`${canary}/a`, { bigint: true })
+  const wants = ['d/a', 'd/b', 'd/sub/c', `d/${outside}`].map((path, want) => ({
+    want,
+    path: relPath(path),
+    sizeBytes: Number(size),
+    mtimeNs,
+    fingerprint: undefined,
+  }))
+  const stream = 'race'
+  const pack = supplyOpenJob.run(root.world, { place: root.place, stream, wants: wantList.toBytes(wants) })
+  if (!pack.ended) supplyCloseJob.run(root.world, { stream })
+  return pack.bytes
 }
 
 function contentNow(root: Fixture, path: string): Content {
