@@ -83,9 +83,10 @@ export class PairLoop {
         }
         await pair?.close()
         pair = undefined
-        // A machine that wakes has its network back: no need to wait on.
-        const slept = await sleepAwake(host.clock, retryInMs, stopping).catch(() => false)
-        if (slept) outage.end()
+        // A machine that wakes, or is somewhere else, may have its network back: no need to wait on.
+        const networkSign = () => host.machine.networkSign()
+        const isHopeful = await sleepAwake(host.clock, retryInMs, stopping, networkSign).catch(() => false)
+        if (isHopeful) outage.end()
       } finally {
         await pair?.close()
       }

@@ -30,6 +30,8 @@ export interface Machine {
   filesystemAt(path: AbsPath): string | undefined
   /** Where other file systems are mounted below the directory, each once; nothing where there is no mount table. */
   mountsBelow(path: AbsPath): readonly RelPath[]
+  /** Another one whenever this machine's own network is: it has other addresses, or a cable was put in. */
+  networkSign(): string
   /** The process of that pid in this pid namespace, of whatever user; undefined where there is none, or only what is left of one. */
   processAt(pid: number): ProcessFacts | undefined
 }

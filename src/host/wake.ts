@@ -9,15 +9,23 @@ const lateMs = 30_000
 
 /**
  * Waits; true, and early, when the machine slept meanwhile: connections are dead then, and nobody says so. (A time of day that
- * somebody set forward looks the same, and does no harm.)
+ * somebody set forward looks the same, and does no harm.) Also when `sign` says something else than at first, which is looked at once a
+ * second.
  * @throws signal.reason when it aborts
  */
-export async function sleepAwake(clock: Clock, durationMs: number, signal: AbortSignal): Promise<boolean> {
+export async function sleepAwake(
+  clock: Clock,
+  durationMs: number,
+  signal: AbortSignal,
+  sign: () => string = () => '',
+): Promise<boolean> {
   signal.throwIfAborted()
   const over = new AbortController()
-  let slept = false
-  const wake = () => {
-    slept = true
+  const before = sign()
+  let isEarly = false
+  const wake = (slept: boolean) => {
+    if (!slept && sign() === before) return
+    isEarly = true
     over.abort()
   }
   const end = () => over.abort(signal.reason)
@@ -27,12 +35,12 @@ export async function sleepAwake(clock: Clock, durationMs: number, signal: Abort
   try {
     await clock.sleep(durationMs, over.signal)
   } catch (error) {
-    if (!slept) throw error
+    if (!isEarly) throw error
   } finally {
     lookout.remove(wake)
     signal.removeEventListener('abort', end)
   }
-  return slept
+  return isEarly
 }
 
 const lookouts = new WeakMap<Clock, Lookout>()
@@ -45,21 +53,24 @@ function lookoutOf(clock: Clock): Lookout {
   return made
 }
 
+/** Looked again; `slept`: the machine did. */
+type Wake = (slept: boolean) => void
+
 /** Looks once for all who wait: a hub has many links, and nothing else to do. */
 class Lookout {
-  private readonly waiting = new Set<() => void>()
+  private readonly waiting = new Set<Wake>()
   private looking: AbortController | undefined
 
   constructor(private readonly clock: Clock) {}
 
-  add(wake: () => void): void {
+  add(wake: Wake): void {
     this.waiting.add(wake)
     if (this.looking !== undefined) return
     this.looking = new AbortController()
     void this.look(this.looking.signal)
   }
 
-  remove(wake: () => void): void {
+  remove(wake: Wake): void {
     this.waiting.delete(wake)
     if (this.waiting.size > 0) return
     this.looking?.abort()
@@ -79,8 +90,8 @@ class Lookout {
       }
       const passedMs = clock.now() - nowMs
       const wallPassedMs = Number((clock.wallNs() - wallNs) / 1_000_000n)
-      if (wallPassedMs - passedMs < sleptMs && passedMs - lookMs < lateMs) continue
-      for (const wake of [...this.waiting]) wake()
+      const slept = wallPassedMs - passedMs >= sleptMs || passedMs - lookMs >= lateMs
+      for (const wake of [...this.waiting]) wake(slept)
     }
   }
 }

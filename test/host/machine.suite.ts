@@ -28,6 +28,10 @@ export function describeMachine(name: string, make: () => MachineUnderTest): voi
       expect(machine.processAt(other.pid)).toBeUndefined()
     })
 
+    test('the sign of its network stays as long as nothing happens to it', () => {
+      expect(machine.networkSign()).toBe(machine.networkSign())
+    })
+
     test('ids are known or said to be hidden', () => {
       expect(machine.bootId).not.toBe('')
       expect(machine.machineId).not.toBe('')

@@ -33,6 +33,20 @@ test('a machine that slept wakes all of them, and who comes after that waits on'
   expect(await later).toBe(false)
 })
 
+test('what has changed wakes who asked about it, and nobody else', async () => {
+  const clock = new CountingClock()
+  const { signal } = new AbortController()
+  let sign = 'at home'
+  const asking = sleepAwake(clock, 60_000, signal, () => sign)
+  const other = sleepAwake(clock, 3_500, signal)
+  for (let at = 0; at < 2; at++) await clock.pass(1_000)
+  sign = 'at the office'
+  await clock.pass(1_000)
+  expect(await asking).toBe(true)
+  await clock.pass(1_000)
+  expect(await other).toBe(false)
+})
+
 test('one that is aborted ends with the reason, and nobody looks any more when nobody waits', async () => {
   const clock = new CountingClock()
   const stop = new AbortController()

@@ -51,6 +51,7 @@ export function simHost(place: Place, name: string, dice: Dice): SimHost {
       kernel: '6.1.0',
       filesystemAt: () => undefined,
       mountsBelow: () => [],
+      networkSign: () => machine.networkSign,
       processAt: (pid) => machine.processAt(pid),
     },
     workers,

@@ -41,17 +41,29 @@ test.each(breaks)('an edit arrives, when %s', async (_, happen, withinMs) => {
   expect(tookMs).toBeLessThan(withinMs)
 })
 
-test('a network that is parted for a while: an edit is on the other side soon after they reach each other again', async () => {
+/** Without a network, and then with one again: what is told of that, and how soon an edit of the meantime is on the other side. */
+const absences: readonly [string, seconds: number, (world: SimWorld) => void, withinMs: number][] = [
+  ['longer than a silent link is waited for', 25, () => {}, 1_000],
+  ['almost a minute', 55, () => {}, 1_000],
+  ['an hour, and the machine of the lead has other addresses then', 3_600, moved, 3_000],
+  ['an hour, and nobody can tell', 3_600, () => {}, 40_000],
+]
+
+function moved({ machines: [alpha] }: SimWorld): void {
+  if (alpha !== undefined) alpha.networkSign = 'elsewhere'
+}
+
+test.each(absences)('an edit arrives after a time without a network: %s', async (_, seconds, happen, withinMs) => {
   const world = plainWorld(12, 'linked')
   const [alpha, beta] = world.users.map(({ files }) => files)
   if (alpha === undefined || beta === undefined) throw new Error('no users')
   for (const agent of world.agents) agent.startAfter(1e6)
   await world.scheduler.pass(30e9)
   world.partNetwork()
-  await world.scheduler.pass(25e9)
+  await world.scheduler.pass(seconds * 1e9)
   alpha.create(note, 'meanwhile')
   world.joinNetwork()
-  // An attempt that was made before has its ten seconds.
-  await world.scheduler.pass(11e9)
+  happen(world)
+  await world.scheduler.pass(withinMs * 1e6)
   expect(Buffer.from(beta.find(note)?.data ?? []).toString()).toBe('meanwhile')
 })

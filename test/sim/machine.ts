@@ -16,6 +16,8 @@ const linksMax = 40
 export class Machine {
   /** Error of the wall clock. */
   skewNs = 0n
+  /** Its addresses, as it were. */
+  networkSign = ''
   /** By how much its clock was set back, in all. */
   setBackMs = 0
   bootId: string

@@ -15,6 +15,7 @@ import { simCompression } from './compression.js'
 import type { Machine } from './machine.js'
 import { isLoopback, type Network } from './network.js'
 import type { Process } from './process.js'
+import type { Task } from './scheduler.js'
 
 export interface Listening {
   readonly process: Process
@@ -26,6 +27,8 @@ export interface Listening {
 
 /** From connect to an open connection, as the real ones have it. */
 const connectNs = 10e9
+/** What hangs is dialled again beside it. */
+const dialNs = 500e6
 /** What kernels hold of one direction: the rest waits at the sender. */
 const windowBytes = 256 * 1024
 
@@ -46,22 +49,27 @@ export class SimSockets implements Sockets {
       if (signal.aborted) return reject(givenUp())
       if (!process.act('connect', target)) return
       const machine = network.machineAt(endpoint.host, process.machine)
-      const silent = machine !== undefined && network.isParted(machine, process.machine)
-      const delayNs = silent ? connectNs : 3 * network.delayNs(300)
-      const task = network.scheduler.after(delayNs, `${process.name} connects`, () => {
-        signal.removeEventListener('abort', abort)
-        if (process.dead) return
-        if (silent) return reject(new LinkFailure('timed-out', `${target}: no answer in time`))
-        try {
-          resolve(this.arrive(machine, endpoint, secret, target))
-        } catch (error) {
-          reject(error)
-        }
-      })
+      const isSilent = (): boolean => machine !== undefined && network.isParted(machine, process.machine)
+      let task: Task
+      const dial = (leftNs: number): void => {
+        const delayNs = isSilent() ? Math.min(dialNs, leftNs) : 3 * network.delayNs(300)
+        task = network.scheduler.after(delayNs, `${process.name} connects`, () => {
+          if (process.dead) return
+          if (isSilent() && leftNs > delayNs) return dial(leftNs - delayNs)
+          signal.removeEventListener('abort', abort)
+          if (isSilent()) return reject(new LinkFailure('timed-out', `${target}: no answer in time`))
+          try {
+            resolve(this.arrive(machine, endpoint, secret, target))
+          } catch (error) {
+            reject(error)
+          }
+        })
+      }
       const abort = (): void => {
         task.cancel()
         if (!process.dead) reject(givenUp())
       }
+      dial(connectNs)
       signal.addEventListener('abort', abort, { once: true })
     })
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { homedir, hostname, release } from 'node:os'
+import { homedir, hostname, networkInterfaces, release } from 'node:os'
 import { absPath } from '../../core/path.js'
 import type { Machine } from '../host.js'
 import { cPath, gethostuuid, onLinux, sysctlbyname } from './libc.js'
@@ -25,8 +25,14 @@ export function nodeMachine(): Machine {
     kernel: release(),
     filesystemAt: onLinux ? filesystemAt : notKnown,
     mountsBelow,
+    networkSign,
     processAt,
   }
+}
+
+/** Interfaces that carry nothing, as without a cable, are not among them. */
+function networkSign(): string {
+  return JSON.stringify(networkInterfaces())
 }
 
 /** There is no table of mounts to read. */

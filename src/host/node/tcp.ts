@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto'
 import { createServer as createPlainServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { connect as connectPlain, isIP } from 'node:net'
+import { isIP, type Socket as TcpSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import {
@@ -16,7 +16,8 @@ import {
   type Socket,
   type Sockets,
 } from '../sockets.js'
-import { attempted } from './attempt.js'
+import { type Attempt, attempted } from './attempt.js'
+import { dial } from './dial.js'
 import { connectFault, handshakeFault, listenFault } from './link-fault.js'
 import { keepBuffersSmall } from './socket-buffers.js'
 import { WaitingRoom } from './waiting-room.js'
@@ -45,55 +46,72 @@ export function connectWss(
 ): Promise<Socket> {
   const target = endpointText(endpoint)
   const identity = rolePrefix + secret.identity
-  return attempted(target, deadlineMs, signal, ({ done, fail }) => {
+  return attempted(target, deadlineMs, signal, (attempt) => {
+    const { done, fail } = attempt
     if (Buffer.byteLength(identity) > identityBytesMax) {
       fail(new LinkFailure('unknown-peer', `a name of more than ${identityBytesMax} bytes`))
       return () => {}
     }
-    const failed = (error: Error) => fail(connectFault(error, target))
-    const stream = connectTls({
-      ...reach(endpoint),
-      ...channel,
-      pskCallback: () => ({ psk: secret.key, identity }),
-      // Never called by a PSK handshake: whoever shows a certificate instead is a stranger, even with one that is trusted.
-      checkServerIdentity: () => new Error('the far end shows a certificate instead of the key'),
+    return reached(endpoint, attempt, (raw, isShort) => {
+      const stream = connectTls({
+        ...endpoint,
+        socket: raw,
+        ...channel,
+        pskCallback: () => ({ psk: secret.key, identity }),
+        // Never called by a PSK handshake: whoever shows a certificate instead is a stranger, even with one that is trusted.
+        checkServerIdentity: () => new Error('the far end shows a certificate instead of the key'),
+      })
+      const failed = (error: Error) => fail(connectFault(error, target))
+      stream.on('error', failed)
+      stream.once('secureConnect', () => {
+        openWebsocket(stream, { identity: secret.identity, remote: remoteOf(raw), isShort }, done, failed)
+      })
+      return stream
     })
-    stream.on('error', failed)
-    stream.once('secureConnect', () => {
-      tune(stream)
-      const isShort = isLoopback(stream.remoteAddress)
-      if (isShort) keepBuffersSmall(stream)
-      openWebsocket(stream, { identity: secret.identity, remote: remoteOf(stream), isShort }, done, failed)
-    })
-    return () => stream.destroy()
   })
 }
 
 /** A websocket with nothing around it: for this machine only. */
 export function connectWs(endpoint: Endpoint, signal: AbortSignal, deadlineMs: number): Promise<Socket> {
   const target = endpointText(endpoint)
-  return attempted(target, deadlineMs, signal, ({ done, fail }) => {
-    const failed = (error: Error) => fail(connectFault(error, target))
-    const stream = connectPlain(reach(endpoint))
-    stream.on('error', failed)
-    stream.once('connect', () => {
-      if (!isLoopback(stream.remoteAddress))
-        return fail(new LinkFailure('denied', `${target}: ws:// is not encrypted and never leaves this machine`))
-      tune(stream)
-      keepBuffersSmall(stream)
-      openWebsocket(stream, { identity: anyone, remote: remoteOf(stream), isShort: true }, done, failed)
+  return attempted(target, deadlineMs, signal, (attempt) => {
+    const { done, fail } = attempt
+    return reached(endpoint, attempt, (raw, isShort) => {
+      if (!isShort) fail(new LinkFailure('denied', `${target}: ws:// is not encrypted and never leaves this machine`))
+      else {
+        const failed = (error: Error) => fail(connectFault(error, target))
+        openWebsocket(raw, { identity: anyone, remote: remoteOf(raw), isShort }, done, failed)
+      }
+      return raw
     })
-    return () => stream.destroy()
   })
 }
 
-/** A name may have several addresses, of both kinds: each gets a moment, until one answers. */
-function reach({ host, port }: Endpoint) {
-  return { host, port, autoSelectFamily: true, autoSelectFamilyAttemptTimeout: addressMs }
+/**
+ * Goes on with the connection to the endpoint, once there is one; `isShort`: it does not leave this machine. `begin` answers what has to be
+ * destroyed when the attempt ends.
+ * @returns how everything is ended
+ */
+function reached(
+  endpoint: Endpoint,
+  { fail }: Attempt,
+  begin: (raw: TcpSocket, isShort: boolean) => TcpSocket,
+): () => void {
+  const failed = (error: Error) => fail(connectFault(error, endpointText(endpoint)))
+  let end = dial(endpoint, {
+    connected(raw) {
+      raw.on('error', failed)
+      end = () => raw.destroy()
+      tune(raw)
+      const isShort = isLoopback(raw.remoteAddress)
+      if (isShort) keepBuffersSmall(raw)
+      const stream = begin(raw, isShort)
+      end = () => stream.destroy()
+    },
+    failed,
+  })
+  return () => end()
 }
-
-/** What an address of several gets before the next one is tried. */
-const addressMs = 2_000
 
 export function listenTcp(
   place: Place & { readonly kind: 'wss' | 'ws' },

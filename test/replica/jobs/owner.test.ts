@@ -18,6 +18,7 @@ const here: Machine = {
   kernel: '6.1.0',
   filesystemAt: () => undefined,
   mountsBelow: () => [],
+  networkSign: () => '',
   processAt: (pid) => (pid === 12 ? { began: '500' } : undefined),
 }
 
