@@ -23,6 +23,8 @@ class PairSocket implements Socket {
   compression: Compression | undefined
   /** Nothing is delivered to this end while it is set: a far end that does not read. */
   isDeaf = false
+  /** What becomes of a frame for this end on its way: of a far end that keeps no rule. */
+  bent: (frame: Uint8Array) => readonly Uint8Array[] = (frame) => [frame]
   /** A test may add to it: of a message that is not whole yet. */
   receivedBytes = 0
   /** The most that ever waited here to be sent. */
@@ -94,8 +96,10 @@ class PairSocket implements Socket {
       const frame = this.outgoing.shift()
       if (frame === undefined) break
       this.buffered -= frame.length
-      other.receivedBytes += frame.length
-      if (other.closeReason === undefined) other.on.frame(frame)
+      for (const bent of other.bent(frame)) {
+        other.receivedBytes += bent.length
+        if (other.closeReason === undefined) other.on?.frame(bent)
+      }
       if (this.aboveMark && this.buffered < bufferedLowBytes) {
         this.aboveMark = false
         this.on?.drained()

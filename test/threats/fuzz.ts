@@ -7,6 +7,7 @@ import { Malformed } from '../../src/wire/bytes.js'
 import { decode, encode, type Message } from '../../src/wire/message.js'
 import { HandClock, turns, WirePair } from '../replica/wire-pair.js'
 import { anyMessage } from '../wire/message.arbitrary.js'
+import { Dice } from './dice.js'
 import { HostileLead, hello } from './hostile-lead.js'
 
 /** Frames of one link at most. */
@@ -34,18 +35,22 @@ class Frames {
     }
     const { dice } = this
     const whole = this.seeds[dice.below(this.seeds.length)] ?? new Uint8Array(0)
-    const kind = dice.below(10)
-    if (kind < 4) return whole
-    if (kind === 4) return whole.subarray(0, dice.below(whole.length))
-    if (kind === 5) return Uint8Array.from({ length: dice.below(200) }, () => dice.below(256))
-    const frame = Uint8Array.from(whole)
-    for (let bends = 1 + dice.below(4); bends > 0; bends--) {
-      const at = dice.below(frame.length)
-      // Lengths and counts are small numbers as a rule, and the highest bits of large ones.
-      frame[at] = [0, 1, 0x7f, 0x80, 0xff, dice.below(256), (frame[at] ?? 0) ^ (1 << dice.below(8))][dice.below(7)] ?? 0
-    }
-    return kind < 9 ? frame : Buffer.concat([frame, whole.subarray(dice.below(whole.length))])
+    return dice.below(10) < 4 ? whole : bentFrame(whole, dice)
   }
+}
+
+/** A frame that is cut, or bent in places, or grown; or bytes that never were one. */
+export function bentFrame(whole: Uint8Array, dice: Dice): Uint8Array {
+  const kind = dice.below(6)
+  if (kind === 0) return whole.subarray(0, dice.below(whole.length))
+  if (kind === 1) return Uint8Array.from({ length: dice.below(200) }, () => dice.below(256))
+  const frame = Uint8Array.from(whole)
+  for (let bends = 1 + dice.below(4); bends > 0; bends--) {
+    const at = dice.below(frame.length)
+    // Lengths and counts are small numbers as a rule, and the highest bits of large ones.
+    frame[at] = [0, 1, 0x7f, 0x80, 0xff, dice.below(256), (frame[at] ?? 0) ^ (1 << dice.below(8))][dice.below(7)] ?? 0
+  }
+  return kind < 5 ? frame : Buffer.concat([frame, whole.subarray(dice.below(whole.length))])
 }
 
 /** Of the first requests of a link, so that an answer has a question. */
@@ -199,14 +204,3 @@ function failureOf(error: unknown): void {
 }
 
 /** mulberry32. */
-class Dice {
-  constructor(private state: number) {}
-
-  /** Of 0 to count - 1. */
-  below(count: number): number {
-    this.state = (this.state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * count)
-  }
-}
