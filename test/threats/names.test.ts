@@ -28,6 +28,13 @@ function requests(text: string, id: number): Message[] {
     { ...apply, operations: [{ op: 'write-symlink', path, expect: absent, target: 'x' }] },
     { ...apply, operations: [{ op: 'remove', path, expect: { kind: 'symlink', target: '../canary' } }] },
     { ...apply, operations: [{ op: 'set-props', path, expect: { kind: 'directory', props }, props }] },
+    { ...apply, operations: [{ op: 'rename', path, from: relPath('dir'), expect: { kind: 'directory', props } }] },
+    {
+      ...apply,
+      operations: [{ op: 'rename', path: relPath('new'), from: path, expect: { kind: 'directory', props } }],
+    },
+    { kind: 'resume', id, batch: 1, files: [{ want: 0, path, sizeBytes: 1 }] },
+    { kind: 'accept', id, path, pairs: [], confirmed: true, asksOnly: false },
   ]
 }
 
@@ -69,9 +76,28 @@ test('T5: the private folder cannot be named, in any folding', async () => {
     }
 })
 
+test('T1, T5: a root is not opened for paths, or for a file, of such names', async () => {
+  const lead = await hostileLead()
+  const request = { pair: 'a'.repeat(32), from: '', cursor: undefined, create: true, watch: false }
+  const view = { ignore: [], ignorenot: [], paths: [] }
+  for (const text of [...hostile, '.tandem', '.TANDEM/marker']) {
+    const path = unchecked(text)
+    for (const asked of [
+      { ...request, view: { ...view, paths: [path] } },
+      { ...request, view, file: path },
+    ]) {
+      await lead.cut()
+      await lead.begin(false)
+      lead.send({ kind: 'open', id: 1, more: false, root: 'docs', request: asked })
+      await lead.refused(JSON.stringify(asked))
+      lead.expectUnharmed()
+    }
+  }
+})
+
 test('T1: whatever name a frame holds, what comes out of the decoder names something inside the root, or nothing comes out', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(12), (bytes, which) => {
+    fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(16), (bytes, which) => {
       const frame = encode(requestNumber(which))
       const at = Buffer.from(frame).indexOf('PLACEHOLDER')
       const length = Buffer.alloc(4)
@@ -151,8 +177,10 @@ function pathsOf(frame: Uint8Array) {
     if (message.kind === 'audit') return message.paths.map(({ path }) => path)
     if ('paths' in message) return message.paths
     if ('wants' in message) return message.wants.map(({ path }) => path)
-    if ('operations' in message) return message.operations.map(({ path }) => path)
-    return []
+    if ('operations' in message)
+      return message.operations.flatMap((one) => (one.op === 'rename' ? [one.path, one.from] : [one.path]))
+    if ('files' in message) return message.files.map(({ path }) => path)
+    return 'path' in message ? [message.path] : []
   } catch (error) {
     if (error instanceof Malformed || error instanceof BadPath) return []
     throw error

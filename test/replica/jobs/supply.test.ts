@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Fingerprint } from '../../../src/core/content.js'
@@ -157,6 +157,18 @@ test('T15: a fifo in the place of a file is not read and does not hang', () => {
   const want = wantOf(root, 'a', 0)
   fs.rmSync(root.abs('a'))
   execFileSync('mkfifo', [root.abs('a')])
+  expect(supplyAll(root, [want]).finished).toEqual([{ want: 0, kind: 'superseded' }])
+})
+
+test('T15: a device in the place of a file is not opened', (context) => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.scan(['a'])
+  const want = wantOf(root, 'a', 0)
+  fs.rmSync(root.abs('a'))
+  // That of full(4): whoever reads it reads zeros without an end.
+  const { status } = spawnSync('mknod', [root.abs('a'), 'c', '1', '7'])
+  context.skip(status !== 0, 'only who may make devices can show it')
   expect(supplyAll(root, [want]).finished).toEqual([{ want: 0, kind: 'superseded' }])
 })
 
