@@ -86,6 +86,7 @@ const lineCharsMax = 4_096
 
 async function standardInput(): Promise<string> {
   let text = ''
+  if (process.stdin.isTTY) process.stderr.write('the line that tandem invite printed: ')
   for await (const part of process.stdin) {
     text += String(part)
     if (text.includes('\n') || text.length > lineCharsMax) break
