@@ -71,6 +71,27 @@ test.each(['ws', 'socket'] as const)('over %s, bytes of a message count before i
   server.close()
 })
 
+test.each([
+  ['the loopback', { kind: 'wss', endpoint: loopback } as const],
+  ['the loopback, IPv6', { kind: 'wss', endpoint: { host: '::1', port: 0 } } as const],
+  ['a Unix socket', { kind: 'socket', path: freshPlace() } as const],
+])('over %s nothing is compressed', async (_, place) => {
+  const key = new Uint8Array(32)
+  const sockets = nodeSockets()
+  const listener = await sockets.listen(
+    place,
+    () => key,
+    () => {},
+    () => {},
+  )
+  const there = listener.place
+  const target = there.kind === 'socket' ? there : ({ ...there, secret: { identity: 'laptop', key } } as const)
+  const socket = await sockets.connect(target, new AbortController().signal)
+  expect(socket.compression).toBeUndefined()
+  socket.close('end of test')
+  await listener.close()
+})
+
 describe('the listener on the network', () => {
   const key = new Uint8Array(32).fill(3)
   const psk = { pskCallback: () => ({ psk: Buffer.from(key), identity: 'tandem-1/lead/laptop' }) }
