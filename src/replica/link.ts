@@ -348,7 +348,7 @@ const silentBeatsMax = 3
 /** The pings and pongs of one beat, framed. More than that is something else, of which its sender hears. */
 const pulseBytesMax = 64
 /** What a far end has for an answer after this machine slept; most connections are gone then, and nobody says so. */
-const wakeMs = 2_000
+const wakeMs = 1_000
 /** What may wait in the socket before a far end that asks and does not read is cut off. */
 const outgoingBytesMax = 16 << 20
 /** What may wait for a frame to be restored before nothing more is read. */

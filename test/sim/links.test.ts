@@ -16,7 +16,7 @@ const breaks: readonly [string, (world: SimWorld) => void, withinMs: number][] =
       network.silenceAll()
       if (alpha !== undefined) alpha.skewNs += 3_600_000_000_000n
     },
-    4_000,
+    3_000,
   ],
 ]
 
