@@ -40,7 +40,8 @@ await until(() => agents.log('lead').split('"pair-current"').length > names.leng
 console.log(
   `${peers} peers, ${files} files each: all current after ${((performance.now() - begun) / 1_000).toFixed(1)} s`,
 )
-await pause(8_000)
+// What follows a first sync is over then: files that were young are looked at again, and memory is given back.
+await pause(25_000)
 const before = [agents.peer, agents.lead].map(({ pid }) => cpuSeconds(pid))
 await pause(20_000)
 const [peerIdle, leadIdle] = [agents.peer, agents.lead].map(({ pid }, at) => (cpuSeconds(pid) - before[at]) / 0.2)
