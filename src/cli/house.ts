@@ -22,7 +22,10 @@ export const openHouse: OpenHouse = async (config, emit, life = { resident: fals
   ])
   refuseCoreDumps()
   // Then the host: its first thread loads what it needs while we load the rest.
-  const host = nodeHost({ failures: { ReplicaFailure, Malformed } })
+  // One pass has somebody who waits for it: a second thread makes both roots ready at once, and is there when a scan begins. An agent that
+  // stays has it when there is work for it, and no memory for it before.
+  const atOnce = life.resident ? 1 : 2
+  const host = nodeHost({ failures: { ReplicaFailure, Malformed }, atOnce })
   try {
     const { openAgent } = await import('../agent/agent.js')
     const agent = await openAgent(config, host, emit, life)

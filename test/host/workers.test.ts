@@ -45,6 +45,13 @@ describe('workers', () => {
     return workers
   }
 
+  test.each([1, 2, 3])('so many threads are there before there is work for them: %i', async (atOnce) => {
+    const threads = () => process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
+    const before = threads()
+    workers = nodeWorkers(entry, 3, undefined, atOnce)
+    expect(threads() - before).toBe(atOnce)
+  })
+
   test('input goes there and output comes back, by structured clone', async () => {
     const input = {
       text: '\udc80',

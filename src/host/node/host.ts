@@ -16,6 +16,8 @@ const workersMax = 8
 export interface HostOptions {
   /** Disk workers; as many as cores if not given. */
   readonly workers?: number
+  /** Of those, the ones that are started at once; one if not given. */
+  readonly atOnce?: number
   /** Classes of failures, besides those of the host and of paths, that jobs throw and callers look for. */
   readonly failures?: FailureClasses
 }
@@ -28,7 +30,7 @@ export function nodeHost(options: HostOptions = {}): Host {
     clock: nodeClock(),
     random: nodeRandom(),
     machine: nodeMachine(),
-    workers: nodeWorkers(workerFile('agent/disk-worker'), count, failures),
+    workers: nodeWorkers(workerFile('agent/disk-worker'), count, failures, options.atOnce),
     stores: nodeStores(),
     sockets: nodeSockets(),
     watcher: nodeWatcher(),

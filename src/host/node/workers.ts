@@ -18,13 +18,13 @@ const busyMsMin = 30
 const priorities: Record<Order, number> = { edit: 2, small: 1, bulk: 0 }
 
 /**
- * Worker threads from the file `entry`, which calls serveJobs. The first is started at once, another when a lane needs it or
+ * Worker threads from the file `entry`, which calls serveJobs. `atOnce` of them are started at once, another when a lane needs it or
  * when those that work have been busy for a while: a thread costs a tenth of a second to start. A Failure of a class
  * in `failures` comes out of `run` as one of that class. A thread that ends by itself is a bug: its jobs in hand are rejected,
  * and so is every job after.
  */
-export function nodeWorkers(entry: URL, count: number, failures: FailureClasses = groundFailures): Workers {
-  return new ThreadPool(entry, count, failures)
+export function nodeWorkers(entry: URL, count: number, failures: FailureClasses = groundFailures, atOnce = 1): Workers {
+  return new ThreadPool(entry, count, failures, atOnce)
 }
 
 class ThreadPool implements ApartWorkers {
@@ -44,12 +44,13 @@ class ThreadPool implements ApartWorkers {
     private readonly entry: URL,
     readonly count: number,
     private readonly failures: FailureClasses,
+    atOnce: number,
     /** A job may never end: closing does not wait for it. */
     private readonly mayHang = false,
   ) {
     this.free = new PQueue({ concurrency: count * jobsAtWorker })
     this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state, this.resting))
-    this.threads[0]?.start()
+    for (const thread of this.threads.slice(0, atOnce)) thread.start()
   }
 
   run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output> {
@@ -60,7 +61,7 @@ class ThreadPool implements ApartWorkers {
   }
 
   apart(): ApartWorkers {
-    const pool = new ThreadPool(this.entry, 1, this.failures, true)
+    const pool = new ThreadPool(this.entry, 1, this.failures, 1, true)
     this.beside.add(pool)
     return pool
   }
