@@ -11,7 +11,7 @@ import { setFlagsFromString } from 'node:v8'
  * buffer, and whatever else was asked for waits. The heap itself is small: marked in one go it takes less than one such step.
  *
  * Being small it is also marked sooner: V8 would let it grow to four times what lived at the last mark. A lead that is told of 70,000
- * files again and again takes 250 MiB so and not 340, and what a hostile peer sends adds nothing; no figure of `bench` moves.
+ * files again and again takes 250 MiB so and not 340, and what a hostile peer sends adds nothing. A first sync takes 4 % longer.
  */
 export function tuneCollection(): void {
   setFlagsFromString(`--max-semi-space-size=${semiSpaceMiB}`)
