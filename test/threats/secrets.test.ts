@@ -123,6 +123,13 @@ test('T25: a known secret is in no output, log, list of processes, or file but i
     box.write(name, text, { mode: 0o600 })
     expect((await tandem('sync', 'a', url, '--secret-file', name)).code).not.toBe(0)
   }
+  expect((await tandem('keygen', 'laptop', '--out', 'new.key')).code).toBe(0)
+  const made = /key = "([0-9a-f]{64})"/.exec(box.read('new.key'))?.[1] ?? ''
+  expect(made).toHaveLength(64)
+  const revoked = await box.tandem(['peers', 'revoke', 'lead', '--config', 'hub.toml'], { state: box.at('hub-state') })
+  expect(revoked.code, revoked.stderr).toBe(0)
+  said.push(revoked.stdout, revoked.stderr)
+
   // A configuration that the agent cannot follow, with the key where it does not belong.
   writeFileSync(box.at('hub.toml'), `${hub}${peers}secret = "${secret}"\n`, { mode: 0o600 })
   serving.signal('SIGHUP')
@@ -137,7 +144,7 @@ test('T25: a known secret is in no output, log, list of processes, or file but i
     Buffer.from(secret, 'hex').toString('base64').slice(0, 16),
     Buffer.from(secret, 'hex').toString('base64url').slice(0, 16),
   ]
-  for (const form of forms) expect(said.join('\n')).not.toContain(form)
+  for (const form of [...forms, made.slice(0, 20)]) expect(said.join('\n')).not.toContain(form)
   const raw = Buffer.from(secret, 'hex').subarray(0, 16)
   for (const file of filesBelow(box.path)) {
     if (/(?:\.key|\.toml)$/.test(file)) continue
