@@ -20,6 +20,7 @@ import { type Attempt, attempted } from './attempt.js'
 import { dial } from './dial.js'
 import { connectFault, handshakeFault, listenFault } from './link-fault.js'
 import { keepBuffersSmall } from './socket-buffers.js'
+import { watchStalls } from './stall.js'
 import { WaitingRoom } from './waiting-room.js'
 import { admit, openWebsocket } from './websockets.js'
 
@@ -105,6 +106,7 @@ function reached(
       tune(raw)
       const isShort = isLoopback(raw.remoteAddress)
       if (isShort) keepBuffersSmall(raw)
+      else watchStalls(raw, endpoint, () => raw.destroy())
       const stream = begin(raw, isShort)
       end = () => stream.destroy()
     },
