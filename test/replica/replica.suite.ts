@@ -204,6 +204,26 @@ export function describeReplica<Root extends RootFixture>(name: string, { fresh,
       expect(reader.tree()).not.toHaveProperty('d')
     })
 
+    test('S1-4 what another reader has seen come meanwhile, and move, is told all the way down', async () => {
+      root.write('d/e/f', 'f')
+      const first = await openRoot()
+      const { cursor } = first
+      await first.replica.close()
+      root.rename('d', 'moved')
+      root.write('new/deep/leaf', 'l')
+      // The index knows of it before the reader comes: what it is told is what is listed for it.
+      const other = await openRoot()
+      await other.replica.rescan([rootPath])
+      await other.replica.close()
+      const reader = await openRoot({ cursor })
+      await reader.replica.rescan([rootPath])
+      expect(reader.tree()).toMatchObject({
+        'moved/e/f': 'file of 1',
+        'new/deep': 'directory',
+        'new/deep/leaf': 'file of 1',
+      })
+    })
+
     test('a reader that comes back is listed no directory in which nothing changed', async () => {
       for (let at = 0; at < 300; at++) root.write(`d${at % 30}/deep/${at}`, `${at}`)
       const first = await openRoot()
