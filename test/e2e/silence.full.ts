@@ -85,7 +85,7 @@ describe.skipIf(!canMakeHosts())(
         // The first is mended as soon as TCP has asked in vain a few times; the second when the heartbeats have given up.
         if (round === 0)
           await eventually(
-            () => inVain() >= 4,
+            () => inVain() >= 5,
             () => 'TCP to ask again',
           )
         else await eventually(isLost, () => 'the end of the link')
