@@ -1,7 +1,7 @@
 import type { Report } from '../core/report.js'
 import { BytesReader } from '../wire/bytes.js'
 import { readReports } from '../wire/report.js'
-import { catchUpJob, listJob } from './jobs/list.js'
+import { catchUpJob, type Listed, type ListStep, listJob } from './jobs/list.js'
 import type { Changes, OpenRequest } from './replica.js'
 import type { LocalRoot, RootListener } from './root.js'
 import { viewFilter } from './view.js'
@@ -21,6 +21,8 @@ export class Session implements RootListener {
   /** The reader has taken everything and waits for more. */
   private idle = false
   private draining: (() => void)[] = []
+  /** The last part of a catch-up that was asked for. */
+  private listing: Promise<Listed> | undefined
   private readonly unlisten: () => void
   readonly seen: (reports: readonly Report[]) => readonly Report[]
 
@@ -74,6 +76,7 @@ export class Session implements RootListener {
     } finally {
       this.isListening = false
       this.releaseDrained()
+      await this.listing?.catch(() => undefined)
     }
   }
 
@@ -90,12 +93,19 @@ export class Session implements RootListener {
       const { workers } = this.root.host
       const { place, index } = this.root
       const { steps, moved, sequence } = await workers.run(catchUpJob, { place, cursor }, 'small')
-      let rest = steps
-      while (rest.length > 0) {
-        const listed = await workers.run(listJob, { place, steps: rest }, 'small')
-        rest = listed.rest
+      // The next part is listed while the reader takes this one in.
+      const listing = (some: readonly ListStep[]) => {
+        if (some.length === 0) return undefined
+        this.listing = workers.run(listJob, { place, steps: some }, 'small')
+        this.listing.catch(() => undefined)
+        return this.listing
+      }
+      let next = listing(steps)
+      while (next !== undefined) {
+        const { reports, rest } = await next
         if (over()) return
-        yield { reports: this.seen(readReports(new BytesReader(listed.reports))), sequence: reached, current: false }
+        next = listing(rest)
+        yield { reports: this.seen(readReports(new BytesReader(reports))), sequence: reached, current: false }
       }
       reached = sequence
       yield { reports: this.seen(moved), sequence: reached, current: true }

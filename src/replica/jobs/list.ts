@@ -41,13 +41,16 @@ export const catchUpJob: Job<
   },
 }
 
+export interface Listed {
+  /** In the layout of wire/report.ts. */
+  readonly reports: Uint8Array<ArrayBuffer>
+  readonly rest: readonly ListStep[]
+}
+
 /**
  * Lists from the index, in the order of the steps, about `reportBytesMax` at a time.
  */
-export const listJob: Job<
-  { readonly place: RootPlace; readonly steps: readonly ListStep[] },
-  { readonly reports: Uint8Array<ArrayBuffer>; readonly rest: readonly ListStep[] }
-> = {
+export const listJob: Job<{ readonly place: RootPlace; readonly steps: readonly ListStep[] }, Listed> = {
   name: 'list',
   run: (world, { place, steps }) => list(world, place, steps),
   transfer: (output) => [output.reports.buffer],
@@ -114,7 +117,7 @@ function byLength(a: RelPath, b: RelPath): number {
   return a.length - b.length
 }
 
-function list(world: World, place: RootPlace, steps: readonly ListStep[]) {
+function list(world: World, place: RootPlace, steps: readonly ListStep[]): Listed {
   const index = openIndex(world, place.index)
   const reports = new BytesWriter(64 * 1024)
   const rest = [...steps].reverse()
