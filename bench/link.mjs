@@ -8,20 +8,20 @@ import { freshPlace } from './place.mjs'
 
 const [secondsEach = '5', place = '/dev/shm/tandem-link'] = process.argv.slice(2)
 const load = (path) => tsImport(`../src/${path}.ts`, import.meta.url)
-const [{ openRemote }, { nodeSockets }, { nodeClock }, { tuneCollection }, { readSecret }, { BytesWriter }, pack] =
+const [{ openRemote }, { nodeSockets }, { nodeClock }, { tuneV8 }, { readSecret }, { BytesWriter }, pack] =
   await Promise.all(
     [
       'replica/remote',
       'host/node/sockets',
       'host/node/clock',
-      'host/node/collection',
+      'host/node/v8-flags',
       'config/secret',
       'wire/bytes',
       'wire/pack',
     ].map(load),
   )
 // As the agents do.
-tuneCollection()
+tuneV8(false)
 
 freshPlace(place)
 const beta = join(place, 'beta')

@@ -29,6 +29,14 @@ const zodApart = {
   },
 }
 
+/** Begins when the program's threads have been started: in a file of its own, since a file is compiled as a whole. */
+const mainApart = {
+  name: 'main-apart',
+  setup(bundle) {
+    bundle.onResolve({ filter: /\/cli\/main\.js$/ }, () => ({ path: './main.js', external: true }))
+  },
+}
+
 const common = {
   // Names of sources are written into the bundle: seen from here they are the same in every build.
   absWorkingDir: resolve(directory),
@@ -45,14 +53,20 @@ await build({
   outfile: 'zod.js',
   minify: true,
 })
-await build({
+const threads = {
   ...common,
-  entryPoints: ['cli.js', 'agent/disk-worker.js', 'host/node/watch-worker.js'],
   outdir: '.',
-  outbase: '.',
-  allowOverwrite: true,
   plugins: [requireLate, zodApart],
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'\nconst require = requireFrom(import.meta.url)",
   },
+}
+
+await build({ ...threads, entryPoints: [{ in: 'cli/main.js', out: 'main' }] })
+await build({
+  ...threads,
+  entryPoints: ['cli.js', 'agent/disk-worker.js', 'host/node/watch-worker.js'],
+  outbase: '.',
+  allowOverwrite: true,
+  plugins: [requireLate, zodApart, mainApart],
 })

@@ -1,7 +1,10 @@
 import type { Life } from '../agent/agent.js'
 import type { Agent } from '../agent/agent-types.js'
 import type { Config } from '../config/config.js'
+import type { EarlyWorkers } from '../host/node/disk-workers.js'
+import type { StartedThread } from '../host/node/started-thread.js'
 import type { Emit } from '../status/event.js'
+import { threadsOfOnePass, threadsOfResident } from './start-early.js'
 
 /** An agent in this process, on the real world. */
 export interface House {
@@ -13,7 +16,14 @@ export interface House {
 export type OpenHouse = (config: Config, emit: Emit, life?: Life) => Promise<House>
 
 /** Loads what is heavy (koffi, lmdb, ws) only now: a wrong command line is answered without it. */
-export const openHouse: OpenHouse = async (config, emit, life = { resident: false }) => {
+export const openHouse: OpenHouse = houseWith(undefined)
+
+/** The first house that is opened takes the threads that have been started early. */
+export function houseWith(early: EarlyWorkers | undefined): OpenHouse {
+  return (config, emit, life = { resident: false }) => open(config, emit, life, early?.take() ?? [])
+}
+
+async function open(config: Config, emit: Emit, life: Life, started: readonly StartedThread[]): Promise<House> {
   const [{ nodeHost, closeHost }, { refuseCoreDumps }, { ReplicaFailure }, { Malformed }] = await Promise.all([
     import('../host/node/host.js'),
     import('../host/node/libc.js'),
@@ -22,10 +32,8 @@ export const openHouse: OpenHouse = async (config, emit, life = { resident: fals
   ])
   refuseCoreDumps()
   // Then the host: its first thread loads what it needs while we load the rest.
-  // One pass has somebody who waits for it: a second thread makes both roots ready at once, and is there when a scan begins. An agent that
-  // stays has it when there is work for it, and no memory for it before.
-  const atOnce = life.resident ? 1 : 2
-  const host = nodeHost({ failures: { ReplicaFailure, Malformed }, atOnce })
+  const atOnce = started.length > 0 ? started : life.resident ? threadsOfResident : threadsOfOnePass
+  const host = nodeHost({ failures: { ReplicaFailure, Malformed }, atOnce, onePass: !life.resident })
   try {
     const { openAgent } = await import('../agent/agent.js')
     const agent = await openAgent(config, host, emit, life)

@@ -1,14 +1,15 @@
 import { unreachable } from '../core/assert.js'
+import type { EarlyWorkers } from '../host/node/disk-workers.js'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
-import { openHouse } from './house.js'
+import { houseWith, type OpenHouse } from './house.js'
 import { failureText, outliveReaders, print, warn } from './output.js'
 import { type CommandLine, parseCommandLine } from './program.js'
 
 /**
  * Runs a command line (without the program's own name) and answers the exit code. Whatever goes wrong has been told.
  */
-export function main(argv: readonly string[]): Promise<ExitCode> {
-  return telling(async () => run(parseCommandLine(argv)))
+export function main(argv: readonly string[], early?: EarlyWorkers): Promise<ExitCode> {
+  return telling(async () => run(parseCommandLine(argv), houseWith(early)))
 }
 
 /** The code of `work`, or of what it threw, which is told. */
@@ -23,7 +24,7 @@ export async function telling(work: () => Promise<ExitCode>): Promise<ExitCode> 
 }
 
 /** Each command loads what it needs, and only that. */
-async function run(line: CommandLine): Promise<ExitCode> {
+async function run(line: CommandLine, openHouse: OpenHouse): Promise<ExitCode> {
   switch (line.command) {
     case 'print':
       print(line.text)
@@ -68,9 +69,13 @@ async function run(line: CommandLine): Promise<ExitCode> {
 /** How long after the end something may still hold the process up: nothing should. */
 const lingerMsMax = 5_000
 
-/** The process's own main. */
-export function mainProcess(argv: readonly string[]): Promise<void> {
-  return runProcess(() => main(argv))
+/** The process's own main. `early`: threads that it is to use, if it needs any. */
+export function mainProcess(argv: readonly string[], early?: EarlyWorkers): Promise<void> {
+  return runProcess(async () => {
+    const code = await main(argv, early)
+    await early?.close()
+    return code
+  })
 }
 
 /**

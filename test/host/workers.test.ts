@@ -3,8 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { BadPath } from '../../src/core/path.js'
 import { FileFailure } from '../../src/host/files.js'
+import { diskWorkers, EarlyWorkers } from '../../src/host/node/disk-workers.js'
 import { ForeignFailure } from '../../src/host/node/foreign-failure.js'
 import { giveBack, giveBackJob } from '../../src/host/node/give-back.js'
+import { StartedThread } from '../../src/host/node/started-thread.js'
 import { nodeWorkers } from '../../src/host/node/workers.js'
 import { StoreFailure } from '../../src/host/store.js'
 import { type Job, type Order, type Workers, WorkersClosed } from '../../src/host/workers.js'
@@ -48,8 +50,37 @@ describe('workers', () => {
   test.each([1, 2, 3])('so many threads are there before there is work for them: %i', async (atOnce) => {
     const threads = () => process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
     const before = threads()
-    workers = nodeWorkers(entry, 3, undefined, atOnce)
+    workers = nodeWorkers(entry, 3, { atOnce })
     expect(threads() - before).toBe(atOnce)
+  })
+
+  test('threads that were started before the workers are the workers', async () => {
+    const early = [new StartedThread(entry, false), new StartedThread(entry, false)]
+    await Promise.all(early.map(({ loaded }) => loaded))
+    workers = nodeWorkers(entry, 2, { atOnce: early })
+    const seen = await Promise.all([0, 1].map((lane) => workers?.run(thread, undefined, 'edit', lane)))
+    expect(seen.sort()).toEqual(early.map(({ worker }) => worker.threadId).sort())
+  })
+
+  test('a thread that failed before anybody had it fails every job', async () => {
+    const missing = new StartedThread(new URL('./fixtures/no-such-file.mjs', import.meta.url), false)
+    await missing.loaded
+    workers = nodeWorkers(entry, 1, { atOnce: [missing] })
+    await expect(workers.run(echo, 1, 'edit')).rejects.toThrow('a worker thread ended')
+  })
+
+  test('early workers are taken once, and closed when nobody takes them', async () => {
+    const early = new EarlyWorkers(2, true)
+    const taken = early.take()
+    expect([taken.length, early.take().length]).toEqual([Math.min(2, diskWorkers()), 0])
+    await early.close()
+    await Promise.all(taken.map((one) => one.close()))
+    const threads = () => process.getActiveResourcesInfo().filter((resource) => resource === 'MessagePort').length
+    const before = threads()
+    const left = new EarlyWorkers(1, true)
+    expect(threads()).toBe(before + 1)
+    await left.close()
+    expect(threads()).toBe(before)
   })
 
   test('input goes there and output comes back, by structured clone', async () => {

@@ -1,13 +1,12 @@
-import { type Transferable, Worker } from 'node:worker_threads'
+import type { Transferable, Worker } from 'node:worker_threads'
 import PQueue from 'p-queue'
 import { type ApartWorkers, type Job, type Order, type Workers, WorkersClosed } from '../workers.js'
-import { tuneCollection } from './collection.js'
 import { type FailureClasses, groundFailures, putTogether } from './foreign-failure.js'
 import { giveBack, giveBackJob } from './give-back.js'
-import { type Heartbeat, makeHeartbeat } from './heartbeat.js'
 import { exitNow } from './libc.js'
 import { Resting } from './resting.js'
 import { type Answer, type Call, readyWord } from './serve-jobs.js'
+import { StartedThread } from './started-thread.js'
 
 /** Jobs that a worker has at a time: the one it runs and the next, so that it never waits for a round trip. */
 const jobsAtWorker = 2
@@ -17,14 +16,23 @@ const busyMsMin = 30
 
 const priorities: Record<Order, number> = { edit: 2, small: 1, bulk: 0 }
 
+export interface WorkersOptions {
+  /** Classes of failures that jobs throw: a failure of one of them comes out of `run` as one of that class. */
+  readonly failures?: FailureClasses
+  /** Threads that are started at once, or have been started already; one if not given. */
+  readonly atOnce?: number | readonly StartedThread[]
+  /** See tuneV8. */
+  readonly onePass?: boolean
+}
+
 /**
- * Worker threads from the file `entry`, which calls serveJobs. `atOnce` of them are started at once, another when a lane needs it or
- * when those that work have been busy for a while: a thread costs a tenth of a second to start. A Failure of a class
- * in `failures` comes out of `run` as one of that class. A thread that ends by itself is a bug: its jobs in hand are rejected,
+ * Worker threads from the file `entry`, which calls serveJobs. Another is started when a lane needs it or when those that work have been
+ * busy for a while: a thread costs a tenth of a second to start. A thread that ends by itself is a bug: its jobs in hand are rejected,
  * and so is every job after.
  */
-export function nodeWorkers(entry: URL, count: number, failures: FailureClasses = groundFailures, atOnce = 1): Workers {
-  return new ThreadPool(entry, count, failures, atOnce)
+export function nodeWorkers(entry: URL, count: number, options: WorkersOptions = {}): Workers {
+  const { failures = groundFailures, atOnce = 1, onePass = false } = options
+  return new ThreadPool(entry, count, failures, onePass, atOnce)
 }
 
 class ThreadPool implements ApartWorkers {
@@ -44,13 +52,15 @@ class ThreadPool implements ApartWorkers {
     private readonly entry: URL,
     readonly count: number,
     private readonly failures: FailureClasses,
-    atOnce: number,
+    private readonly onePass: boolean,
+    atOnce: number | readonly StartedThread[],
     /** A job may never end: closing does not wait for it. */
     private readonly mayHang = false,
   ) {
     this.free = new PQueue({ concurrency: count * jobsAtWorker })
-    this.threads = Array.from({ length: count }, () => new Thread(entry, failures, this.state, this.resting))
-    for (const thread of this.threads.slice(0, atOnce)) thread.start()
+    this.threads = Array.from({ length: count }, () => new Thread(entry, failures, onePass, this.state, this.resting))
+    const started = typeof atOnce === 'number' ? Array.from({ length: atOnce }, () => undefined) : atOnce
+    for (const [at, thread] of this.threads.slice(0, started.length).entries()) thread.start(started[at])
   }
 
   run<Input, Output>(job: Job<Input, Output>, input: Input, order: Order, lane?: number): Promise<Output> {
@@ -61,7 +71,7 @@ class ThreadPool implements ApartWorkers {
   }
 
   apart(): ApartWorkers {
-    const pool = new ThreadPool(this.entry, 1, this.failures, 1, true)
+    const pool = new ThreadPool(this.entry, 1, this.failures, this.onePass, 1, true)
     this.beside.add(pool)
     return pool
   }
@@ -168,17 +178,14 @@ interface InHand {
 class Thread {
   private readonly queue = new PQueue({ concurrency: jobsAtWorker })
   private readonly inHand = new Map<number, InHand>()
-  private worker: Worker | undefined
+  private started: StartedThread | undefined
   private calls = 0
-  private readonly heartbeat: Heartbeat = makeHeartbeat()
   private busySinceMs: number | undefined
-  /** It has loaded all it needs. */
-  isReady = false
-  private loaded: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly entry: URL,
     private readonly failures: FailureClasses,
+    private readonly onePass: boolean,
     private readonly state: PoolState,
     private readonly resting: Resting,
   ) {}
@@ -194,11 +201,15 @@ class Thread {
   }
 
   get isStarted(): boolean {
-    return this.worker !== undefined
+    return this.started !== undefined
+  }
+
+  get isReady(): boolean {
+    return this.started?.isReady === true
   }
 
   get beats(): number {
-    return this.heartbeat[0] ?? 0
+    return this.started?.heartbeat[0] ?? 0
   }
 
   /** `sent` is called when the job has gone to the thread. */
@@ -209,9 +220,7 @@ class Thread {
   /** Waits for the jobs in hand; those that wait here refuse themselves, since the pool is closed. */
   async close(): Promise<void> {
     await this.queue.onIdle()
-    // koffi ends the whole process (SIGABRT) when its thread is ended while it loads.
-    await this.loaded
-    await this.worker?.terminate()
+    await this.started?.close()
   }
 
   /**
@@ -226,7 +235,7 @@ class Thread {
     const ended = await Promise.race([this.close(), late])
     clearTimeout(timer)
     if (ended !== 'late') return
-    this.worker?.unref()
+    this.started?.worker.unref()
     process.once('exit', (code) => {
       if (this.inHand.size > 0) exitNow(code)
     })
@@ -235,7 +244,7 @@ class Thread {
   private send<Input, Output>(job: Job<Input, Output>, input: Input, sent: (() => void) | undefined): Promise<Output> {
     if (this.state.broken !== undefined) throw brokenBy(job.name, this.state.broken)
     if (this.state.closed) throw new WorkersClosed(`${job.name}: the workers are closed`)
-    const worker = this.worker ?? this.start()
+    const worker = this.started?.worker ?? this.start()
     const id = this.calls++
     const call: Call = { id, job: job.name, input }
     // What cannot be cloned throws here, before anybody waits for an answer.
@@ -248,25 +257,17 @@ class Thread {
     })
   }
 
-  start(): Worker {
-    tuneCollection()
-    const worker = new Worker(this.entry, { execArgv: [], workerData: { heartbeat: this.heartbeat } })
-    this.worker = worker
-    this.loaded = new Promise<void>((resolve) => {
-      // Its first word is that it is ready.
-      worker.once('message', () => resolve())
-      worker.once('exit', () => resolve())
-    })
+  start(started = new StartedThread(this.entry, this.onePass)): Worker {
+    const { worker } = started
+    this.started = started
     worker.on('message', (answer: Answer | typeof readyWord) => {
-      if (answer === readyWord) this.isReady = true
-      else this.settle(answer)
+      if (answer !== readyWord) this.settle(answer)
       this.state.changed()
     })
-    worker.on('messageerror', (error) => this.fail(error))
-    worker.on('error', (error) => this.fail(error))
     worker.on('exit', (code) => {
       if (this.inHand.size > 0 || !this.state.closed) this.fail(new Error(`exit ${code}`))
     })
+    started.onFailure((error) => this.fail(error))
     return worker
   }
 

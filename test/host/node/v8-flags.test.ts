@@ -2,7 +2,7 @@ import { constants, PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { getHeapStatistics } from 'node:v8'
 import { expect, test } from 'vitest'
-import { tuneCollection } from '../../../src/host/node/collection.js'
+import { tuneV8 } from '../../../src/host/node/v8-flags.js'
 
 const mebibyte = 1 << 20
 
@@ -30,7 +30,7 @@ async function kindsDuringBulk(): Promise<Set<number>> {
 
 test('bulk has the heap marked in one go, not bit by bit at each buffer', async () => {
   expect(await kindsDuringBulk()).toContain(constants.NODE_PERFORMANCE_GC_INCREMENTAL)
-  tuneCollection()
+  tuneV8(false)
   // What was being marked bit by bit is marked to its end.
   await kindsDuringBulk()
   const kinds = await kindsDuringBulk()
@@ -50,7 +50,7 @@ function peakOfChurnBytes(): number {
 }
 
 test('what lives for a while, and no longer, is collected before there is twice as much', () => {
-  tuneCollection()
+  tuneV8(false)
   // 70 MiB of them live, 32 MiB are new. Without, the heap comes to 290 MiB.
   expect(peakOfChurnBytes()).toBeLessThan(200 * mebibyte)
 })
