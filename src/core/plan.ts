@@ -180,6 +180,7 @@ function leavesFirst(one: Settle, other: Settle): number {
 
 /** Whether one of the paths is this one or lies above it. */
 export function isWithinAny(path: RelPath, ancestors: ReadonlySet<RelPath>): boolean {
+  if (ancestors.size === 0) return false
   for (let at = path; ; at = parentOf(at)) {
     if (ancestors.has(at)) return true
     if (at === rootPath) return false

@@ -258,8 +258,9 @@ class Reconciliation {
     resets = false,
     overridden: Side | undefined = undefined,
   ): void {
-    const settle: Settle = { kind: 'settle', path, goal, alpha, beta, agreement, ...(resets ? { resets } : {}) }
-    this.decisions.push({ ...settle, ...overriddenOf(settle, overridden) })
+    const settle: Settle = { kind: 'settle', path, goal, alpha, beta, agreement }
+    if (!resets && overridden === undefined) this.decisions.push(settle)
+    else this.decisions.push({ ...settle, ...(resets ? { resets } : {}), ...overriddenOf(settle, overridden) })
   }
 
   private pushInnerProblem(path: RelPath, side: Side, inner: { path: RelPath; problem: Problem }): void {

@@ -26,7 +26,11 @@ function add(changes: Map<RelPath, Change>, side: Side, operations: readonly Ope
     const bytes = operation.op === 'write-file' ? operation.sizeBytes : 0
     const known = changes.get(operation.path)
     if (known === undefined)
-      changes.set(operation.path, { operations: 1, alpha: undefined, beta: undefined, [side]: bytes })
+      changes.set(operation.path, {
+        operations: 1,
+        alpha: side === 'alpha' ? bytes : undefined,
+        beta: side === 'beta' ? bytes : undefined,
+      })
     else {
       known.operations++
       known[side] = (known[side] ?? 0) + bytes

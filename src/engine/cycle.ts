@@ -244,8 +244,10 @@ function notesOf(
   decisions: readonly Decision[],
 ): ArchiveEdit[] {
   const edits: ArchiveEdit[] = []
-  const decided = new Set(decisions.map(({ path }) => path))
+  // Of a first sync nothing is agreed, and much decided.
+  let decided: ReadonlySet<RelPath> | undefined
   for (const { path, agreement: known, alpha, beta } of overlay.reported(agreement)) {
+    decided ??= new Set(decisions.map((decision) => decision.path))
     if (isWithinAny(path, decided)) continue
     const anew = heldAnew(known, alpha, beta, rules)
     if (anew !== undefined) edits.push({ path, agreement: oriented(anew, swapped) })

@@ -86,12 +86,15 @@ export class Moving {
     const { context, input } = this
     let decisions = [...first]
     for (let round = 0; round < roundsMax && !context.stop.aborted; round++) {
-      const { unread } = this.find(decisions)
+      let found = this.find(decisions)
+      const { unread } = found
       if (unread.alpha.length + unread.beta.length > 0) {
         await Promise.all(sides.map((side) => identify(context, input.overlay, side, unread[side])))
         decisions = await again()
+        found = this.find(decisions)
       }
-      if (!(await this.carryOut(decisions))) break
+      if (found.moves.length === 0 || context.stop.aborted) break
+      await this.carryOutFound(decisions, found)
       decisions = await again()
     }
     return decisions

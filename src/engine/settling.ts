@@ -244,8 +244,8 @@ const syncedAloneMax = 8
 
 /** undefined: nothing to sync. */
 function fewOrAll(lists: readonly (readonly RelPath[])[]): readonly RelPath[] | 'all' {
-  const paths = lists.flat()
-  return paths.length > syncedAloneMax ? 'all' : paths
+  const count = lists.reduce((sum, { length }) => sum + length, 0)
+  return count > syncedAloneMax ? 'all' : lists.flat()
 }
 
 function byPath(one: ArchiveEdit, other: ArchiveEdit): number {
