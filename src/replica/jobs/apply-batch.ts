@@ -243,7 +243,10 @@ export class ApplyBatch {
     }
     this.parents.leave()
     if (prepared.some((one) => one.kind === 'ready' && one.step.op === 'remove')) checkRoot(this.root, this.input.place)
-    const lines = this.outcomes.map((outcome, at) => (outcome?.kind === 'done' ? outcomeLine(at, outcome) : ''))
+    const lines = this.outcomes.map((outcome, at) => {
+      const one = prepared[at]
+      return outcome?.kind === 'done' ? outcomeLine(at, outcome, one?.kind === 'ready' ? one.step.goal : undefined) : ''
+    })
     this.note()
     // Until the outcomes are told a slot that is gone from `in` means that it was published.
     if (!this.tell(this.intent, lines.join('') + completeLine())) {

@@ -1,7 +1,8 @@
 import type { Content, Fingerprint, Props } from '../../core/content.js'
 import type { Outcome } from '../../core/operation.js'
 import { BadPath, type RelPath, relPath } from '../../core/path.js'
-import type { Form } from './form.js'
+import { contentOf, type Form } from './form.js'
+import { quoted } from './quoted.js'
 
 /**
  * What a batch is about to do to a root, and what became of it: JSON, one value a line, in `intents/`, named
@@ -13,9 +14,10 @@ import type { Form } from './form.js'
  *     chmod     ['chmod', path, mode, temporary]    a directory that is made writable for the batch
  *     restored  ['restored', path]                  and is no longer
  *     outcome   ['outcome', step, outcome or null]  a later one of the same step wins; null: it never happened
+ *               ['outcome', step]                   done: what is there is the goal of the step
  *     complete  ['complete']                        every step has its outcome
  *
- * bigints are strings. A torn last line counts as not written. History: 1 the first.
+ * bigints are strings. A torn last line counts as not written. History: 1 the first; 2 outcomes that are the goal are not written out.
  */
 export interface Intent {
   readonly header: IntentHeader
@@ -63,7 +65,8 @@ export interface Chmod {
   readonly temporary: number
 }
 
-export const intentVersion = 1
+export const intentVersion = 2
+const intentVersionMin = 1
 
 /** Name in `out/` of what was at the path of a step. */
 export const slotName = (intent: string, step: number) => `${intent}.${step}`
@@ -87,11 +90,26 @@ export const stepLine = ({ op, path, staged, expect, goal, racy, from, inode, bi
   `["step",{"op":"${op}","path":${quoted(path)},"staged":${quoted(staged)},"expect":${formText(expect)},"goal":${formText(goal)},"racy":${racy}${from === undefined ? '' : `,"from":${quoted(from)},"inode":"${inode}","birthNs":"${birthNs}"`}}]\n`
 export const chmodLine = ({ path, mode, temporary }: Chmod) => line(['chmod', path, mode, temporary])
 export const restoredLine = (path: RelPath) => line(['restored', path])
-export const outcomeLine = (step: number, outcome: Outcome | undefined) =>
-  outcome?.kind === 'done'
-    ? `["outcome",${step},{"kind":"done","path":${quoted(outcome.path)}${outcome.from === undefined ? '' : `,"from":${quoted(outcome.from)}`},"content":${contentText(outcome.content)}}]\n`
-    : line(['outcome', step, outcome ?? null])
+/** `goal`: that of the step, as it was intended. */
+export const outcomeLine = (step: number, outcome: Outcome | undefined, goal?: Form) =>
+  outcome?.kind === 'done' && goal !== undefined && isFileOf(goal, outcome)
+    ? `["outcome",${step}]\n`
+    : outcome?.kind === 'done'
+      ? `["outcome",${step},{"kind":"done","path":${quoted(outcome.path)}${outcome.from === undefined ? '' : `,"from":${quoted(outcome.from)}`},"content":${contentText(outcome.content)}}]\n`
+      : line(['outcome', step, outcome ?? null])
 export const completeLine = () => line(['complete'])
+
+/** Of a batch of files it is each of them. */
+function isFileOf(goal: Form, { content, from }: Outcome & { readonly kind: 'done' }): boolean {
+  if (goal.kind !== 'file' || content.kind !== 'file' || from !== undefined) return false
+  const { props } = content
+  return (
+    content.fingerprint === goal.fingerprint &&
+    content.sizeBytes === goal.sizeBytes &&
+    props.mode === goal.mode &&
+    props.mtimeNs === goal.mtimeNs
+  )
+}
 
 function line(value: unknown): string {
   return `${JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? `${field}` : field))}\n`
@@ -100,7 +118,6 @@ function line(value: unknown): string {
 // Steps and outcomes are put together by hand: a batch has thousands of them, and JSON.stringify with a replacer for its
 // bigints takes several times as long.
 
-const quoted = (text: string) => JSON.stringify(text)
 const fingerprintText = (fingerprint: Fingerprint | undefined) =>
   fingerprint === undefined ? '' : `,"fingerprint":"${fingerprint}"`
 
@@ -171,7 +188,7 @@ function intentIn(text: string): Intent | undefined {
     } else if (what === 'restored') chmods.delete(relPath(textIn(first)))
     else if (what === 'outcome') {
       if (second === null) outcomes.delete(numberIn(first))
-      else outcomes.set(numberIn(first), outcomeOf(second))
+      else outcomes.set(numberIn(first), second === undefined ? goalOf(steps[numberIn(first)]) : outcomeOf(second))
     } else if (what === 'complete') complete = true
   }
   return { header, steps, outcomes, chmods: [...chmods.values()], complete }
@@ -190,7 +207,8 @@ function parsed(text: string): unknown {
 }
 
 function headerOf(value: unknown): IntentHeader | undefined {
-  if (!isRecord(value) || value.version !== intentVersion) return undefined
+  if (!isRecord(value) || !(numberIn(value.version) >= intentVersionMin && numberIn(value.version) <= intentVersion))
+    return undefined
   return {
     pair: textIn(value.pair),
     batch: numberIn(value.batch),
@@ -242,6 +260,11 @@ function formFrom(value: unknown): Form {
     default:
       throw new BadIntent('a form of an unknown kind')
   }
+}
+
+function goalOf(step: Step | undefined): Outcome {
+  if (step === undefined) throw new BadIntent('an outcome of no step')
+  return { kind: 'done', path: step.path, content: contentOf(step.goal) }
 }
 
 /** Only outcomes that the lead acts upon are replayed: what was done. The others are told by the next scan. */

@@ -3,6 +3,7 @@ import { BadPath, join, type RelPath, relPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import { pairPrefixChars } from '../peer-pair.js'
 import { dropFile, ensureDirectory, goneCodes, privatePath, readWhole } from './place.js'
+import { quoted } from './quoted.js'
 
 /**
  * What was done to a root, to be looked up: one file for each pair in `.tandem/journal`, and an older one. JSON, one value a
@@ -66,9 +67,9 @@ export const entryLine = (operation: Operation): string =>
       )
 
 const entryText = (did: Did, path: RelPath, sizeBytes: number, why?: Why): string =>
-  `["${did}",${JSON.stringify(path)},${sizeBytes}${why === undefined ? '' : `,null,"${why}"`}]\n`
+  `["${did}",${quoted(path)},${sizeBytes}${why === undefined ? '' : `,null,"${why}"`}]\n`
 const movedText = (path: RelPath, from: RelPath, why?: Why): string =>
-  `["moved",${JSON.stringify(path)},0,${JSON.stringify(from)}${why === undefined ? '' : `,"${why}"`}]\n`
+  `["moved",${quoted(path)},0,${quoted(from)}${why === undefined ? '' : `,"${why}"`}]\n`
 
 /** Notes that a version came back to a path. */
 export function noteRestored(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { conflictName } from '../../../src/core/conflict-name.js'
-import type { Fingerprint } from '../../../src/core/content.js'
+import type { Content, Fingerprint } from '../../../src/core/content.js'
 import { encodeName, relPath } from '../../../src/core/path.js'
 import { type FileCode, FileFailure, type Stat } from '../../../src/host/files.js'
 import { contentOf, type Form } from '../../../src/replica/jobs/form.js'
@@ -22,9 +22,9 @@ import { isRacy, isStagedRacy } from '../../../src/replica/jobs/stamp.js'
 
 const fingerprint = `sha256:${'0'.repeat(64)}` as Fingerprint
 
-/** Format 1 as it stands on disks: a line that changes here needs a new version. */
+/** Format 2 as it stands on disks: a line that changes here needs a new version. */
 const pinned = [
-  '{"version":1,"pair":"p","batch":3,"supplier":"s","boot":"b","folder":"f","anchor":"","beganNs":"1700000000000000000"}',
+  '{"version":2,"pair":"p","batch":3,"supplier":"s","boot":"b","folder":"f","anchor":"","beganNs":"1700000000000000000"}',
   '["step",{"op":"write","path":"d/\\udcff","staged":"x.0","expect":{"kind":"absent"},"goal":{"kind":"file","inode":"18446744073709551615","sizeBytes":3,"mtimeNs":"-5","mode":420,"fingerprint":"' +
     `${fingerprint}"},"racy":false}]`,
   '["step",{"op":"remove","path":"l","staged":"","expect":{"kind":"symlink","inode":"7","target":"t"},"goal":{"kind":"absent"},"racy":true}]',
@@ -35,6 +35,7 @@ const pinned = [
     `${fingerprint}","sizeBytes":3,"props":{"mode":420,"mtimeNs":"-5"}}}]`,
   '["outcome",1,{"kind":"done","path":"l","content":{"kind":"absent"}}]',
   '["outcome",1,null]',
+  '["outcome",0]',
   '["complete"]',
   '',
 ].join('\n')
@@ -71,9 +72,31 @@ test('an intent, pinned: written', () => {
     outcomeLine(0, { kind: 'done', path, content }),
     outcomeLine(1, { kind: 'done', path: relPath('l'), content: { kind: 'absent' } }),
     outcomeLine(1, undefined),
+    outcomeLine(0, { kind: 'done', path, content }, steps[0].goal),
     completeLine(),
   ]
   expect(lines.join('')).toBe(pinned)
+})
+
+test('an intent of version 1 is read, in which every outcome was written out', () => {
+  const before = pinned.replace('"version":2', '"version":1').replace('["outcome",0]\n', '')
+  expect(parseIntent(before)).toEqual(parseIntent(pinned))
+})
+
+const others: [what: string, content: Content][] = [
+  ['of another size', { ...content, sizeBytes: 4 }],
+  ['of another mode', { ...content, props: { ...content.props, mode: 0o600 } }],
+  ['of another time', { ...content, props: { ...content.props, mtimeNs: -4n } }],
+  ['of other bytes', { ...content, fingerprint: undefined }],
+  ['a directory', { kind: 'directory', props: content.props }],
+]
+
+test.each(others)('an outcome that is not the goal is written out: %s', (_, other) => {
+  const outcome = { kind: 'done', path, content: other } as const
+  const line = outcomeLine(0, outcome, steps[0].goal)
+  expect(line).toBe(outcomeLine(0, outcome))
+  const intent = parseIntent(headerLine({ ...header, beganNs: 1n }) + stepLine(steps[0]) + line)
+  expect(intent?.outcomes).toEqual(new Map([[0, outcome]]))
 })
 
 test('an intent, pinned: read', () => {
@@ -132,7 +155,9 @@ test('an intent that was cut off anywhere is read as far as its lines are whole,
     '',
     '\n',
     '{}\n',
-    '{"version":2}\n',
+    '{"version":3}\n',
+    '{"version":0}\n',
+    pinned.replace('["outcome",0]', '["outcome",2]'),
     pinned.replace('"remove"', '"destroy"'),
     pinned.replace('d/', '../'),
   ])
