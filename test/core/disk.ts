@@ -156,6 +156,10 @@ export function passWithMoves(pair: Pair, rules: Rules, hints: Hints): { moves: 
       }
     }
     for (const { to, from, path, expect } of moves) {
+      // Both sides have what is above, agreed or not: what was agreed of what is moved needs it to hang in.
+      for (let at = parentOf(path); at !== rootPath; at = parentOf(at))
+        if (pair.archive.agreements.get(at)?.content.kind !== 'directory')
+          pair.archive.agreements.set(at, agreementOf(pair[to].at(at)))
       pair[to].apply({ op: 'rename', path, from, expect }, pair[to])
       pair.archive.move(from, path)
     }

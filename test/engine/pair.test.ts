@@ -451,3 +451,15 @@ test('a directory moved into one that both sides have just made: an edit in it o
   })
   expect(await pair.pass()).toMatchObject({ applied: 0, items: [] })
 })
+
+test('a directory moved into one that both sides have just made: what was removed from it does not come back', async () => {
+  const pair = await met({ 'n/a': 'what goes', 'n/b': 'what is moved' })
+  pair.alpha.directory('c')
+  pair.beta.directory('c')
+  pair.beta.rename('n', 'c/n')
+  pair.beta.remove('c/n/a')
+  expect(await pair.pass()).toMatchObject({ skipped: 0, failed: 0 })
+  equal(pair)
+  expect(pair.alpha.tree()).toEqual({ 'c/': '', 'c/n/': '', 'c/n/b': 'what is moved' })
+  expect(await pair.pass()).toMatchObject({ applied: 0, items: [] })
+})
