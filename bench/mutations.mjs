@@ -98,7 +98,10 @@ const mutations = [
   },
   {
     name: 'no second look at the stamp',
-    edits: [[`${jobs}/supply.ts`, '    if (!sameStamp(stat, after)) {', '    if (stat.kind !== after.kind) {']],
+    edits: [
+      [`${jobs}/supply.ts`, '&& isStampOf(known.record, after) ?', '&& after.kind === "file" ?'],
+      [`${jobs}/supply.ts`, 'return sameStamp(before, after) ?', 'return before.kind === after.kind ?'],
+    ],
     tests: ['test/replica/jobs/supply.test.ts'],
   },
   {

@@ -30,6 +30,11 @@ export interface Store {
   /** How many those are. A million take some 20 ms. */
   count(from: Uint8Array, to: Uint8Array): number
   /**
+   * Reads in `body` see all that was committed before the call, and may see nothing later. Each takes half the time of one alone.
+   * Synchronous.
+   */
+  reading<T>(body: () => T): T
+  /**
    * One transaction: all of it or nothing, durable when it returns. Writers of all threads and processes wait for each
    * other. A throw inside rolls back and comes out. Synchronous; at most `recordsMax` records.
    * @throws StoreFailure

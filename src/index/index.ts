@@ -52,6 +52,11 @@ export class Index {
     return at(this.store, directoryId, name)
   }
 
+  /** See Store: many reads that need not see what others write meanwhile. */
+  reading<T>(body: () => T): T {
+    return this.store.reading(body)
+  }
+
   /** The id under which the members of the directory `path` are kept. */
   directoryId(path: RelPath): number | undefined {
     return directoryIdOf(this.store, path)

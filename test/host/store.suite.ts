@@ -232,6 +232,41 @@ export function describeStore(name: string, make: () => StoreFixture): void {
       }
     })
 
+    test('who reads much sees what was committed before, and what he writes himself afterwards', () => {
+      const one = open()
+      const two = open()
+      for (let round = 0; round < 20; round++) {
+        put(two, 'a', `${round}`)
+        const seen = one.reading(() =>
+          one.reading(() => [text(one.get(bytes('a'))), keysOf(one.range(bytes('a'), bytes('b')))]),
+        )
+        expect(seen).toEqual([`${round}`, 'a'])
+        const begun = one.reading(() => {
+          const records = one.range(bytes('a'), bytes('z'))[Symbol.iterator]()
+          records.next()
+          put(one, 'b', `${round}`)
+          return records
+        })
+        expect(text(one.get(bytes('b')))).toBe(`${round}`)
+        put(one, 'c', `${round}`)
+        expect(() => rest(begun)).not.toThrow()
+      }
+    })
+
+    test('what goes wrong while somebody reads comes out as it is, and the next read is new', () => {
+      const store = open()
+      put(store, 'a', '1')
+      const wrong = new Error('wrong')
+      expect(() =>
+        store.reading(() => {
+          store.get(bytes('a'))
+          throw wrong
+        }),
+      ).toThrow(wrong)
+      put(store, 'a', '2')
+      expect(text(store.get(bytes('a')))).toBe('2')
+    })
+
     test('what was committed is there after closing and opening again, and closing twice is harmless', () => {
       const before = open()
       put(before, 'a', '1')

@@ -128,6 +128,10 @@ class SimStore implements Store {
     return between(this.records, from, to).length
   }
 
+  reading<T>(body: () => T): T {
+    return body()
+  }
+
   write<T>(body: (transaction: Transaction) => T): T {
     // A dead main thread runs on until it waits; what it writes goes nowhere.
     if (!enter(this.process, 'store-write', this.path, true)) return body(new SimTransaction(this.records.copy()))

@@ -30,6 +30,7 @@ class LmdbStore implements Store {
   readonly recordsMax = 5_000
   private readonly records: Records
   private open = true
+  private readers = 0
 
   constructor(private readonly path: AbsPath) {
     // lmdb takes a string and encodes it as UTF-8.
@@ -42,9 +43,7 @@ class LmdbStore implements Store {
       try {
         return copied(this.records.getBinaryFast(key))
       } finally {
-        // lmdb keeps its snapshot for the rest of the event turn. Given back here, the next read takes the newest, and no
-        // writer is kept from reusing pages.
-        this.records.resetReadTxn()
+        this.read()
       }
     })
   }
@@ -55,7 +54,7 @@ class LmdbStore implements Store {
       try {
         return this.records.getKeysCount({ start: from, end: to })
       } finally {
-        this.records.resetReadTxn()
+        this.read()
       }
     })
   }
@@ -65,7 +64,7 @@ class LmdbStore implements Store {
     const snapshot = this.failing(() => this.records.useReadTransaction())
     try {
       // Other reads of this turn take a snapshot of their own.
-      this.records.resetReadTxn()
+      this.read()
       const steps = this.failing(() =>
         this.records.getRange({ start: from, end: to, transaction: snapshot })[Symbol.iterator](),
       )
@@ -81,8 +80,18 @@ class LmdbStore implements Store {
     } finally {
       if (this.open) {
         snapshot.done()
-        this.records.resetReadTxn()
+        this.read()
       }
+    }
+  }
+
+  reading<T>(body: () => T): T {
+    this.readers++
+    try {
+      return body()
+    } finally {
+      this.readers--
+      if (this.open) this.read()
     }
   }
 
@@ -112,6 +121,14 @@ class LmdbStore implements Store {
     this.open = false
     // Nothing is in flight, since nothing here is asynchronous: lmdb closes before it returns its promise.
     void this.records.close()
+  }
+
+  /**
+   * lmdb keeps its snapshot for the rest of the event turn. Given back, the next read takes the newest, and no writer is kept from
+   * reusing pages; but each snapshot starts a timer, so that those who read much share one.
+   */
+  private read(): void {
+    if (this.readers === 0) this.records.resetReadTxn()
   }
 
   private failing<T>(call: () => T): T {

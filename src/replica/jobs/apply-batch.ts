@@ -150,12 +150,14 @@ export class ApplyBatch {
       waste: (name: string) => this.wasted.push(name),
     }
     const held = this.askBudget()
-    const prepared = this.input.operations.map((operation, at) =>
-      operation.op === 'remove' && held !== undefined
-        ? held(operation.path)
-        : operation.path === rootPath && operation.op === 'set-props'
-          ? this.prepareRoot(operation, preparation.recordAt(rootPath))
-          : prepare(preparation, operation, at),
+    const prepared = this.index.reading(() =>
+      this.input.operations.map((operation, at) =>
+        operation.op === 'remove' && held !== undefined
+          ? held(operation.path)
+          : operation.path === rootPath && operation.op === 'set-props'
+            ? this.prepareRoot(operation, preparation.recordAt(rootPath))
+            : prepare(preparation, operation, at),
+      ),
     )
     this.countRemovals(prepared)
     for (const [at, one] of prepared.entries()) {

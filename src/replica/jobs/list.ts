@@ -1,6 +1,6 @@
 import { join, type RelPath, rootPath } from '../../core/path.js'
 import type { Member, Report } from '../../core/report.js'
-import type { Job, World } from '../../host/workers.js'
+import type { Job } from '../../host/workers.js'
 import { type Index, openIndex, pathOf } from '../../index/index.js'
 import { foundOf } from '../../index/record.js'
 import { BytesWriter } from '../../wire/bytes.js'
@@ -52,7 +52,10 @@ export interface Listed {
  */
 export const listJob: Job<{ readonly place: RootPlace; readonly steps: readonly ListStep[] }, Listed> = {
   name: 'list',
-  run: (world, { place, steps }) => list(world, place, steps),
+  run(world, { place, steps }) {
+    const index = openIndex(world, place.index)
+    return index.reading(() => list(index, steps))
+  },
   transfer: (output) => [output.reports.buffer],
 }
 
@@ -117,8 +120,7 @@ function byLength(a: RelPath, b: RelPath): number {
   return a.length - b.length
 }
 
-function list(world: World, place: RootPlace, steps: readonly ListStep[]): Listed {
-  const index = openIndex(world, place.index)
+function list(index: Index, steps: readonly ListStep[]): Listed {
   const reports = new BytesWriter(64 * 1024)
   const rest = [...steps].reverse()
   while (reports.length < reportBytesMax) {

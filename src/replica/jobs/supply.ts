@@ -4,6 +4,7 @@ import { nameOf, parentOf, type RelPath } from '../../core/path.js'
 import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { type Index, type Located, openIndex } from '../../index/index.js'
+import type { RecordFields } from '../../index/record.js'
 import { BytesWriter, fingerprintOf } from '../../wire/bytes.js'
 import { suppliedList, wantList } from '../../wire/list.js'
 import { itemOverheadBytes, packBytesMax, smallFilesBytesMax, writeItem } from '../../wire/pack.js'
@@ -86,7 +87,7 @@ export const supplyNextJob: Job<SupplyStep, Supply> = {
 function supplied(world: World, stream: string, state: Stream): Supply {
   const step = new Step(world, state)
   try {
-    step.fill()
+    step.index.reading(() => step.fill())
   } finally {
     step.close()
   }
@@ -153,7 +154,7 @@ class Step {
   readonly finished: Supplied[] = []
   readonly dirty: RelPath[] = []
   private readonly root: Directory
-  private readonly index: Index
+  readonly index: Index
   private parent: { readonly path: RelPath; readonly directory: Directory; readonly id: number | undefined } | undefined
   /** A file was read that is not what its record says: nobody waits for the end of the stream to hear of it. */
   private contradicted = false
@@ -244,20 +245,44 @@ class Step {
     const name = nameOf(want.path)
     const file = parent.directory.openFile(name)
     try {
-      const stat = file.stat()
       const known = this.known(parent.id, name)
-      const data = isWanted(want, stat, known) ? this.read(file, 0, want.sizeBytes) : undefined
-      if (data === undefined) {
+      const recorded = this.readAsRecorded(want, file, known)
+      const { data, after } = recorded ?? this.readAsFound(want, file, known, parent.directory.statAt(name))
+      if (data === undefined || after === undefined) {
         this.supersede(want)
         return
       }
-      const fingerprint = this.conclude({ want, file, stat, known }, () => digestOf(data))
+      const fingerprint = this.conclude({ want, file, known }, after, digestOf(data))
       if (fingerprint === undefined) return
       writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
       this.finish({ want: want.want, kind: 'whole', fingerprint })
     } finally {
       file.close()
     }
+  }
+
+  /**
+   * Without a look before it: what was recorded stands for one, if the look after it finds the very same stamp. undefined: it does not, or
+   * cannot be read.
+   */
+  private readAsRecorded(want: Want, file: FileHandle, known: Located | undefined): Seen | undefined {
+    if (known === undefined || known.record.problem !== undefined || !isRecorded(want, known.record)) return undefined
+    try {
+      const data = this.read(file, 0, want.sizeBytes)
+      const after = file.stat()
+      return data !== undefined && isStampOf(known.record, after) ? { data, after } : undefined
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return undefined
+    }
+  }
+
+  /** `named`: what stands at its path. What was replaced meanwhile can still be read. */
+  private readAsFound(want: Want, file: FileHandle, known: Located | undefined, named: Stat | undefined): Seen {
+    const stat = file.stat()
+    const isHere = named?.inode === stat.inode && isWanted(want, stat, known)
+    const data = isHere ? this.read(file, 0, want.sizeBytes) : undefined
+    return { data, after: data && stillAs(stat, file) }
   }
 
   private beginLarge(want: Want): void {
@@ -311,7 +336,12 @@ class Step {
         writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
         return
       }
-      const fingerprint = this.conclude(large, () => fingerprintOf(large.digest.digest()))
+      const after = stillAs(large.stat, large.file)
+      if (after === undefined) {
+        this.giveUp(large)
+        return
+      }
+      const fingerprint = this.conclude(large, after, fingerprintOf(large.digest.digest()))
       stream.large = undefined
       large.file.close()
       if (fingerprint === undefined) return
@@ -333,20 +363,12 @@ class Step {
     this.supersede(large.want)
   }
 
-  /**
-   * All bytes were read. Stat again after reading: a writer may have been at work meanwhile. Only if nothing moved do the
-   * bytes belong to the stamp; whether the stamp may be trusted from now on is told by the probe, which comes last.
-   */
+  /** All bytes were read, and belong to the stamp `after`. Whether it may be trusted from now on is told by the probe, which comes last. */
   private conclude(
-    { want, file, stat, known }: Pick<Large, 'want' | 'file' | 'stat' | 'known'>,
-    digest: () => Fingerprint,
+    { want, file, known }: Pick<Large, 'want' | 'file' | 'known'>,
+    after: Stat,
+    fingerprint: Fingerprint,
   ): Fingerprint | undefined {
-    const after = file.stat()
-    const fingerprint = digest()
-    if (!sameStamp(stat, after)) {
-      this.supersede(want)
-      return undefined
-    }
     const racy = isRacy(after, this.world.clock.wallNs(), file.probe())
     if (known !== undefined) this.note({ known, stat: after, fingerprint, racy })
     if (want.fingerprint !== undefined && want.fingerprint !== fingerprint) {
@@ -400,6 +422,22 @@ class Step {
       }
     })
   }
+}
+
+/** What was read of a file, and its stamp if nothing had moved by then. */
+interface Seen {
+  readonly data: Uint8Array | undefined
+  readonly after: Stat | undefined
+}
+
+/** Stat again after reading: a writer may have been at work meanwhile. */
+function stillAs(before: Stat, file: FileHandle): Stat | undefined {
+  const after = file.stat()
+  return sameStamp(before, after) ? after : undefined
+}
+
+function isRecorded(want: Want, { kind, sizeBytes, mtimeNs }: RecordFields): boolean {
+  return kind === 'file' && sizeBytes === want.sizeBytes && mtimeNs === want.mtimeNs
 }
 
 /** Whether this is the file that was reported: a regular one, of that size and time, and the inode of the index. */

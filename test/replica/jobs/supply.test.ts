@@ -150,6 +150,18 @@ test.each(superseded)('superseded, and its path dirty: %s', (_, change) => {
   expect(supplied.texts.has(0)).toBe(false)
 })
 
+test('a file of which only the stamp moved since it was seen is supplied', () => {
+  const root = freshRoot()
+  root.write('a', 'text')
+  root.scan(['a'])
+  const want = wantOf(root, 'a', 0)
+  fs.chmodSync(root.abs('a'), 0o600)
+  expect(supplyAll(root, [want])).toMatchObject({
+    finished: [{ want: 0, kind: 'whole' }],
+    texts: new Map([[0, 'text']]),
+  })
+})
+
 test('T15: a fifo in the place of a file is not read and does not hang', () => {
   const root = freshRoot()
   root.write('a', 'text')
