@@ -121,10 +121,15 @@ function commit(world: World, input: CommitInput): void {
 /** Applies edits to the tree of records; consecutive ones of one directory find their parent once. */
 class EditWriter {
   private next: number
+  /** Ids from here on were given by this transaction: but for `written`, nothing is agreed in those directories. */
+  private readonly firstNew: number
+  private readonly written = new Set<RelPath>()
+  private hasMoved = false
   private readonly parents = new Map<RelPath, number | undefined>()
 
   constructor(private readonly transaction: Transaction) {
     this.next = nextId(transaction)
+    this.firstNew = this.next
   }
 
   edit({ path, agreement, passing, from }: ArchiveEdit): void {
@@ -136,7 +141,8 @@ class EditWriter {
     // Nothing is agreed below what is not an agreed directory: such an edit was overtaken, and its path is open.
     if (directoryId === undefined) return
     const name = nameOf(path)
-    const old = recordAt(this.transaction, directoryId, name)
+    const isFirst = directoryId >= this.firstNew && !this.hasMoved && !this.written.has(path)
+    const old = isFirst ? undefined : recordAt(this.transaction, directoryId, name)
     if (passing === true && old?.agreement.content.kind === 'directory') return
     const key = entryKey(directoryId, name)
     if (agreement === undefined || agreement.content.kind === 'absent') {
@@ -150,11 +156,13 @@ class EditWriter {
     const kept = isDirectory && old !== undefined ? old.directoryId : 0
     const id = isDirectory ? (kept === 0 ? this.next++ : kept) : 0
     if (isDirectory) this.parents.set(path, id)
+    if (directoryId >= this.firstNew) this.written.add(path)
     this.transaction.put(key, encodeRecord({ agreement, directoryId: id }))
   }
 
   /** One record, whatever hangs in it. */
   private move(from: RelPath, to: RelPath): void {
+    this.hasMoved = true
     const fromId = from === '' ? undefined : this.idOf(parentOf(from))
     const toId = to === '' ? undefined : this.idOf(parentOf(to))
     if (fromId === undefined || isWithin(to, from)) return

@@ -33,7 +33,13 @@ async function open(config: Config, emit: Emit, life: Life, started: readonly St
   refuseCoreDumps()
   // Then the host: its first thread loads what it needs while we load the rest.
   const atOnce = started.length > 0 ? started : life.resident ? threadsOfResident : threadsOfOnePass
-  const host = nodeHost({ failures: { ReplicaFailure, Malformed }, atOnce, onePass: !life.resident })
+  const host = nodeHost({
+    failures: { ReplicaFailure, Malformed },
+    atOnce,
+    onePass: !life.resident,
+    // Those that were started early are the process's own.
+    last: started.length > 0 && !life.resident,
+  })
   try {
     const { openAgent } = await import('../agent/agent.js')
     const agent = await openAgent(config, host, emit, life)

@@ -185,6 +185,7 @@ export class IndexEdit {
   private sequence: number
   private lastChange: number
   private nextId: number
+  private readonly firstNewId: number
   private readonly changed = new Map<number, number>()
   /** Directories without a seal. */
   private readonly broken = new Set<number>()
@@ -197,6 +198,12 @@ export class IndexEdit {
     // Where it is not known, all may have changed up to now.
     this.lastChange = bytes?.readUIntBE(6, 6) === this.before ? bytes.readUIntBE(0, 6) : this.before
     this.nextId = numberAt(transaction, 'next-id') ?? rootDirectoryId + 1
+    this.firstNewId = this.nextId
+  }
+
+  /** This transaction gave the id: what is recorded in that directory was recorded by it. */
+  isNew(directoryId: number): boolean {
+    return directoryId >= this.firstNewId
   }
 
   find(path: RelPath): Located | undefined {

@@ -1,8 +1,9 @@
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Archive, ArchiveFacts } from '../../src/archive/archive.js'
 import { type ArchiveEdit, commitJob, encodeEdit, type LastEdits, openArchive } from '../../src/archive/commit.js'
 import type { Content, Fingerprint } from '../../src/core/content.js'
-import { type AbsPath, relPath } from '../../src/core/path.js'
+import { type AbsPath, join, type RelPath, relPath } from '../../src/core/path.js'
 import type { World } from '../../src/host/workers.js'
 import { BytesWriter } from '../../src/wire/bytes.js'
 
@@ -93,6 +94,33 @@ export function describeArchive(name: string, make: () => { readonly world: Worl
       expect(namesIn('n/d')).toEqual([])
     })
 
+    test('edits end the same in one transaction and in one each', () => {
+      commit([['', directory]])
+      const commitEdits = (edits: readonly ArchiveEdit[]) => {
+        const to = new BytesWriter()
+        for (const edit of edits) encodeEdit(to, edit)
+        commitJob.run(world, { archive: path, edits: to.finish(), last: undefined })
+      }
+      const below = (text: string): string[] =>
+        namesIn(text).flatMap((name) => {
+          const kind = at(`${text}/${name}`)?.kind
+          const inside = kind === 'directory' ? below(`${text}/${name}`) : []
+          return [`${name} ${kind}`, ...inside.map((line) => `${name}/${line}`)]
+        })
+      let runs = 0
+      fc.assert(
+        fc.property(fc.array(anyEdit, { maxLength: 12 }), (some) => {
+          runs++
+          const under = (place: string) => some.map((edit) => placed(edit, relPath(`${place}${runs}`)))
+          commitEdits([editOf(`one${runs}`, directory), ...under('one')])
+          commitEdits([editOf(`each${runs}`, directory)])
+          for (const edit of under('each')) commitEdits([edit])
+          expect(below(`one${runs}`)).toEqual(below(`each${runs}`))
+        }),
+        { numRuns: 500 },
+      )
+    })
+
     test('S1-6 cursors and open records come with the last transaction', () => {
       commit([['', directory]])
       expect(archive.facts()).toBeUndefined()
@@ -145,4 +173,17 @@ const facts: ArchiveFacts = {
 function editOf(path: string, content: Content | undefined): ArchiveEdit {
   const agreement = content === undefined ? undefined : { content, alphaHolds: undefined, betaHolds: undefined }
   return { path: relPath(path), agreement }
+}
+
+const anyPath = fc.constantFrom('a', 'a/b', 'a/b/c', 'd', 'd/b', 'd/b/c').map(relPath)
+const anyEdit: fc.Arbitrary<ArchiveEdit> = fc.oneof(
+  fc
+    .tuple(anyPath, fc.constantFrom(directory, directory, file, undefined))
+    .map(([path, content]) => editOf(path, content)),
+  anyPath.map((path): ArchiveEdit => ({ ...editOf(path, directory), passing: true })),
+  fc.tuple(anyPath, anyPath).map(([path, from]): ArchiveEdit => ({ path, agreement: undefined, from })),
+)
+
+function placed({ path, from, ...edit }: ArchiveEdit, place: RelPath): ArchiveEdit {
+  return { ...edit, path: join(place, path), ...(from === undefined ? {} : { from: join(place, from) }) }
 }

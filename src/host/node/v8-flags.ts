@@ -31,5 +31,5 @@ export function tuneV8(onePass: boolean): void {
 /** A first sync takes a twelfth less processor time than with 8; a thread at work takes up to three times as much, one at rest little. */
 const semiSpaceMiB = 32
 const heapGrowthPercent = 50
-const asV8Does = 0
+const asV8Does = 400
 const inlinedBytesMax = 300

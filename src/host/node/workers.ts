@@ -23,6 +23,8 @@ export interface WorkersOptions {
   readonly atOnce?: number | readonly StartedThread[]
   /** See tuneV8. */
   readonly onePass?: boolean
+  /** The process ends when the pool is closed: idle threads are left to that, and are not taken down one by one. */
+  readonly last?: boolean
 }
 
 /**
@@ -31,8 +33,8 @@ export interface WorkersOptions {
  * and so is every job after.
  */
 export function nodeWorkers(entry: URL, count: number, options: WorkersOptions = {}): Workers {
-  const { failures = groundFailures, atOnce = 1, onePass = false } = options
-  return new ThreadPool(entry, count, failures, onePass, atOnce)
+  const { failures = groundFailures, atOnce = 1, onePass = false, last = false } = options
+  return new ThreadPool(entry, count, failures, onePass, atOnce, last ? 'left' : 'ended')
 }
 
 class ThreadPool implements ApartWorkers {
@@ -54,8 +56,8 @@ class ThreadPool implements ApartWorkers {
     private readonly failures: FailureClasses,
     private readonly onePass: boolean,
     atOnce: number | readonly StartedThread[],
-    /** A job may never end: closing does not wait for it. */
-    private readonly mayHang = false,
+    /** How closing treats its threads. `given up`: a job may never end, and is not waited for. `left`: see WorkersOptions. */
+    private readonly closing: 'ended' | 'left' | 'given up',
   ) {
     this.free = new PQueue({ concurrency: count * jobsAtWorker })
     this.threads = Array.from({ length: count }, () => new Thread(entry, failures, onePass, this.state, this.resting))
@@ -71,7 +73,7 @@ class ThreadPool implements ApartWorkers {
   }
 
   apart(): ApartWorkers {
-    const pool = new ThreadPool(this.entry, 1, this.failures, this.onePass, 1, true)
+    const pool = new ThreadPool(this.entry, 1, this.failures, this.onePass, 1, 'given up')
     this.beside.add(pool)
     return pool
   }
@@ -84,8 +86,20 @@ class ThreadPool implements ApartWorkers {
     this.state.closed = true
     this.state.changed()
     this.resting.close()
-    const ends = this.threads.map((thread) => (this.mayHang ? thread.closeWithin(hungMs) : thread.close()))
+    const ends = this.threads.map((thread) => this.end(thread))
     await Promise.all([...ends, ...[...this.beside].map((pool) => pool.close())])
+    if (this.closing === 'left') process.once('exit', (code) => exitNow(code))
+  }
+
+  private end(thread: Thread): Promise<void> {
+    switch (this.closing) {
+      case 'ended':
+        return thread.close()
+      case 'left':
+        return thread.leave()
+      case 'given up':
+        return thread.closeWithin(hungMs)
+    }
   }
 
   /** Every thread that has worked, one after the other, and this one. A thread that is gone has nothing to give. */
@@ -223,8 +237,14 @@ class Thread {
     await this.started?.close()
   }
 
+  /** Waits for them as well; the thread stays, idle, and does not keep the process alive. */
+  async leave(): Promise<void> {
+    await this.queue.onIdle()
+    this.started?.worker.unref()
+  }
+
   /**
-   * The same, but not for ever. A thread that is held up in a call can neither be ended nor waited for, and process.exit
+   * The same as close, but not for ever. A thread that is held up in a call can neither be ended nor waited for, and process.exit
    * would wait: the process then ends in spite of it, as the last thing it does.
    */
   async closeWithin(durationMs: number): Promise<void> {

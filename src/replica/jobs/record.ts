@@ -59,6 +59,9 @@ function recordPart(
 ): RelPath[] {
   const dirty: RelPath[] = []
   const ids = new Map<RelPath, number>()
+  /** In a directory that is as new as this, only `own` is recorded: most of a first sync need not be looked up. */
+  const isOwn = (id: number) => !hasMoved && edit.isNew(id)
+  let hasMoved = false
   for (const { path, before, fields, from } of part) {
     const parent = parentOf(path)
     let id: number | undefined
@@ -68,7 +71,7 @@ function recordPart(
       if (id !== undefined) ids.set(parent, id)
     }
     const name = path === rootPath ? '' : nameOf(path)
-    const known = id === undefined ? undefined : edit.at(id, name)
+    const known = id === undefined ? undefined : isOwn(id) ? own.get(path) : edit.at(id, name)
     if (id === undefined || !sameRecord(known, own.has(path) ? own.get(path) : before)) {
       dirty.push(path)
       continue
@@ -77,6 +80,7 @@ function recordPart(
     if (known?.kind === 'directory') ids.clear()
     if (from !== undefined && fields !== undefined) {
       ids.clear()
+      hasMoved = true
       if (!moveRecord(edit, from, id, name, fields)) dirty.push(path, from.path)
       continue
     }

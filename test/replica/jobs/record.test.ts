@@ -27,9 +27,13 @@ test('S1-3 a path that one batch removes and makes anew is recorded as it is in 
     { path, before, fields: fields('directory', 3n) },
     { path: relPath('a/b'), before: undefined, fields: fields('directory', 4n) },
     { path: relPath('a/b/c'), before: undefined, fields: fields('file', 5n) },
+    { path: relPath('a/b/d'), before: undefined, fields: fields('file', 6n) },
+    { path: relPath('a/b/c'), before: undefined, fields: undefined },
+    { path: relPath('a/b/c'), before: undefined, fields: fields('directory', 7n) },
   ])
   expect(dirty).toEqual([])
-  expect([kindAt('a'), kindAt('a/b'), kindAt('a/b/c')]).toEqual(['directory', 'directory', 'file'])
+  const kinds = ['a', 'a/b', 'a/b/c', 'a/b/d'].map(kindAt)
+  expect(kinds).toEqual(['directory', 'directory', 'directory', 'file'])
 })
 
 test('S1-3 a record that came meanwhile stays, with all that hangs on it', () => {
