@@ -13,7 +13,7 @@ import { setFlagsFromString } from 'node:v8'
  *
  * Being small it is also marked sooner: V8 would let it grow to four times what lived at the last mark. A lead that is told of 70,000
  * files again and again takes 250 MiB so and not 340, and what a hostile peer sends adds nothing. A first sync takes 4 % longer by it, so
- * one pass does without.
+ * one pass may grow to five times.
  *
  * Work comes in bursts of seconds, and each thread compiles its code for itself: a sixth of a first sync is V8's compiler. What it needs to know
  * of a function is noted from the first call on, so that the compiler comes sooner, and it puts less of other functions into one, so that it
@@ -23,13 +23,13 @@ export function tuneV8(onePass: boolean): void {
   setFlagsFromString(`--max-semi-space-size=${semiSpaceMiB}`)
   setFlagsFromString(`--semi-space-growth-factor=${semiSpaceMiB}`)
   setFlagsFromString('--no-incremental-marking')
-  setFlagsFromString(`--heap-growing-percent=${onePass ? asV8Does : heapGrowthPercent}`)
+  setFlagsFromString(`--heap-growing-percent=${onePass ? passGrowthPercent : residentGrowthPercent}`)
   setFlagsFromString('--no-lazy-feedback-allocation')
   setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${inlinedBytesMax}`)
 }
 
 /** A first sync takes a twelfth less processor time than with 8; a thread at work takes up to three times as much, one at rest little. */
 const semiSpaceMiB = 32
-const heapGrowthPercent = 50
-const asV8Does = 400
+const residentGrowthPercent = 50
+const passGrowthPercent = 400
 const inlinedBytesMax = 300

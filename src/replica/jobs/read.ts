@@ -19,8 +19,10 @@ export function readWhole(world: World, handle: FileHandle): ReadFile | undefine
     // Stat again after reading: a writer may have been at work meanwhile. Only if both stamps are equal does the fingerprint
     // belong to the stamp; and only if nobody can write any more will the stamp tell of the next change.
     const probe = handle.probe()
+    // Before the look: the process may be held up after it.
+    const wallNs = world.clock.wallNs()
     const stat = handle.stat()
-    if (sameStamp(before, stat)) return { stat, fingerprint, racy: isRacy(stat, world.clock.wallNs(), probe) }
+    if (sameStamp(before, stat)) return { stat, fingerprint, racy: isRacy(stat, wallNs, probe) }
   }
   return undefined
 }

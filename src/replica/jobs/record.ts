@@ -31,7 +31,7 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
   const dirty: RelPath[] = []
   let failure: StoreFailure | undefined
   // A type change is two steps at one path: the second finds what the first has recorded, not what the job had looked at.
-  const own = new Map<RelPath, IndexRecord | undefined>()
+  const own: Own = { records: new Map(), isAll: true }
   const { recordsMax } = index
   for (let at = 0; at < recordings.length; at += recordsMax) {
     const part = recordings.slice(at, at + recordsMax)
@@ -45,6 +45,7 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
       // What was done is done; the index lags, which the next scan heals: whatever it finds at a path that is known differs from
       // what is known. At others it may find nothing by then, as if nothing had been done.
       if (!(error instanceof StoreFailure)) throw error
+      own.isAll = false
       if (part.some(({ before, from }) => before === undefined || from !== undefined)) failure = error
       for (const { path } of part) dirty.push(path)
     }
@@ -52,16 +53,18 @@ export function recordAll(index: Index, recordings: readonly Recording[]): Recor
   return { first, last, dirty, failure }
 }
 
-function recordPart(
-  edit: IndexEdit,
-  part: readonly Recording[],
-  own: Map<RelPath, IndexRecord | undefined>,
-): RelPath[] {
+interface Own {
+  readonly records: Map<RelPath, IndexRecord | undefined>
+  /**
+   * They are all that is recorded in directories that a transaction of this batch made, so that most of a first sync need not be looked
+   * up. Not once a directory was moved, replaced or removed: a path may be that of another by then.
+   */
+  isAll: boolean
+}
+
+function recordPart(edit: IndexEdit, part: readonly Recording[], own: Own): RelPath[] {
   const dirty: RelPath[] = []
   const ids = new Map<RelPath, number>()
-  /** In a directory that is as new as this, only `own` is recorded: most of a first sync need not be looked up. */
-  const isOwn = (id: number) => !hasMoved && edit.isNew(id)
-  let hasMoved = false
   for (const { path, before, fields, from } of part) {
     const parent = parentOf(path)
     let id: number | undefined
@@ -71,8 +74,10 @@ function recordPart(
       if (id !== undefined) ids.set(parent, id)
     }
     const name = path === rootPath ? '' : nameOf(path)
-    const known = id === undefined ? undefined : isOwn(id) ? own.get(path) : edit.at(id, name)
-    if (id === undefined || !sameRecord(known, own.has(path) ? own.get(path) : before)) {
+    const expected = own.records.has(path) ? own.records.get(path) : before
+    const isOwn = id !== undefined && own.isAll && edit.isNew(id)
+    const known = id === undefined ? undefined : isOwn ? own.records.get(path) : edit.at(id, name)
+    if (id === undefined || !sameRecord(known, expected)) {
       dirty.push(path)
       continue
     }
@@ -80,17 +85,19 @@ function recordPart(
     if (known?.kind === 'directory') ids.clear()
     if (from !== undefined && fields !== undefined) {
       ids.clear()
-      hasMoved = true
+      own.isAll = false
       if (!moveRecord(edit, from, id, name, fields)) dirty.push(path, from.path)
       continue
     }
     if (fields === undefined) {
       edit.remove(id, name)
-      own.set(path, undefined)
+      own.records.set(path, undefined)
+      if (known?.kind === 'directory') own.isAll = false
       continue
     }
     const record = edit.putOver(id, name, fields, known)
-    own.set(path, record)
+    own.records.set(path, record)
+    if (known?.kind === 'directory' && known.directoryId !== record.directoryId) own.isAll = false
     // What comes in it next is found from here: a deep tree would be walked from the root for each of its levels.
     if (record.directoryId !== 0) ids.set(path, record.directoryId)
   }

@@ -99,19 +99,11 @@ function scan(world: World, input: ScanInput): ScanOutput {
   const root = openRoot(world.files, input.place.root)
   try {
     const scanner = new Scanner(world, input.place, index, root, input)
-    // The root's own record is written at once, and read again for what is in it.
-    for (const target of input.targets) if (isOfRoot(target)) scanner.target(target)
-    index.reading(() => {
-      for (const target of input.targets) if (!isOfRoot(target)) scanner.target(target)
-    })
+    for (const target of input.targets) scanner.target(target)
     return scanner.finish()
   } finally {
     root.close()
   }
-}
-
-function isOfRoot({ directory, names }: ScanTarget): boolean {
-  return directory === rootPath && names?.includes('') === true
 }
 
 interface Edit {
@@ -160,7 +152,7 @@ class Scanner {
   }
 
   target(target: ScanTarget): void {
-    if (isOfRoot(target)) this.rootItself()
+    if (target.directory === '' && target.names?.includes('')) this.rootItself()
     // Whatever is below is not the root's.
     else if (target.directory !== '' && this.place.only !== undefined) return
     const located =

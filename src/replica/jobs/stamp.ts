@@ -10,7 +10,7 @@ const coarseNs = 2_000_000_000n
 /** Where no lease tells that nobody is writing: a writer seldom pauses for longer. */
 const unleasedNs = 2_000_000_000n
 
-/** Whether the bytes may have changed since without moving the stamp. `wallNs`: when the stamp was read. */
+/** Whether the bytes may have changed since without moving the stamp. `wallNs`: just before the stamp was read. */
 export function isRacy(stat: Stat, wallNs: bigint, probe: Probe): boolean {
   if (probe === 'busy') return true
   return wallNs - stat.ctimeNs < (probe === 'unknown' ? unleasedNs : granularityOf(stat))

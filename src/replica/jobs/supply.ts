@@ -247,12 +247,13 @@ class Step {
     try {
       const known = this.known(parent.id, name)
       const recorded = this.readAsRecorded(want, file, known)
-      const { data, after } = recorded ?? this.readAsFound(want, file, known, parent.directory.statAt(name))
-      if (data === undefined || after === undefined) {
+      const seen = recorded ?? this.readAsFound(want, file, known, parent.directory.statAt(name))
+      if (seen === undefined) {
         this.supersede(want)
         return
       }
-      const fingerprint = this.conclude({ want, file, known }, after, digestOf(data))
+      const { data } = seen
+      const fingerprint = this.conclude({ want, file, known }, seen, digestOf(data))
       if (fingerprint === undefined) return
       writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
       this.finish({ want: want.want, kind: 'whole', fingerprint })
@@ -269,8 +270,9 @@ class Step {
     if (known === undefined || known.record.problem !== undefined || !isRecorded(want, known.record)) return undefined
     try {
       const data = this.read(file, 0, want.sizeBytes)
+      const wallNs = this.world.clock.wallNs()
       const after = file.stat()
-      return data !== undefined && isStampOf(known.record, after) ? { data, after } : undefined
+      return data !== undefined && isStampOf(known.record, after) ? { data, after, wallNs } : undefined
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
       return undefined
@@ -278,11 +280,14 @@ class Step {
   }
 
   /** `named`: what stands at its path. What was replaced meanwhile can still be read. */
-  private readAsFound(want: Want, file: FileHandle, known: Located | undefined, named: Stat | undefined): Seen {
+  private readAsFound(want: Want, file: FileHandle, known: Located | undefined, named: Stat | undefined) {
     const stat = file.stat()
     const isHere = named?.inode === stat.inode && isWanted(want, stat, known)
     const data = isHere ? this.read(file, 0, want.sizeBytes) : undefined
-    return { data, after: data && stillAs(stat, file) }
+    if (data === undefined) return undefined
+    const wallNs = this.world.clock.wallNs()
+    const after = stillAs(stat, file)
+    return after && { data, after, wallNs }
   }
 
   private beginLarge(want: Want): void {
@@ -336,12 +341,13 @@ class Step {
         writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
         return
       }
+      const wallNs = this.world.clock.wallNs()
       const after = stillAs(large.stat, large.file)
       if (after === undefined) {
         this.giveUp(large)
         return
       }
-      const fingerprint = this.conclude(large, after, fingerprintOf(large.digest.digest()))
+      const fingerprint = this.conclude(large, { after, wallNs }, fingerprintOf(large.digest.digest()))
       stream.large = undefined
       large.file.close()
       if (fingerprint === undefined) return
@@ -366,10 +372,10 @@ class Step {
   /** All bytes were read, and belong to the stamp `after`. Whether it may be trusted from now on is told by the probe, which comes last. */
   private conclude(
     { want, file, known }: Pick<Large, 'want' | 'file' | 'known'>,
-    after: Stat,
+    { after, wallNs }: Omit<Seen, 'data'>,
     fingerprint: Fingerprint,
   ): Fingerprint | undefined {
-    const racy = isRacy(after, this.world.clock.wallNs(), file.probe())
+    const racy = isRacy(after, wallNs, file.probe())
     if (known !== undefined) this.note({ known, stat: after, fingerprint, racy })
     if (want.fingerprint !== undefined && want.fingerprint !== fingerprint) {
       this.supersede(want)
@@ -424,10 +430,12 @@ class Step {
   }
 }
 
-/** What was read of a file, and its stamp if nothing had moved by then. */
+/** What was read of a file, and its stamp, which had not moved by then. */
 interface Seen {
-  readonly data: Uint8Array | undefined
-  readonly after: Stat | undefined
+  readonly data: Uint8Array
+  readonly after: Stat
+  /** Just before that look: the process may be held up after it. */
+  readonly wallNs: bigint
 }
 
 /** Stat again after reading: a writer may have been at work meanwhile. */

@@ -36,6 +36,23 @@ test('S1-3 a path that one batch removes and makes anew is recorded as it is in 
   expect(kinds).toEqual(['directory', 'directory', 'directory', 'file'])
 })
 
+test('S1-4 what is made in a directory that took the place of another is not taken for what was made in that one', () => {
+  const { index } = freshIndex()
+  const [a, b, c] = [relPath('a'), relPath('a/b'), relPath('a/b/c')]
+  index.write((edit) => edit.put(index.directoryId(relPath('')) ?? 0, 'a', fields('directory', 2n)))
+  const before = index.find(a)?.record
+  // Its user removes a/b before a is removed; the next one gets its inode, on a file system that knows no time of birth.
+  const { dirty } = recordAll(index, [
+    { path: b, before: undefined, fields: fields('directory', 3n) },
+    { path: a, before, fields: undefined },
+    { path: a, before, fields: fields('directory', 4n) },
+    { path: b, before: undefined, fields: fields('directory', 3n) },
+    { path: c, before: undefined, fields: fields('file', 5n) },
+  ])
+  expect(dirty).toEqual([b, c])
+  expect(index.find(b)).toBeUndefined()
+})
+
 test('S1-3 a record that came meanwhile stays, with all that hangs on it', () => {
   const { index, before, kindAt } = freshIndex()
   const path = relPath('a')
