@@ -68,9 +68,10 @@ export function lookAt(
       const before = old?.kind === 'symlink' && old.problem === undefined ? old : undefined
       const isKnown = before !== undefined && isStampOf(before, stat)
       if (isKnown && !before.racy) return same
+      const wallNs = world.clock.wallNs()
       const target = directory.readSymlink(name)
       // A link that took the place of another one may have its inode and its times.
-      const racy = isRacy(stat, world.clock.wallNs(), 'free')
+      const racy = isRacy(stat, wallNs, 'free')
       const quiet = before?.target === target
       if (quiet && isKnown && racy) return same
       return { ...changed(fieldsOf(stat, { ...unread, target, racy })), quiet }

@@ -14,15 +14,14 @@ export interface ReadFile {
 /** Reads a file to its end; undefined when it changed each time it was read. */
 export function readWhole(world: World, handle: FileHandle): ReadFile | undefined {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const beganNs = world.clock.wallNs()
     const before = handle.stat()
     const fingerprint = digestFile(handle)
     // Stat again after reading: a writer may have been at work meanwhile. Only if both stamps are equal does the fingerprint
     // belong to the stamp; and only if nobody can write any more will the stamp tell of the next change.
     const probe = handle.probe()
-    // Before the look: the process may be held up after it.
-    const wallNs = world.clock.wallNs()
     const stat = handle.stat()
-    if (sameStamp(before, stat)) return { stat, fingerprint, racy: isRacy(stat, wallNs, probe) }
+    if (sameStamp(before, stat)) return { stat, fingerprint, racy: isRacy(stat, beganNs, probe) }
   }
   return undefined
 }

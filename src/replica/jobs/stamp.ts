@@ -10,16 +10,21 @@ const coarseNs = 2_000_000_000n
 /** Where no lease tells that nobody is writing: a writer seldom pauses for longer. */
 const unleasedNs = 2_000_000_000n
 
-/** Whether the bytes may have changed since without moving the stamp. `wallNs`: just before the stamp was read. */
+/** Whether the bytes may have changed since without moving the stamp. `wallNs`: before they were read. */
 export function isRacy(stat: Stat, wallNs: bigint, probe: Probe): boolean {
   if (probe === 'busy') return true
-  return wallNs - stat.ctimeNs < (probe === 'unknown' ? unleasedNs : granularityOf(stat))
+  const ageNs = wallNs - stat.ctimeNs
+  return probe === 'unknown' ? ageNs < unleasedNs : isYoung(stat, ageNs)
 }
 
 /** The same for a file that we staged: no write of a user can have left both times as they are, unless both are fresh. */
 export function isStagedRacy(stat: Stat, wallNs: bigint): boolean {
-  const granularityNs = granularityOf(stat)
-  return wallNs - stat.ctimeNs < granularityNs && wallNs - stat.mtimeNs < granularityNs
+  return isYoung(stat, wallNs - stat.mtimeNs) && isYoung(stat, wallNs - stat.ctimeNs)
+}
+
+/** Too young for its clock to tell what came after. Most files are too old for that by any clock. */
+function isYoung(stat: Stat, ageNs: bigint): boolean {
+  return ageNs < coarseNs && ageNs < granularityOf(stat)
 }
 
 /**

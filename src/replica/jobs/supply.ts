@@ -87,7 +87,7 @@ export const supplyNextJob: Job<SupplyStep, Supply> = {
 function supplied(world: World, stream: string, state: Stream): Supply {
   const step = new Step(world, state)
   try {
-    step.index.reading(() => step.fill())
+    step.fill()
   } finally {
     step.close()
   }
@@ -129,6 +129,8 @@ interface Large {
   readonly file: FileHandle
   /** As it was opened. */
   readonly stat: Stat
+  /** When, by the wall clock: nothing had been read. */
+  readonly beganNs: bigint
   readonly known: Located | undefined
   /** Where the target has a beginning of it: until it is known how much of that is this file's. */
   check: PrefixCheck | undefined
@@ -154,7 +156,7 @@ class Step {
   readonly finished: Supplied[] = []
   readonly dirty: RelPath[] = []
   private readonly root: Directory
-  readonly index: Index
+  private readonly index: Index
   private parent: { readonly path: RelPath; readonly directory: Directory; readonly id: number | undefined } | undefined
   /** A file was read that is not what its record says: nobody waits for the end of the stream to hear of it. */
   private contradicted = false
@@ -172,6 +174,10 @@ class Step {
 
   /** Wants in the order given until the pack is full. */
   fill(): void {
+    this.index.reading(() => this.fillPack())
+  }
+
+  private fillPack(): void {
     const { stream } = this
     for (;;) {
       if (stream.large !== undefined) {
@@ -245,6 +251,7 @@ class Step {
     const name = nameOf(want.path)
     const file = parent.directory.openFile(name)
     try {
+      const beganNs = this.world.clock.wallNs()
       const known = this.known(parent.id, name)
       const recorded = this.readAsRecorded(want, file, known)
       const seen = recorded ?? this.readAsFound(want, file, known, parent.directory.statAt(name))
@@ -252,8 +259,8 @@ class Step {
         this.supersede(want)
         return
       }
-      const { data } = seen
-      const fingerprint = this.conclude({ want, file, known }, seen, digestOf(data))
+      const { data, after } = seen
+      const fingerprint = this.conclude({ want, file, known, beganNs }, after, digestOf(data))
       if (fingerprint === undefined) return
       writeItem(this.stream.pack, { want: want.want, position: 0, data, fingerprint })
       this.finish({ want: want.want, kind: 'whole', fingerprint })
@@ -267,12 +274,11 @@ class Step {
    * cannot be read.
    */
   private readAsRecorded(want: Want, file: FileHandle, known: Located | undefined): Seen | undefined {
-    if (known === undefined || known.record.problem !== undefined || !isRecorded(want, known.record)) return undefined
+    if (known === undefined || known.record.problem !== undefined || !isOf(want, known.record)) return undefined
     try {
       const data = this.read(file, 0, want.sizeBytes)
-      const wallNs = this.world.clock.wallNs()
       const after = file.stat()
-      return data !== undefined && isStampOf(known.record, after) ? { data, after, wallNs } : undefined
+      return data !== undefined && isStampOf(known.record, after) ? { data, after } : undefined
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error
       return undefined
@@ -280,20 +286,24 @@ class Step {
   }
 
   /** `named`: what stands at its path. What was replaced meanwhile can still be read. */
-  private readAsFound(want: Want, file: FileHandle, known: Located | undefined, named: Stat | undefined) {
+  private readAsFound(
+    want: Want,
+    file: FileHandle,
+    known: Located | undefined,
+    named: Stat | undefined,
+  ): Seen | undefined {
     const stat = file.stat()
-    const isHere = named?.inode === stat.inode && isWanted(want, stat, known)
-    const data = isHere ? this.read(file, 0, want.sizeBytes) : undefined
-    if (data === undefined) return undefined
-    const wallNs = this.world.clock.wallNs()
-    const after = stillAs(stat, file)
-    return after && { data, after, wallNs }
+    if (named?.inode !== stat.inode || !isWanted(want, stat, known)) return undefined
+    const data = this.read(file, 0, want.sizeBytes)
+    const after = data && stillAs(stat, file)
+    return after && { data, after }
   }
 
   private beginLarge(want: Want): void {
     const parent = this.parentOf(want.path)
     const name = nameOf(want.path)
     const file = parent.directory.openFile(name)
+    const beganNs = this.world.clock.wallNs()
     // From here on it is closed with the large file of the stream, whatever fails.
     const stat = closedOnFailure(file, () => file.stat())
     const known = this.known(parent.id, name)
@@ -301,7 +311,7 @@ class Step {
       // Something is left to send, whatever the other side says that it has.
       const prefixes = want.prefixes?.filter((prefix) => prefix.sizeBytes < want.sizeBytes)
       const check = prefixes === undefined ? undefined : new PrefixCheck(prefixes)
-      this.stream.large = { want, file, stat, known, check, digest: createHash('sha256'), position: 0 }
+      this.stream.large = { want, file, stat, beganNs, known, check, digest: createHash('sha256'), position: 0 }
       return
     }
     file.close()
@@ -341,13 +351,12 @@ class Step {
         writeItem(stream.pack, { want: want.want, position, data, fingerprint: undefined })
         return
       }
-      const wallNs = this.world.clock.wallNs()
       const after = stillAs(large.stat, large.file)
       if (after === undefined) {
         this.giveUp(large)
         return
       }
-      const fingerprint = this.conclude(large, { after, wallNs }, fingerprintOf(large.digest.digest()))
+      const fingerprint = this.conclude(large, after, fingerprintOf(large.digest.digest()))
       stream.large = undefined
       large.file.close()
       if (fingerprint === undefined) return
@@ -371,11 +380,11 @@ class Step {
 
   /** All bytes were read, and belong to the stamp `after`. Whether it may be trusted from now on is told by the probe, which comes last. */
   private conclude(
-    { want, file, known }: Pick<Large, 'want' | 'file' | 'known'>,
-    { after, wallNs }: Omit<Seen, 'data'>,
+    { want, file, known, beganNs }: Pick<Large, 'want' | 'file' | 'known' | 'beganNs'>,
+    after: Stat,
     fingerprint: Fingerprint,
   ): Fingerprint | undefined {
-    const racy = isRacy(after, wallNs, file.probe())
+    const racy = isRacy(after, beganNs, file.probe())
     if (known !== undefined) this.note({ known, stat: after, fingerprint, racy })
     if (want.fingerprint !== undefined && want.fingerprint !== fingerprint) {
       this.supersede(want)
@@ -434,8 +443,6 @@ class Step {
 interface Seen {
   readonly data: Uint8Array
   readonly after: Stat
-  /** Just before that look: the process may be held up after it. */
-  readonly wallNs: bigint
 }
 
 /** Stat again after reading: a writer may have been at work meanwhile. */
@@ -444,13 +451,13 @@ function stillAs(before: Stat, file: FileHandle): Stat | undefined {
   return sameStamp(before, after) ? after : undefined
 }
 
-function isRecorded(want: Want, { kind, sizeBytes, mtimeNs }: RecordFields): boolean {
+function isOf(want: Want, { kind, sizeBytes, mtimeNs }: Pick<RecordFields, 'kind' | 'sizeBytes' | 'mtimeNs'>): boolean {
   return kind === 'file' && sizeBytes === want.sizeBytes && mtimeNs === want.mtimeNs
 }
 
 /** Whether this is the file that was reported: a regular one, of that size and time, and the inode of the index. */
 function isWanted(want: Want, stat: Stat, known: Located | undefined): boolean {
-  if (stat.kind !== 'file' || stat.sizeBytes !== want.sizeBytes || stat.mtimeNs !== want.mtimeNs) return false
+  if (!isOf(want, stat)) return false
   return known === undefined || known.record.kind !== 'file' || known.record.inode === stat.inode
 }
 
