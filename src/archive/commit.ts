@@ -121,10 +121,9 @@ function commit(world: World, input: CommitInput): void {
 /** Applies edits to the tree of records; consecutive ones of one directory find their parent once. */
 class EditWriter {
   private next: number
-  /** Ids from here on were given by this transaction: but for `written`, nothing is agreed in those directories. */
-  private readonly firstNew: number
+  /** Ids from here on were given by this transaction, since the last move: but for `written`, nothing is agreed in those directories. */
+  private firstNew: number
   private readonly written = new Set<RelPath>()
-  private hasMoved = false
   private readonly parents = new Map<RelPath, number | undefined>()
 
   constructor(private readonly transaction: Transaction) {
@@ -141,7 +140,7 @@ class EditWriter {
     // Nothing is agreed below what is not an agreed directory: such an edit was overtaken, and its path is open.
     if (directoryId === undefined) return
     const name = nameOf(path)
-    const isFirst = directoryId >= this.firstNew && !this.hasMoved && !this.written.has(path)
+    const isFirst = directoryId >= this.firstNew && !this.written.has(path)
     const old = isFirst ? undefined : recordAt(this.transaction, directoryId, name)
     if (passing === true && old?.agreement.content.kind === 'directory') return
     const key = entryKey(directoryId, name)
@@ -162,7 +161,7 @@ class EditWriter {
 
   /** One record, whatever hangs in it. */
   private move(from: RelPath, to: RelPath): void {
-    this.hasMoved = true
+    this.firstNew = this.next
     const fromId = from === '' ? undefined : this.idOf(parentOf(from))
     const toId = to === '' ? undefined : this.idOf(parentOf(to))
     if (fromId === undefined || isWithin(to, from)) return

@@ -20,10 +20,16 @@ export function describeArchive(name: string, make: () => { readonly world: Worl
       archive = openArchive(world, path)
     })
 
-    const commit = (edits: readonly (readonly [string, Content | undefined])[], last?: LastEdits) => {
+    const commitEdits = (edits: readonly ArchiveEdit[], last?: LastEdits) => {
       const to = new BytesWriter()
-      for (const [at, content] of edits) encodeEdit(to, editOf(at, content))
+      for (const edit of edits) encodeEdit(to, edit)
       commitJob.run(world, { archive: path, edits: to.finish(), last })
+    }
+    const commit = (edits: readonly (readonly [string, Content | undefined])[], last?: LastEdits) => {
+      commitEdits(
+        edits.map(([at, content]) => editOf(at, content)),
+        last,
+      )
     }
     const at = (text: string) => archive.find(relPath(text))?.agreement.content
     const namesIn = (text: string) =>
@@ -85,9 +91,7 @@ export function describeArchive(name: string, make: () => { readonly world: Worl
         ['n/d', directory],
         ['n/d/e', file],
       ])
-      const to = new BytesWriter()
-      encodeEdit(to, { path: relPath('new/d'), agreement: undefined, from: relPath('n/d') })
-      commitJob.run(world, { archive: path, edits: to.finish(), last: undefined })
+      commitEdits([{ path: relPath('new/d'), agreement: undefined, from: relPath('n/d') }])
       expect(namesIn('n')).toEqual([])
       expect(at('new/d')).toBeUndefined()
       commit([['n/d', directory]])
@@ -96,11 +100,6 @@ export function describeArchive(name: string, make: () => { readonly world: Worl
 
     test('edits end the same in one transaction and in one each', () => {
       commit([['', directory]])
-      const commitEdits = (edits: readonly ArchiveEdit[]) => {
-        const to = new BytesWriter()
-        for (const edit of edits) encodeEdit(to, edit)
-        commitJob.run(world, { archive: path, edits: to.finish(), last: undefined })
-      }
       const below = (text: string): string[] =>
         namesIn(text).flatMap((name) => {
           const kind = at(`${text}/${name}`)?.kind
@@ -140,11 +139,8 @@ export function describeArchive(name: string, make: () => { readonly world: Worl
 
     test('an unknown property stays unknown, and what a side holds instead is kept', () => {
       const content: Content = { ...file, props: { mode: undefined, mtimeNs: undefined } }
-      const to = new BytesWriter()
-      encodeEdit(to, editOf('', directory))
       const agreement = { content, alphaHolds: { mode: 0o644, mtimeNs: 5n }, betaHolds: undefined }
-      encodeEdit(to, { path: relPath('f'), agreement })
-      commitJob.run(world, { archive: path, edits: to.finish(), last: undefined })
+      commitEdits([editOf('', directory), { path: relPath('f'), agreement }])
       expect(archive.find(relPath('f'))?.agreement).toEqual(agreement)
     })
   })
