@@ -43,7 +43,7 @@ class LmdbStore implements Store {
       try {
         return copied(this.records.getBinaryFast(key))
       } finally {
-        this.read()
+        this.giveBack()
       }
     })
   }
@@ -54,7 +54,7 @@ class LmdbStore implements Store {
       try {
         return this.records.getKeysCount({ start: from, end: to })
       } finally {
-        this.read()
+        this.giveBack()
       }
     })
   }
@@ -64,7 +64,7 @@ class LmdbStore implements Store {
     const snapshot = this.failing(() => this.records.useReadTransaction())
     try {
       // Other reads of this turn take a snapshot of their own.
-      this.read()
+      this.giveBack()
       const steps = this.failing(() =>
         this.records.getRange({ start: from, end: to, transaction: snapshot })[Symbol.iterator](),
       )
@@ -80,7 +80,7 @@ class LmdbStore implements Store {
     } finally {
       if (this.open) {
         snapshot.done()
-        this.read()
+        this.giveBack()
       }
     }
   }
@@ -91,7 +91,7 @@ class LmdbStore implements Store {
       return body()
     } finally {
       this.readers--
-      if (this.open) this.read()
+      if (this.open) this.giveBack()
     }
   }
 
@@ -127,7 +127,7 @@ class LmdbStore implements Store {
    * lmdb keeps its snapshot for the rest of the event turn. Given back, the next read takes the newest, and no writer is kept from
    * reusing pages; but each snapshot starts a timer, so that those who read much share one.
    */
-  private read(): void {
+  private giveBack(): void {
     if (this.readers === 0) this.records.resetReadTxn()
   }
 
