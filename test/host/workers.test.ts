@@ -102,7 +102,7 @@ describe('workers', () => {
 
   test('a thread gives back what it does not need, and goes on', async () => {
     const pool = start(1)
-    expect(await pool.run(giveBackJob, null, 'bulk')).toBeNull()
+    expect(await pool.run(giveBackJob, null, 'bulk')).toBe(false)
     expect(await pool.run(echo, 1, 'edit')).toBe(1)
   })
 

@@ -10,14 +10,20 @@ export class Resting {
   private lastMs = 0
   /** When it is to rest again, having rested once; undefined: it has not. */
   private restAgainMs: number | undefined
+  /** Rests after the second one of this time of work. */
+  private tries = 0
+  private isClosed = false
   private timer: NodeJS.Timeout | undefined
   /** The timer is that of the long rest: what comes meanwhile is looked at before. */
   private isLong = false
 
-  /** `rest` is called once after each such time, and once more when nothing came for longRestMs. */
+  /**
+   * `rest` is called once after each such time, and once more when nothing came for longRestMs; and again as long as it answers that
+   * something is left, triesMax times.
+   */
   constructor(
     private readonly isBusy: () => boolean,
-    private readonly rest: () => void,
+    private readonly rest: () => Promise<boolean>,
     private readonly processorMs: () => number = processMs,
   ) {
     this.beganMs = processorMs()
@@ -27,11 +33,16 @@ export class Resting {
   /** A piece of work is done. */
   note(): void {
     this.lastMs = performance.now()
-    if (this.isLong) this.close()
+    if (this.isLong) this.clear()
     this.timer ??= this.later(restMs)
   }
 
   close(): void {
+    this.isClosed = true
+    this.clear()
+  }
+
+  private clear(): void {
     clearTimeout(this.timer)
     this.timer = undefined
     this.isLong = false
@@ -57,9 +68,22 @@ export class Resting {
       }
     }
     this.restedMs = nowMs
-    this.rest()
-    this.restAgainMs = isMuch ? performance.now() + longRestMs : undefined
-    if (this.restAgainMs !== undefined) this.waitLong(this.restAgainMs)
+    this.restAgainMs = undefined
+    if (isMuch) {
+      this.tries = 0
+      this.againLater()
+    }
+    void this.rest().then((isLeft) => {
+      if (!isLeft || this.restAgainMs !== undefined || this.tries >= triesMax) return
+      this.tries++
+      this.againLater()
+    })
+  }
+
+  private againLater(): void {
+    this.restAgainMs = performance.now() + longRestMs
+    // A time of work that has begun looks at it when it ends.
+    if (this.timer === undefined && !this.isClosed) this.waitLong(this.restAgainMs)
   }
 
   private waitLong(untilMs: number): void {
@@ -76,6 +100,8 @@ export class Resting {
 export const restMs = 1_000
 /** V8 lets go of the room for new objects when it collects, if little was allocated in the five seconds before. */
 export const longRestMs = 10_000
+/** For a minute: what came in between the first rest and the second may have been too much for V8 and too little for a time of work. */
+export const triesMax = 6
 /** Less than this leaves little behind. */
 export const workMsMin = 500
 /** So much work by and by leaves something too. A rest costs about a tenth of a second. */

@@ -47,7 +47,7 @@ class ThreadPool implements ApartWorkers {
   private readonly beside = new Set<ThreadPool>()
   private readonly resting = new Resting(
     () => this.threads.some(({ cost }) => cost > 0),
-    () => void this.giveBack(),
+    () => this.giveBack(),
   )
 
   constructor(
@@ -102,11 +102,12 @@ class ThreadPool implements ApartWorkers {
     }
   }
 
-  /** Every thread that has worked, one after the other, and this one. A thread that is gone has nothing to give. */
-  private async giveBack(): Promise<void> {
+  /** Every thread that has worked, one after the other, and this one. A thread that is gone has nothing to give. Answers whether one keeps something. */
+  private async giveBack(): Promise<boolean> {
+    let isLeft = false
     for (const thread of this.threads)
-      if (thread.isReady) await thread.run(giveBackJob, null, 'bulk').catch(() => undefined)
-    if (!this.state.closed) giveBack()
+      if (thread.isReady && (await thread.run(giveBackJob, null, 'bulk').catch(() => false))) isLeft = true
+    return (!this.state.closed && giveBack()) || isLeft
   }
 
   private refusal(job: string): Error | undefined {

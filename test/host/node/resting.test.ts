@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { littleMsMax, longRestMs, Resting, restMs, workMsMin } from '../../../src/host/node/resting.js'
+import { littleMsMax, longRestMs, Resting, restMs, triesMax, workMsMin } from '../../../src/host/node/resting.js'
 
 let rests = 0
 let busy = false
+let left = false
 let processorMs = 0
 let resting: Resting
 
@@ -15,10 +16,12 @@ beforeEach(() => {
   vi.useFakeTimers()
   rests = 0
   busy = false
+  left = false
   resting = new Resting(
     () => busy,
-    () => {
+    async () => {
       rests++
+      return left
     },
     () => processorMs,
   )
@@ -109,4 +112,47 @@ test('nothing is done after the end', () => {
   resting.close()
   vi.advanceTimersByTime(10 * restMs)
   expect(rests).toBe(0)
+})
+
+test('what a rest has left is tried again, until it is gone', async () => {
+  left = true
+  work(workMsMin)
+  await vi.advanceTimersByTimeAsync(restMs + longRestMs)
+  expect(rests).toBe(2)
+  await vi.advanceTimersByTimeAsync(longRestMs)
+  expect(rests).toBe(3)
+  left = false
+  await vi.advanceTimersByTimeAsync(longRestMs)
+  expect(rests).toBe(4)
+  await vi.advanceTimersByTimeAsync(10 * longRestMs)
+  expect(rests).toBe(4)
+})
+
+test('but not for ever; the next time of work begins anew', async () => {
+  left = true
+  for (let time = 1; time <= 2; time++) {
+    work(workMsMin)
+    await vi.advanceTimersByTimeAsync(restMs + 20 * longRestMs)
+    expect(rests).toBe(time * (2 + triesMax))
+  }
+})
+
+test('a little that comes meanwhile puts it off to the next pause', async () => {
+  left = true
+  work(workMsMin)
+  await vi.advanceTimersByTimeAsync(restMs + longRestMs + longRestMs / 2)
+  expect(rests).toBe(2)
+  work(1)
+  await vi.advanceTimersByTimeAsync(longRestMs / 2 + restMs)
+  expect(rests).toBe(3)
+})
+
+test('nor is anything tried again after the end', async () => {
+  left = true
+  work(workMsMin)
+  await vi.advanceTimersByTimeAsync(restMs + longRestMs - 1)
+  vi.advanceTimersByTime(1)
+  resting.close()
+  await vi.advanceTimersByTimeAsync(10 * longRestMs)
+  expect(rests).toBe(2)
 })

@@ -48,6 +48,7 @@ function peaksOfChurnBytes(life: 'resident' | 'pass'): number[] {
 test('what lives for a while, and no longer, is collected sooner in an agent that stays', () => {
   const [residents, passes] = [peaksOfChurnBytes('resident'), peaksOfChurnBytes('pass')]
   // 70 MiB of them live, 32 MiB are new. Node 20: 106 MiB and 258; Node 24: 155 and 310, and one process in 40 looks at 500 for the first time.
+  expect(Math.min(...residents)).toBeLessThan(200 * mebibyte)
   expect(Math.min(...residents)).toBeLessThan(0.7 * Math.min(...passes))
   if (process.versions.node.startsWith('20.')) expect(Math.max(...residents)).toBeLessThan(150 * mebibyte)
 })
