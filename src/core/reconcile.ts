@@ -60,7 +60,7 @@ class Reconciliation {
     }
     const before = agreedContent(archive)
     if (!this.rules.links && (a.kind === 'symlink' || b.kind === 'symlink')) {
-      this.leaveLink(path, before, a, b)
+      this.leaveLink(path, archive, a, b)
       return
     }
     const rules = rulesAt(this.rules, path)
@@ -104,11 +104,18 @@ class Reconciliation {
     }
   }
 
-  /** Without `links` a link is as if it were ignored, but where it stands in the way of something else. */
-  private leaveLink(path: RelPath, before: Content, a: Content, b: Content): void {
-    if (a.kind === b.kind || a.kind === 'absent' || b.kind === 'absent') return
+  /**
+   * Without `links` a link is as if it were ignored, but where it stands in the way of something else. What was agreed there
+   * before is forgotten: neither side holds it any more, and nobody would read either side again when it comes back.
+   */
+  private leaveLink(path: RelPath, archive: AgreementTree, a: Content, b: Content): void {
+    if (a.kind === b.kind || a.kind === 'absent' || b.kind === 'absent') {
+      this.forget(path, archive)
+      return
+    }
     const why = 'a symbolic link, which is left alone (links = false), against something else'
-    this.decisions.push({ kind: 'conflict', path, about: 'content', agreement: before, alpha: a, beta: b, why })
+    const agreement = agreedContent(archive)
+    this.decisions.push({ kind: 'conflict', path, about: 'content', agreement, alpha: a, beta: b, why })
   }
 
   /** A directory on one side, something else or nothing on the other. */

@@ -194,8 +194,8 @@ describe('links left alone', () => {
   type LinkRow = [what: string, archive: Drawn, alpha: Drawn, beta: Drawn, decisions: string[]]
   const rows: LinkRow[] = [
     ['a new one', {}, { l: '->t' }, {}, []],
-    ['a changed one', { l: '->t' }, { l: '->u' }, { l: '->t' }, []],
-    ['one that was deleted', { l: '->t' }, {}, { l: '->t' }, []],
+    ['a changed one', { l: '->t' }, { l: '->u' }, { l: '->t' }, ['l = nothing']],
+    ['one that was deleted', { l: '->t' }, {}, { l: '->t' }, ['l = nothing']],
     ['different ones', {}, { l: '->t' }, { l: '->u' }, []],
     ['one in place of a file', { l: 'x' }, { l: '->t' }, { l: 'x' }, ['l conflict']],
     ['one against a directory', {}, { l: '->t' }, { l: { a: 'x' } }, ['l conflict']],
