@@ -22,3 +22,8 @@ export function isKeptVersion(path: RelPath): boolean {
 }
 
 const mark = / \(conflict_on_\d{4}-\d\d-\d\d(?: \d+)?\)/
+
+/** The name of which this one is a kept version, unless it had to be cut; undefined: it is none. */
+export function keptVersionOf(name: string): string | undefined {
+  return mark.test(name) ? name.replace(mark, '') : undefined
+}

@@ -153,6 +153,12 @@ export function ignorePredicate(
   return (path) => ignored(path) && !spared(path)
 }
 
+/** Whether it asks for names alone: what it says of a thing holds wherever that is moved to. @throws BadPattern */
+export function isOfNames(text: string): boolean {
+  const { matcher } = readPattern(text)
+  return matcher.kind === 'name' && !mayCross(matcher.glob)
+}
+
 /** Whether any of the patterns matches a path. */
 export function matcherOf(patterns: readonly Pattern[]): (path: RelPath) => boolean {
   const names = new Set<string>()

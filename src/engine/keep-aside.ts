@@ -1,7 +1,8 @@
 import type { OpenPath } from '../archive/archive.js'
-import { conflictName } from '../core/conflict-name.js'
+import { conflictName, keptVersionOf } from '../core/conflict-name.js'
 import { absent, type Content } from '../core/content.js'
 import type { Decision } from '../core/decision.js'
+import { compareContents } from '../core/judge.js'
 import type { Operation } from '../core/operation.js'
 import { componentsOf, isWithin, join, nameOf, parentOf, type RelPath, rootPath } from '../core/path.js'
 import type { Rules } from '../core/rules.js'
@@ -33,7 +34,9 @@ export function copiesOf(decisions: readonly Decision[], trees: Trees, rules: Ru
   return decisions.flatMap((decision) => {
     if (decision.kind !== 'settle' || decision.overridden === undefined || decision.path === rootPath) return []
     const { path, overridden: side } = decision
-    const copy = freePath(path, trees, taken, wallNs)
+    // What could not be replaced is tried again and again: it is kept once.
+    if (isKept(path, trees[side], rules)) return []
+    const copy = freePath(path, trees, taken, rules, wallNs)
     taken.add(copy)
     const making: Making = { operations: [], sources: new Map(), rules }
     copyTree(making, treeAt(trees[side], path), path, copy)
@@ -41,14 +44,38 @@ export function copiesOf(decisions: readonly Decision[], trees: Trees, rules: Ru
   })
 }
 
-function freePath(path: RelPath, trees: Trees, taken: ReadonlySet<RelPath>, wallNs: bigint): RelPath {
+function freePath(path: RelPath, trees: Trees, taken: ReadonlySet<RelPath>, rules: Rules, wallNs: bigint): RelPath {
   const parent = parentOf(path)
   const beside = [treeAt(trees.alpha, parent), treeAt(trees.beta, parent)]
-  for (let count = 1; ; count++) {
+  // Of names that are left out (by `ignore` or `path`) nobody tells which are there: the time makes another one each time.
+  const isUnseen = rules.skips(join(parent, conflictName(nameOf(path), wallNs, 1)))
+  for (let count = isUnseen ? 2 + Number((wallNs / 1_000_000_000n) % 86_400n) : 1; ; count++) {
     const name = conflictName(nameOf(path), wallNs, count)
     const isFree = beside.every((tree) => tree.member(name).found.kind === 'absent')
     if (isFree && !taken.has(join(parent, name))) return join(parent, name)
   }
+}
+
+/** Whether all that is at the path is in a version of it that is kept beside it already. */
+function isKept(path: RelPath, root: Tree, rules: Rules): boolean {
+  const beside = treeAt(root, parentOf(path))
+  const version = treeAt(root, path)
+  for (const name of beside.names())
+    if (keptVersionOf(name) === nameOf(path) && holds(beside.member(name), version, path, rules)) return true
+  return false
+}
+
+function holds(kept: Tree, version: Tree, path: RelPath, rules: Rules): boolean {
+  const { found } = version
+  if (found.kind === 'problem' || kept.found.kind === 'problem') return false
+  if (found.kind === 'symlink' && !rules.links) return true
+  if (compareContents(kept.found, found) !== 'same') return false
+  if (found.kind !== 'directory') return true
+  for (const name of version.names()) {
+    const at = join(path, name)
+    if (!rules.skips(at) && !holds(kept.member(name), version.member(name), at, rules)) return false
+  }
+  return true
 }
 
 interface Making {

@@ -1,9 +1,11 @@
 import type { Archive } from '../archive/archive.js'
 import { type ArchiveEdit, commitJob, encodeEdit } from '../archive/commit.js'
+import type { Preferences } from '../config/preferences.js'
 import type { Decision } from '../core/decision.js'
 import { findMoves, type Move, type Moves } from '../core/moves.js'
 import type { Operation, Outcome } from '../core/operation.js'
 import { type AbsPath, isWithin, parentOf, type RelPath } from '../core/path.js'
+import { isOfNames } from '../core/pattern.js'
 import { planOf } from '../core/plan.js'
 import { prunedAgreement, prunedTree } from '../core/pruned.js'
 import { reconcile } from '../core/reconcile.js'
@@ -29,6 +31,7 @@ export interface MovingContext {
   readonly replicas: Readonly<Record<Side, Replica>>
   readonly boots: Readonly<Record<Side, string>>
   readonly rules: Rules
+  readonly preferences: Pick<Preferences, 'ignore' | 'ignorenot' | 'path'>
   readonly stop: AbortSignal
   nextBatch(): number
 }
@@ -165,7 +168,21 @@ export class Moving {
     for (const { to, from, path } of moved.done) input.moved(to, from, path)
     for (const { to, path } of moved.made) input.changed(to, [path])
     this.applied += moved.done.length + moved.made.length
+    await this.readUncovered(moved)
     return moved
+  }
+
+  /** What was left out at the old place, and is not at the new one, nobody has told of: it went along unseen. */
+  private async readUncovered({ done }: Moved): Promise<void> {
+    const { context, input } = this
+    const { ignore, ignorenot, path } = context.preferences
+    if (path.length === 0 && [...ignore, ...ignorenot].every(isOfNames)) return
+    await Promise.all(
+      sides.map(async (side) => {
+        const paths = done.flatMap((move) => (move.to === side && move.found.kind === 'directory' ? [move.path] : []))
+        if (paths.length > 0) input.overlay.note(side, await context.replicas[side].list(outermostOf(paths)))
+      }),
+    )
   }
 }
 
