@@ -42,7 +42,8 @@ export class Scanning {
     const now = this.host.clock.now()
     for (const { path, depth, closed } of paths) {
       if (closed) this.unsettled.delete(path)
-      else if (this.unsettled.has(path)) continue
+      // A directory that has taken its place is looked at whole: it may be one that is known, and was elsewhere meanwhile.
+      else if (depth === 'entry' && this.unsettled.has(path)) continue
       const due = depth === 'entry' ? this.putsOffUntil(path, now) : undefined
       if (depth === 'members') this.listings.add(path)
       this.dirty.add(path, depth === 'members' ? 'entry' : depth, due)
