@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import type {
   ConflictsAnswer,
@@ -193,11 +194,22 @@ const lookMs = 20
 
 /** A process of another user is alive too; one in another container looks dead, and is known by its socket. */
 function isAlive(pid: number): boolean {
+  if (hasOnlyToBeReaped(pid)) return false
   try {
     process.kill(pid, 0)
     return true
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** It has ended, and its parent has not asked how. False where there is no /proc. */
+function hasOnlyToBeReaped(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.charAt(stat.lastIndexOf(')') + 2) === 'Z'
+  } catch {
+    return false
   }
 }
 
