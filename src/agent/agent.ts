@@ -12,7 +12,7 @@ import type { Emit } from '../status/event.js'
 import type { Agent, Reread, ServedRoot } from './agent-types.js'
 import { BadRoots, refuseNested, refuseState } from './bad-roots.js'
 import { KeptPair } from './kept-pair.js'
-import { Roots, resolve, stateJob } from './roots.js'
+import { Roots, resolve, stateJob, type WantedRoot } from './roots.js'
 import { type Pairing, Serving } from './serve.js'
 import { programVersion } from './version.js'
 
@@ -135,7 +135,7 @@ class House implements Agent {
     const servedBefore = new Map(this.served.map((root) => [root.name, root]))
     // What can fail comes first.
     await this.serving.follow(config)
-    const isSame = (pair: KeptPair) => isDeepStrictEqual(pair.config, wanted.get(pair.name))
+    const isSame = (pair: KeptPair) => !pair.isRefused && isDeepStrictEqual(pair.config, wanted.get(pair.name))
     const leaving = this.kept.filter((pair) => !isSame(pair))
     await Promise.all(leaving.map((pair) => pair.close()))
     const isLeaving = new Set(leaving)
@@ -147,7 +147,7 @@ class House implements Agent {
       if (old?.isPaused === true) fresh.pause(true)
       return fresh
     })
-    await this.roots.closeUnused([...this.served.map(({ path }) => path), ...localPaths(config)])
+    await this.roots.closeUnused([...this.serving.wanted(), ...localRoots(config)])
     for (const pair of this.kept) if (before.get(pair.name) !== pair) this.begin(pair)
     const servedNow = new Map(this.served.map((root) => [root.name, root]))
     return {
@@ -250,8 +250,10 @@ class House implements Agent {
   }
 }
 
-function localPaths({ pairs }: Config): AbsPath[] {
-  return pairs.flatMap(({ alpha, beta }) => [alpha, beta].flatMap((root) => (root.kind === 'local' ? [root.path] : [])))
+function localRoots({ pairs }: Config): WantedRoot[] {
+  return pairs.flatMap(({ alpha, beta, preferences }) =>
+    [alpha, beta].flatMap((root) => (root.kind === 'local' ? [{ path: root.path, care: preferences }] : [])),
+  )
 }
 
 function newIn(before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): string[] {

@@ -111,6 +111,11 @@ export class KeptPair implements SteeredPair {
     return this.places.flatMap((place) => this.unwatchedAt(place) ?? [])
   }
 
+  /** Its roots can never be a pair, as far as was seen: what is at them may be another thing by now. */
+  get isRefused(): boolean {
+    return this.trouble instanceof BadRoots
+  }
+
   get isPaused(): boolean {
     return this.paused
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type AbsPath,
   absPath,
@@ -85,12 +86,14 @@ export class Roots {
     return resolve(await this.hostAt(path), path)
   }
 
-  /** Closes the roots that nobody uses, but for those at `wanted`, where somebody will come again. */
-  async closeUnused(wanted: readonly AbsPath[]): Promise<void> {
+  /** Closes the roots that nobody uses, but for those that are `wanted` as they are: there somebody will come again. */
+  async closeUnused(wanted: readonly WantedRoot[]): Promise<void> {
+    const isWanted = ({ path, care }: Shared) => wanted.some((one) => one.path === path && isSameCare(one.care, care))
     for (const [key, shared] of [...this.open]) {
-      if (shared.users > 0 || wanted.includes(shared.path)) continue
+      if (shared.users > 0 || isWanted(shared)) continue
       this.open.delete(key)
-      await (await shared.root.catch(() => undefined))?.close()
+      // One that does not answer holds up nobody; who needs it again closes it first.
+      if (!(await closed(await shared.root.catch(() => undefined))) && !this.open.has(key)) this.open.set(key, shared)
     }
   }
 
@@ -114,7 +117,7 @@ export class Roots {
     // Several may have waited; the first of them opens it for all.
     if (this.open.get(key) !== shared) return this.acquire(place, create, care)
     const root = this.openAfter(shared?.users === 0 ? known : undefined, place, create, care)
-    this.open.set(key, { root, path: place.path, users: 1, leaving: [] })
+    this.open.set(key, { root, path: place.path, care, users: 1, leaving: [] })
     try {
       return await root
     } catch (error) {
@@ -207,9 +210,28 @@ function placeOfFile(path: AbsPath): Place & { readonly only: RelPath } {
 interface Shared {
   readonly root: Promise<LocalRoot>
   readonly path: AbsPath
+  /** As the first who used it asked for. */
+  readonly care: RootCare
   users: number
   /** Those who wait for the last user to leave. */
   readonly leaving: (() => void)[]
+}
+
+/** A root of the configuration. */
+export interface WantedRoot {
+  readonly path: AbsPath
+  readonly care: RootCare
+}
+
+export function isSameCare(one: RootCare, other: RootCare): boolean {
+  const partsOf = ({ watcher = 'auto', keep, minFree, maxDelete, durability = 'power-loss' }: RootCare) => [
+    watcher,
+    keep,
+    minFree,
+    maxDelete,
+    durability,
+  ]
+  return isDeepStrictEqual(partsOf(one), partsOf(other))
 }
 
 /** Links to users that are gone are found dead in half this time. */

@@ -24,7 +24,7 @@ import type { ServedRoot } from './agent-types.js'
 import { BadRoots, refuseState } from './bad-roots.js'
 import { Listeners, type NotListening } from './listeners.js'
 import { Refusals } from './refusals.js'
-import type { Roots } from './roots.js'
+import { isSameCare, type Roots, type WantedRoot } from './roots.js'
 
 export interface ServingOptions {
   readonly host: Host
@@ -93,6 +93,11 @@ export class Serving {
       trouble: why,
     }))
     return [...served, ...refused]
+  }
+
+  /** The roots of the configuration that are served. */
+  wanted(): WantedRoot[] {
+    return [...this.served.values()].map((served) => ({ path: served.path, care: served }))
   }
 
   /**
@@ -310,7 +315,8 @@ export class Serving {
       if (root !== undefined && readOnly !== (peer.readOnly === true)) return false
     }
     if (root === undefined || isPath(root.name)) return true
-    return this.mayUse(identity, root) && this.served.get(root.name)?.path === root.path
+    const served = this.served.get(root.name)
+    return this.mayUse(identity, root) && served?.path === root.path && isSameCare(served, root)
   }
 
   /** The path without links. One that cannot be followed now stays as it is: whoever opens the root is told why. */
