@@ -116,6 +116,28 @@ const mutations = [
     tests: ['test/replica/jobs/crash.test.ts'],
   },
   {
+    name: 'a directory that a power loss took back, removed with what its user had put into it',
+    edits: [
+      [
+        `${jobs}/finish-step.ts`,
+        "  if (!places.otherBoot || step.staged === '') return undefined\n",
+        "  if (step.op === 'make') return undefined\n",
+      ],
+    ],
+    tests: ['test/replica/jobs/folders.test.ts'],
+  },
+  {
+    name: 'a directory that comes with what no operation asks for',
+    edits: [
+      [
+        `${jobs}/whole-folders.ts`,
+        '  if (wanted.size === names.size) return true\n',
+        '  if (wanted.size > 0) return true\n',
+      ],
+    ],
+    tests: ['test/replica/jobs/folders.test.ts'],
+  },
+  {
     name: 'a scan result over a newer record',
     // Two locks on one door: scans and applies of one directory wait for each other, and a newer record is not written over.
     edits: [

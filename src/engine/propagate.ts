@@ -1,9 +1,9 @@
 import type { Fingerprint } from '../core/content.js'
 import type { Operation, Outcome } from '../core/operation.js'
-import type { RelPath } from '../core/path.js'
+import { nameOf, parentOf, type RelPath } from '../core/path.js'
 import { largeBytesMin, type Replica, resumableMax, type Supplied, type Want } from '../replica/replica.js'
 import { BytesWriter } from '../wire/bytes.js'
-import { wantPropsBytes, writeWantProps } from '../wire/pack.js'
+import { packBytesMax, wantPropsBytes, writeWantPlace, writeWantProps } from '../wire/pack.js'
 
 /** Operations of one root with the root that has the content. */
 export interface Flow {
@@ -102,7 +102,9 @@ async function transfer(
   sent: (bytes: number) => void,
 ): Promise<Transferred> {
   const wants: Want[] = []
+  const folders = new Map<RelPath, number>()
   const numbered = operations.map((operation, at): Operation => {
+    if (operation.op === 'create-directory') folders.set(operation.path, at)
     if (operation.op !== 'write-file') return operation
     wants.push({ want: at, ...flow.wantOf(operation) })
     return { ...operation, want: at }
@@ -115,6 +117,7 @@ async function transfer(
       const resumed = await resume(flow.target, batch, wants)
       for await (const pack of flow.source.supply(resumed, giveUp.signal)) {
         const props = new BytesWriter(pack.finished.length * wantPropsBytes)
+        const places = new BytesWriter(folders.size === 0 ? 0 : pack.finished.length * placeBytes)
         for (const supplied of pack.finished) {
           const operation = numbered[supplied.want]
           if (operation === undefined) continue
@@ -122,13 +125,16 @@ async function transfer(
           else {
             fingerprints.set(supplied.want, supplied.fingerprint)
             // What replaces something takes its other properties over from that, when it is applied.
-            if (operation.op === 'write-file' && operation.expect.kind === 'absent')
+            if (operation.op === 'write-file' && operation.expect.kind === 'absent') {
               writeWantProps(props, supplied.want, operation.props)
+              const folder = operation.sizeBytes < packBytesMax ? folders.get(parentOf(operation.path)) : undefined
+              if (folder !== undefined) writeWantPlace(places, supplied.want, { folder, name: nameOf(operation.path) })
+            }
           }
         }
-        const { length } = pack.bytes
-        if (length > 0) await flow.target.stage(batch, { bytes: pack.bytes, props: props.finish() })
-        sent(length)
+        const { bytes } = pack
+        if (bytes.length > 0) await flow.target.stage(batch, { bytes, props: props.finish(), places: places.finish() })
+        sent(bytes.length)
       }
     } catch (error) {
       giveUp.abort()
@@ -152,6 +158,9 @@ async function transfer(
     },
   }
 }
+
+/** About what the place of one file takes. */
+const placeBytes = 32
 
 /** The wants with what the target has of them from a transfer that was cut. */
 async function resume(target: Replica, batch: number, wants: readonly Want[]): Promise<readonly Want[]> {

@@ -12,7 +12,7 @@ export interface Self {
 }
 
 /** What this program can do beyond the version it speaks, on every link; used with a far end that can do it too. */
-export const features: readonly string[] = ['inquire', 'join', 'resume', 'file', 'accept', 'why']
+export const features: readonly string[] = ['inquire', 'join', 'resume', 'file', 'accept', 'why', 'folders']
 
 /** `more`: features of this link alone. */
 export function helloOf(self: Self, identity: string, more: readonly string[]): Hello {

@@ -6,6 +6,7 @@ import { StoreFailure } from '../host/store.js'
 import { BytesReader } from '../wire/bytes.js'
 import { digestText, foldAll } from '../wire/fold.js'
 import { operationList, outcomeList, suppliedList, wantList } from '../wire/list.js'
+import { besideOf } from '../wire/pack.js'
 import { readReports } from '../wire/report.js'
 import { acknowledgeJob } from './jobs/acknowledge.js'
 import { applyJob } from './jobs/apply.js'
@@ -216,12 +217,13 @@ export class LocalReplica implements Replica {
     }
   }
 
-  async stage(batch: number, { bytes, props }: Delivery): Promise<void> {
+  async stage(batch: number, delivery: Delivery): Promise<void> {
     await this.opened().room.check()
     const { host, place } = this.opened()
     const staging = this.stagingOf(batch)
     const lane = this.lanes.of(batch, host.workers.count)
-    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, pack: bytes, props }, 'bulk', lane)
+    const pack = { pack: delivery.bytes, props: besideOf(delivery) }
+    const done = host.workers.run(stageJob, { place, pair: this.pair, batch, ...pack }, 'bulk', lane)
     staging.add(done)
     await staging.room()
   }

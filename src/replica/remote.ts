@@ -6,6 +6,7 @@ import type { Clock } from '../host/clock.js'
 import { LinkFailure, placeText, type Socket, type Sockets, type Target } from '../host/sockets.js'
 import type { Speaker } from '../wire/hello.js'
 import type { Message, RootState } from '../wire/message.js'
+import { besideOf } from '../wire/pack.js'
 import * as wire from '../wire/split.js'
 import { Answered, itemsOf, ListingParts } from './answered.js'
 import { features, type Self } from './greeting.js'
@@ -180,6 +181,8 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
   private hasParts = true
   private lastId = 0
   private isOpen = false
+  /** The far end knows what the places of new files are. */
+  private takesPlaces = false
   private closing: Promise<void> | undefined
 
   constructor(
@@ -190,6 +193,12 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     self: Self,
   ) {
     this.link = new Link(socket, clock, self, 'lead', this)
+    this.link.greeted.then(
+      ({ features: known }) => {
+        this.takesPlaces = known.includes('folders')
+      },
+      () => undefined,
+    )
     this.link.start()
   }
 
@@ -423,7 +432,9 @@ class RemoteReplica implements ReachedRoot, LinkEnd {
     return { parts: [], others: false }
   }
 
-  async stage(batch: number, { bytes, props }: Delivery): Promise<void> {
+  async stage(batch: number, delivery: Delivery): Promise<void> {
+    const { bytes } = delivery
+    const props = this.takesPlaces ? besideOf(delivery) : delivery.props
     const sent = this.link.bulk({ kind: 'stage', batch, props, bytes }, this.staged)
     const before = this.staging.get(batch)
     const all = before === undefined ? sent : Promise.all([before, sent]).then(() => undefined)

@@ -310,6 +310,11 @@ export interface Delivery {
    * hint: what the operation says is what is applied.
    */
   readonly props: Uint8Array
+  /**
+   * Which of them belong into directories that the batch makes, in the same layout: they are received there, and come into view
+   * with their directory. Only a hint, too.
+   */
+  readonly places?: Uint8Array
 }
 
 export type Supplied =

@@ -358,7 +358,7 @@ export class LocalRoot {
     const { place, locks } = this
     const recovered = await this.host.workers.run(
       recoverJob,
-      { place, locks, heard: [...this.heard] },
+      { place, locks, heard: [...this.heard], steadyNs: this.steadiness.forNs() },
       'edit',
       rootLane,
     )

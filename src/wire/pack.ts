@@ -1,5 +1,6 @@
 import type { Fingerprint, Props } from '../core/content.js'
-import { BytesReader, type BytesWriter } from './bytes.js'
+import { nameFault } from '../core/path.js'
+import { BytesReader, type BytesWriter, Malformed } from './bytes.js'
 import { readProps, writeProps } from './content.js'
 
 /**
@@ -55,22 +56,72 @@ export function* readItems(pack: Uint8Array): Iterable<Item> {
 }
 
 /**
- * Beside a pack that is delivered:
+ * Beside a pack that is delivered, of new files that end in it:
  *
- *     properties of a file that ends in it*    | want u32 | props |
+ *     properties*    | want u32 | props |
+ *     places*        | want u32 with its top bit set | folder u32 | name text |
  */
+export interface NewFile {
+  readonly props: Props
+  readonly place: FolderPlace | undefined
+}
+
+/** Where a file belongs in a directory that its batch makes. */
+export interface FolderPlace {
+  /** Any number that stands for this directory in the batch. */
+  readonly folder: number
+  readonly name: string
+}
+
 export function writeWantProps(to: BytesWriter, want: number, props: Props): void {
   to.u32(want)
   writeProps(to, props)
 }
 
-/** The most that one file takes there. */
+/** The most that the properties of one file take there. */
 export const wantPropsBytes = 4 + 1 + 2 + 8
 
+/** After the properties of the same want. For a far end that knows 'folders'. */
+export function writeWantPlace(to: BytesWriter, want: number, { folder, name }: FolderPlace): void {
+  to.u32(want + placeBit)
+  to.u32(folder)
+  to.text(name)
+}
+
+const placeBit = 2 ** 31
+/** As many bytes as a name has at most on any file system. */
+const nameBytesMax = 1_024
+
+/** Both, if a frame holds them with the pack; the places are what can be spared. */
+export function besideOf({ bytes, props, places }: Beside): Uint8Array {
+  if (places === undefined || places.length === 0) return props
+  const fits = bytes.length + props.length + places.length <= smallFilesBytesMax
+  return fits ? Buffer.concat([props, places]) : props
+}
+
+interface Beside {
+  readonly bytes: Uint8Array
+  readonly props: Uint8Array
+  readonly places?: Uint8Array
+}
+
 /** By want. @throws Malformed */
-export function readWantProps(bytes: Uint8Array): Map<number, Props> {
+export function readNewFiles(bytes: Uint8Array): Map<number, NewFile> {
   const from = new BytesReader(bytes)
-  const props = new Map<number, Props>()
-  while (!from.atEnd()) props.set(from.u32(), readProps(from))
-  return props
+  const files = new Map<number, NewFile>()
+  while (!from.atEnd()) {
+    const word = from.u32()
+    if (word < placeBit) {
+      files.set(word, { props: readProps(from), place: undefined })
+      continue
+    }
+    const want = word - placeBit
+    const place = { folder: from.u32(), name: from.text(nameBytesMax) }
+    const why = nameFault(place.name)
+    if (why !== undefined) throw new Malformed(why)
+    const { props } = files.get(want) ?? {}
+    if (props === undefined) throw new Malformed('the place of a file of which nothing else is said')
+    files.set(want, { props, place })
+  }
+  return files
 }

@@ -263,6 +263,32 @@ export const scripts: readonly Script[] = [
     for (let n = 0; n < 40; n++) alpha.create(`n${n}`, `${n} of alpha`)
   }),
   {
+    name: 'a directory comes with files, and its user goes on in it at once',
+    before: newDirectory,
+    fromStart: true,
+    steps: [
+      meet({ call: 'sync-filesystem', job: 'sync' }, (_, beta) => {
+        if (!beta.has('n')) return
+        beta.create('n/own', 'n of beta')
+        beta.save('n/1', '1 of beta')
+        beta.write('n/2', '2 of beta')
+      }),
+      after(100, (_, beta) => {
+        if (beta.has('n')) beta.create('n/later', 'n of beta, later')
+      }),
+    ],
+  },
+  {
+    name: 'a user makes the directory just before it comes with files',
+    steps: [
+      after(0, newDirectory),
+      meet({ call: 'rename', job: 'apply', subject: 'to n' }, (_, beta) => {
+        beta.mkdir('n')
+        beta.create('n/own', 'n of beta, in between')
+      }),
+    ],
+  },
+  {
     name: 'alpha alone has files when they meet',
     steps: [],
     fromStart: true,
@@ -453,6 +479,14 @@ export const scripts: readonly Script[] = [
     ],
   },
 ]
+
+function newDirectory(alpha: Hands): void {
+  alpha.mkdir('n')
+  // As many as are synced at once: staging is on disk then, whole.
+  for (let n = 1; n <= 9; n++) alpha.create(`n/${n}`, `${n} of alpha`)
+  alpha.mkdir('n/in')
+  alpha.create('n/in/z', 'z of alpha, new')
+}
 
 /** How many of them every npm test searches. */
 export const quickScripts = 12

@@ -43,7 +43,7 @@ describe('over a line with a delay and a bandwidth', () => {
     expect(relay.bytes).toBeLessThan(300_000)
     const url = `wss://${outer}:${relay.port}/r`
     const told = await box.tandem(['check', url, '--secret-file', 'lead.key'])
-    expect(told.stdout).toMatch(/both: {2}inquire, join, resume, file, accept, why, (zstd, )?brotli\n/)
+    expect(told.stdout).toMatch(/both: {2}inquire, join, resume, file, accept, why, folders, (zstd, )?brotli\n/)
   })
 })
 

@@ -735,9 +735,34 @@ describe('greetings', () => {
       expect(one.local.asked).toMatchObject([['open', { isSilent: true }]])
       expect(seen[0]).toMatchObject({
         kind: 'welcome',
-        features: ['inquire', 'join', 'resume', 'file', 'accept', 'why'],
+        features: ['inquire', 'join', 'resume', 'file', 'accept', 'why', 'folders'],
       })
     }
+  })
+
+  test.each([
+    ['is told where new files belong', ['folders'], [1, 2, 3]],
+    ['that does not know of it is not', [], [1, 2]],
+  ])('a far end %s', async (_, features, props) => {
+    const { far } = here.wire
+    const staged: Message[] = []
+    far.start({
+      frame(frame) {
+        const message = decode(frame)
+        if (message.kind === 'hello')
+          far.send(
+            encode({ ...hello, kind: 'welcome', role: 'peer', run: 'x', protocol: 1, heard: message.run, features }),
+          )
+        if (message.kind === 'stage') staged.push(message)
+      },
+      drained() {},
+      closed() {},
+    })
+    const remote = await here.connect()
+    const bytes = Buffer.from('bytes')
+    void remote.stage(1, { bytes, props: Buffer.from([1, 2]), places: Buffer.from([3]) }).catch(() => undefined)
+    await until(() => staged.length > 0, 'staged')
+    expect(staged).toMatchObject([{ props: new Uint8Array(props) }])
   })
 
   test('an agent that cannot tell of a root is not asked', async () => {

@@ -11,6 +11,7 @@ import type { Applied, Apply } from './apply.js'
 import { publishBeside } from './beside.js'
 import { RemovalBudget } from './budget.js'
 import { checkAgain } from './check.js'
+import { atSlot, dropSlots } from './folder.js'
 import { contentOf, type Form, formOf } from './form.js'
 import { Inheritance } from './inherit.js'
 import {
@@ -31,7 +32,7 @@ import { makeDirectory } from './make.js'
 import { makeDurable } from './make-durable.js'
 import { checkRoot } from './marker.js'
 import { Parents } from './parents.js'
-import { dropFiles, type StageFolder } from './place.js'
+import { dropEmptyDirectory, dropFiles, type StageFolder } from './place.js'
 import { outcomeOfFailure, type Prepared, prepare, type Ready } from './prepare.js'
 import { setProps, setRootProps } from './props.js'
 import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'
@@ -40,6 +41,7 @@ import { publishRename } from './rename.js'
 import { type Received, receivedOf } from './stage.js'
 import { fieldsOf, isRacy, isStagedRacy, sameObject } from './stamp.js'
 import { unheardOf } from './unacknowledged.js'
+import { type Member, publishFolder, type WholeFolder, wholeFolders } from './whole-folders.js'
 
 /** One batch on its way: prepare, intend, sync, publish, record. */
 export class ApplyBatch {
@@ -60,6 +62,9 @@ export class ApplyBatch {
   private readonly unmade = new Map<RelPath, Outcome>()
   /** Steps done in the directory that is open now. */
   private here: number[] = []
+  /** Directories that come with files in them, by operation. */
+  private folders: ReadonlyMap<number, WholeFolder> = new Map()
+  private readonly published = new Set<string>()
   private besides = 0
   private readonly budget: RemovalBudget | undefined
 
@@ -160,12 +165,21 @@ export class ApplyBatch {
       ),
     )
     this.countRemovals(prepared)
+    if (this.received !== undefined) this.gather(prepared, this.received, preparation.inheritance)
     for (const [at, one] of prepared.entries()) {
       if (one.kind === 'refused') this.settle(at, one.outcome)
       else if (one.note !== undefined) this.notes.set(at, { path: one.step.path, detail: one.note })
     }
     this.parents.close()
     return prepared
+  }
+
+  private gather(prepared: Prepared[], received: Received, inheritance: Inheritance): void {
+    this.folders = wholeFolders(this.stage.in, received, prepared, inheritance)
+    for (const [at, { name }] of this.folders) {
+      const one = prepared[at]
+      if (one?.kind === 'ready') prepared[at] = { ...one, step: { ...one.step, staged: name } }
+    }
   }
 
   /** Undefined: what is removed may be removed; else what becomes of each removal. */
@@ -236,11 +250,8 @@ export class ApplyBatch {
 
   private publish(prepared: readonly Prepared[]): void {
     for (const [at, one] of prepared.entries()) {
-      if (one.kind !== 'ready') {
-        this.noteUnmade(at)
-        continue
-      }
-      this.settle(at, this.attempt(at, one))
+      // What was refused, or came with its directory, has its outcome.
+      if (one.kind === 'ready' && this.outcomes[at] === undefined) this.settle(at, this.attempt(at, one))
       this.noteUnmade(at)
     }
     this.parents.leave()
@@ -326,7 +337,7 @@ export class ApplyBatch {
         return { kind: 'done', path, content: absent }
       }
       case 'make': {
-        const stat = makeDirectory(parent, name, step.goal)
+        const stat = this.makeWhole(at, ready, target) ?? makeDirectory(parent, name, step.goal)
         if (stat === undefined) return { kind: 'superseded', path, detail: 'something was made there meanwhile' }
         this.recordings[at] = { path, before: record, fields: fieldsOf(stat, bare) }
         return { kind: 'done', path, content: contentOf(formOf(stat, undefined, '')) }
@@ -334,6 +345,32 @@ export class ApplyBatch {
       case 'props':
         return this.setProps(at, ready, target)
     }
+  }
+
+  /** A directory with files in it, in one step. undefined: it is to be made by itself. */
+  private makeWhole(at: number, { step }: Ready, target: Target): Stat | undefined {
+    const folder = this.folders.get(at)
+    const made = folder && publishFolder(target, this.stage.in, folder.name, step.goal)
+    if (folder === undefined || made === undefined) return undefined
+    this.published.add(folder.name)
+    for (const member of folder.members) {
+      this.here.push(member.at)
+      this.settle(member.at, this.came(member, target.wallNs))
+    }
+    const now = lookAt(target)
+    if (now !== undefined && now.inode === made.inode) return now
+    this.dirty.add(target.path)
+    return made
+  }
+
+  /** With its directory, as its handle told: the rename of that has not moved its times, and what came after it is a change. */
+  private came({ at, ready }: Member, wallNs: bigint): Outcome {
+    const { step, staged, record } = ready
+    const { path } = step
+    if (staged === undefined) return missing(path)
+    const racy = isStagedRacy(staged, wallNs)
+    this.recordings[at] = { path, before: record, fields: fieldsOf(staged, { ...readOf(step.goal), racy }) }
+    return { kind: 'done', path, content: contentFrom(step.goal, staged) }
   }
 
   private write(at: number, ready: Ready, target: Target): Outcome {
@@ -344,11 +381,13 @@ export class ApplyBatch {
     try {
       published =
         step.expect.kind === 'absent'
-          ? publishNew(target, { in: this.stage.in, staged: step.staged })
+          ? atSlot(this.stage.in, step.staged, (directory, staged) => publishNew(target, { in: directory, staged }))
           : this.replace(at, step, target)
     } catch (error) {
       if (!(error instanceof FileFailure) || error.code !== 'crosses') throw error
-      const beside = this.beside(at, ready, target, this.stagedNow(at, step.staged))
+      const beside = atSlot(this.stage.in, step.staged, (directory, name) =>
+        this.beside(at, ready, target, this.stagedNow(at, directory, name)),
+      )
       if (beside === undefined) throw error
       published = beside.published
       staged = beside.staged
@@ -358,7 +397,7 @@ export class ApplyBatch {
     // The stamp is the staged handle's: whatever else than ctime differs now is already the user's next edit.
     const now = lookAt(target)
     if (now !== undefined && sameObject(now, staged)) {
-      const racy = now.kind !== 'directory' && isStagedRacy(now, this.world.clock.wallNs())
+      const racy = now.kind !== 'directory' && isStagedRacy(now, target.wallNs)
       this.recordings[at] = { path, before: record, fields: fieldsOf(now, { ...readOf(step.goal), racy }) }
     } else {
       // What was published is recorded all the same: what came after it is a change, even if it is what was there before.
@@ -423,11 +462,10 @@ export class ApplyBatch {
   }
 
   /** Where the staged object lies: an attempt to exchange has moved it to `out`. */
-  private stagedNow(at: number, name: string): { directory: Directory; name: string } {
-    const { in: received, out } = this.stage
+  private stagedNow(at: number, received: Directory, name: string): { directory: Directory; name: string } {
     return received.statAt(name) !== undefined
       ? { directory: received, name }
-      : { directory: out, name: slotName(this.intent, at) }
+      : { directory: this.stage.out, name: slotName(this.intent, at) }
   }
 
   private rename(at: number, { step, checked, record }: Ready, parent: Directory): Outcome {
@@ -462,8 +500,7 @@ export class ApplyBatch {
     }
     // A write between the check and our setting of the time left no trace in the stamp: the bytes are read again.
     const retimed = after.kind === 'file' && after.mtimeNs !== checked.stat.mtimeNs
-    const racy =
-      after.kind !== 'directory' && (retimed || step.racy || isRacy(after, this.world.clock.wallNs(), 'free'))
+    const racy = after.kind !== 'directory' && (retimed || step.racy || isRacy(after, target.wallNs, 'free'))
     if (operation.props.mtimeNs !== undefined && after.mtimeNs !== operation.props.mtimeNs) this.dirty.add(path)
     const read = readOf(step.expect)
     this.recordings[at] = { path, before: record, fields: fieldsOf(after, { ...read, racy }) }
@@ -508,7 +545,7 @@ export class ApplyBatch {
   private moved(path: RelPath): void {
     for (const at of this.here) {
       const done = this.outcomes[at]
-      if (done?.kind !== 'done' || parentOf(done.path) !== path) continue
+      if (done?.kind !== 'done' || done.path === path || !isWithin(done.path, path)) continue
       this.recordings[at] = undefined
       if (done.from !== undefined) this.dirty.add(done.from)
       this.settle(at, { kind: 'superseded', path: done.path, detail: 'its directory was moved or replaced meanwhile' })
@@ -526,10 +563,24 @@ export class ApplyBatch {
     const unused = [...(slots?.values() ?? [])].map(({ name }) => name)
     slots?.clear()
     this.drop(unused)
+    this.dropFolders()
+  }
+
+  /** Of which nothing is left, as their files came one by one. */
+  private dropFolders(): void {
+    for (const { name } of this.received?.folders.values() ?? []) {
+      if (this.published.has(name)) continue
+      try {
+        dropEmptyDirectory(this.stage.in, name)
+      } catch (error) {
+        if (!(error instanceof FileFailure)) throw error
+        this.isLeft = true
+      }
+    }
   }
 
   private drop(names: readonly string[]): void {
-    if (dropFiles(this.stage.in, names).length > 0) this.isLeft = true
+    if (dropSlots(this.stage.in, names).length > 0) this.isLeft = true
   }
 }
 

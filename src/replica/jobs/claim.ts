@@ -3,6 +3,7 @@ import type { Directory, Lock } from '../../host/files.js'
 import { ensureDirectory } from '../../host/private.js'
 import type { World } from '../../host/workers.js'
 import { ReplicaFailure } from '../replica.js'
+import { dropSlot } from './folder.js'
 import { dropLockFile, lockFileName } from './lock-file.js'
 import { ownerHere, ownerName, readOwner, writeOwner } from './owner.js'
 import { keepParts } from './part.js'
@@ -117,7 +118,7 @@ export function releaseFolder(world: World, root: AbsPath, folder: string, remov
 /** Removes a folder that nobody else uses; `in` with all it has but parts, the rest only as far as it is empty. Answers whether it is gone. */
 export function removeFolder(root: Directory, stage: StageFolder): boolean {
   keepParts(root, stage.in, stage.in.names())
-  for (const name of stage.in.names()) dropFile(stage.in, name)
+  for (const name of stage.in.names()) dropSlot(stage.in, name)
   for (const name of ['in', 'out', 'intents']) dropEmptyDirectory(stage.own, name)
   if (stage.own.names().some((name) => name !== innerLockName && name !== ownerName)) return false
   for (const name of [ownerName, innerLockName]) dropFile(stage.own, name)

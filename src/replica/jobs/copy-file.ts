@@ -1,10 +1,11 @@
-import type { Directory, Handed, Stat } from '../../host/files.js'
+import { type Directory, FileFailure, type Handed, type Stat } from '../../host/files.js'
+import { dropFiles } from './place.js'
 import { writeSparsely } from './sparse.js'
 
 /**
  * Copies a file that nobody changes under a new name, with mode and time, and brings it to the disk. `replaces`: the member
  * from which it takes owner, group and attributes; `lacking`: what it takes if there is none.
- * @throws FileFailure; a part of it may then be there
+ * @throws FileFailure; nothing of it is then there, unless that cannot be removed
  */
 export function copyFile(
   source: { readonly directory: Directory; readonly name: string },
@@ -30,6 +31,9 @@ export function copyFile(
       to.setTime(props.mtimeNs)
       to.sync()
       return to.stat()
+    } catch (error) {
+      if (error instanceof FileFailure) dropFiles(target.directory, [target.name])
+      throw error
     } finally {
       to.close()
     }

@@ -3,10 +3,11 @@ import type { Outcome } from '../../core/operation.js'
 import { nameOf, parentOf, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import { keepBeside } from './conflict-copy.js'
+import { openFolderOf } from './folder.js'
 import { contentOf, formOf } from './form.js'
 import type { Step } from './intent.js'
 import { finishDirectory } from './make.js'
-import { goneCodes } from './place.js'
+import { dropFile, goneCodes } from './place.js'
 import { giveBack, likenessOrOther, type Published, putBack, type Target } from './publish.js'
 import { renamedOutcome } from './rename.js'
 import { granularityOf } from './stamp.js'
@@ -22,14 +23,22 @@ export interface Places {
   readonly umask: number
   /** The root takes names for one that differ in case or form. */
   readonly folding: boolean
-  /** Moves what has a name in `in` into a slot of an `out`, which it answers; undefined: the slot is not empty. @throws FileFailure */
-  takeOut(received: Directory, name: string, slot: string): Directory | undefined
-  /** Keeps what has a name in `in` as a version of the path. @throws FileFailure; it is then as it was */
-  keep(received: Directory, name: string, path: RelPath): void
-  /** The directory `in` that holds the name, if any. */
-  inHolding(name: string): Directory | undefined
+  /** Moves what was received into a slot of an `out`, which it answers; undefined: the slot is not empty. @throws FileFailure */
+  takeOut(received: Held, slot: string): Directory | undefined
+  /** Keeps what was received as a version of the path. @throws FileFailure; it is then as it was */
+  keep(received: Held, path: RelPath): void
+  /** Where what is staged under this name lies, if it does. */
+  inHolding(staged: string): Held | undefined
+  /** The step whose file is staged under this name. */
+  stepOf(staged: string): Step | undefined
   /** The directory `out` that holds the name, if any. */
   outHolding(name: string): Directory | undefined
+}
+
+/** What has a name in an `in`, or in a folder there. */
+export interface Held {
+  readonly directory: Directory
+  readonly name: string
 }
 
 export interface FinishedStep {
@@ -54,7 +63,7 @@ export function finishStep(step: Step, slot: string, oldSlot: string, places: Pl
     case 'remove':
       return step.expect.kind === 'directory' ? finishRmdir(step, places) : finishRemoval(step, slot, places)
     case 'make':
-      return finishMake(step, places)
+      return rescueFolder(step, slot, places) ?? finishMake(step, places)
     case 'props':
       return finishProps(step, places)
     case 'rename':
@@ -93,13 +102,51 @@ function finishWrite(step: Step, slot: string, oldSlot: string, places: Places):
  * received is thrown away, so that it waits in `out` for its place. undefined: nobody has.
  * @throws FileFailure
  */
-export function rescue(step: Step, staged: Directory, slot: string, places: Places): FinishedStep | undefined {
+export function rescue(step: Step, staged: Held, slot: string, places: Places): FinishedStep | undefined {
   const author = places.otherBoot ? lastAuthor(staged, step, places.beganNs) : 'tandem'
   if (author === 'tandem') return undefined
-  const out = author === 'user' ? places.takeOut(staged, step.staged, slot) : undefined
+  const out = author === 'user' ? places.takeOut(staged, slot) : undefined
   if (out !== undefined) return giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
-  places.keep(staged, step.staged, step.path)
+  places.keep(staged, step.path)
   return undone
+}
+
+/**
+ * The same of a directory that was published with files in it: what its user has put into it, or written into them, goes to its path or
+ * beside it, with the directory. undefined: nobody has.
+ * @throws FileFailure
+ */
+export function rescueFolder(step: Step, slot: string, places: Places): FinishedStep | undefined {
+  if (!places.otherBoot || step.staged === '') return undefined
+  // A rescue that was cut off has taken it out already.
+  const out = places.outHolding(slot) ?? takenOut(step, slot, places)
+  return out && giveUp(step, places, out, slot, (target) => putBack(target, out, slot))
+}
+
+/** What is ours goes, and what cannot be told apart is kept as a version. undefined: nothing else is in it. */
+function takenOut(step: Step, slot: string, places: Places): Directory | undefined {
+  const staged = places.inHolding(step.staged)
+  if (staged === undefined) return undefined
+  const folder = openFolderOf(staged.directory, staged.name)
+  try {
+    for (const name of folder.names()) {
+      const member = places.stepOf(`${step.staged}/${name}`)
+      if (!isMember(folder, name, member)) continue
+      const author = lastAuthor({ directory: folder, name }, member, places.beganNs)
+      if (author === 'tandem') dropFile(folder, name)
+      if (author === 'unclear') places.keep({ directory: folder, name }, member.path)
+    }
+    if (folder.names().length === 0) return undefined
+  } finally {
+    folder.close()
+  }
+  return places.takeOut(staged, slot)
+}
+
+/** What has its name may be another file that its user has put there. */
+function isMember(folder: Directory, name: string, member: Step | undefined): member is Step {
+  const stat = member && folder.statAt(name)
+  return member?.goal.kind === 'file' && stat?.kind === 'file' && stat.inode === member.goal.inode
 }
 
 /**
@@ -107,8 +154,8 @@ export function rescue(step: Step, staged: Directory, slot: string, places: Plac
  * power loss has done to ours carries no time after the batch began. Within one tick of the clock of files neither can be told
  * from the other: half-written bytes of ours are not put in a user's sight, and his are not thrown away.
  */
-function lastAuthor(staged: Directory, { staged: name, goal }: Step, beganNs: bigint): 'tandem' | 'user' | 'unclear' {
-  const stat = staged.statAt(name)
+function lastAuthor({ directory, name }: Held, { goal }: Step, beganNs: bigint): 'tandem' | 'user' | 'unclear' {
+  const stat = directory.statAt(name)
   if (stat?.kind !== 'file' || goal.kind !== 'file' || stat.mtimeNs === goal.mtimeNs) return 'tandem'
   // Where its rename was taken back by half it is at its path, too.
   if (stat.links > 1) return 'tandem'

@@ -17,7 +17,8 @@ import { quoted } from './quoted.js'
  *               ['outcome', step]                   done: what is there is the goal of the step
  *     complete  ['complete']                        every step has its outcome
  *
- * bigints are strings. A torn last line counts as not written. History: 1 the first; 2 outcomes that are the goal are not written out.
+ * bigints are strings. A torn last line counts as not written. History: 1 the first; 2 outcomes that are the goal are not written out;
+ * since then a directory may be staged too, with files in it.
  */
 export interface Intent {
   readonly header: IntentHeader
@@ -47,7 +48,7 @@ export interface IntentHeader {
 export interface Step {
   readonly op: 'write' | 'remove' | 'make' | 'props' | 'rename'
   readonly path: RelPath
-  /** Name in `in/` of what is to be published, or '' when nothing is. */
+  /** Name in `in/` of what is to be published, or '' when nothing is; of a file in a folder there `FOLDER/NAME`. */
   readonly staged: string
   readonly expect: Form
   readonly goal: Form

@@ -1,4 +1,5 @@
 import { type Directory, FileFailure, type FileHandle } from '../../host/files.js'
+import { atSlot } from './folder.js'
 import { createIntent, syncIntent } from './intent-file.js'
 import type { StageFolder } from './place.js'
 
@@ -45,7 +46,7 @@ export function makeDurable(durable: Durable): FileFailure | undefined {
 function syncSlot(received: Directory, name: string, filesystem: Directory): void {
   let file: FileHandle
   try {
-    file = received.openFile(name)
+    file = atSlot(received, name, (directory, own) => directory.openFile(own))
   } catch (error) {
     // Its new mode keeps its own owner from reading it.
     if (!(error instanceof FileFailure) || error.code !== 'denied') throw error

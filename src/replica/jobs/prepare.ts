@@ -6,6 +6,7 @@ import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import type { World } from '../../host/workers.js'
 import type { IndexRecord } from '../../index/record.js'
 import { type Checked, check } from './check.js'
+import { atSlot, folderOfSlot } from './folder.js'
 import { absentForm, type Form, formOf } from './form.js'
 import { type Inheritance, inheritGroup, modeOfAcl } from './inherit.js'
 import { type Step, slotName } from './intent.js'
@@ -147,6 +148,8 @@ function prepareFile(
   if (slot.sizeBytes !== operation.sizeBytes)
     return refused(path, 'changing', `${slot.sizeBytes} bytes were received, not ${operation.sizeBytes}`, true)
   const staged = slot.name
+  if (operation.expect.kind !== 'absent' && folderOfSlot(staged) !== undefined)
+    return refused(path, 'changing', 'its bytes were received for a new directory', true)
   const { in: received } = preparation.stage
   const replaced = checked.stat?.kind === 'file' ? checked.stat : undefined
   const lacking = replaced === undefined ? preparation.inheritance.lackingIn(parentOf(path)) : undefined
@@ -156,7 +159,7 @@ function prepareFile(
     const goal = formOf(given, slot.fingerprint, '')
     return ready(operation, stepOf('write', path, checked, goal, staged), checked, given, record, undefined)
   }
-  const file = received.reopenFile(staged)
+  const file = atSlot(received, staged, (directory, name) => directory.reopenFile(name))
   preparation.received?.slots.delete(operation.want)
   try {
     const note =

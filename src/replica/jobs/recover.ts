@@ -3,7 +3,17 @@ import type { AbsPath, RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { openBeside } from './beside.js'
-import { finishStep, isShown, nowAt, type Places, rescue } from './finish-step.js'
+import {
+  type FinishedStep,
+  finishStep,
+  type Held,
+  isShown,
+  nowAt,
+  type Places,
+  rescue,
+  rescueFolder,
+} from './finish-step.js'
+import { folderOfSlot, nameInFolder, openFolderOf } from './folder.js'
 import {
   completeLine,
   type Intent,
@@ -33,6 +43,8 @@ export interface Recover {
   readonly locks: AbsPath | undefined
   /** Pairs that were told what was not acknowledged: what is found of theirs now is known to them by what both roots hold. */
   readonly heard?: readonly string[]
+  /** See Settling: batches of this process may be under way. */
+  readonly steadyNs?: bigint | undefined
 }
 
 export interface Recovered {
@@ -55,13 +67,13 @@ export interface Recovered {
  */
 export const recoverJob: Job<Recover, Recovered> = {
   name: 'recover',
-  run(world, { place, locks, heard = [] }) {
+  run(world, { place, locks, heard = [], steadyNs }) {
     const root = openRoot(world.files, place.root)
     try {
       checkRoot(root, place)
       const own = openStage(root, place)
       try {
-        return recoverInto({ world, place, root, own, heard: new Set(heard), dirty: new Set() }, locks)
+        return recoverInto({ world, place, root, own, heard: new Set(heard), dirty: new Set() }, locks, steadyNs)
       } finally {
         own.close()
       }
@@ -82,7 +94,7 @@ interface Recoverer {
   readonly dirty: Set<RelPath>
 }
 
-function recoverInto(recoverer: Recoverer, locks: AbsPath | undefined): Recovered {
+function recoverInto(recoverer: Recoverer, locks: AbsPath | undefined, steadyNs: bigint | undefined): Recovered {
   const { world, place, root, own, dirty } = recoverer
   const { left, unclear } = leftFolders(world, root, place.folder, locks)
   try {
@@ -93,7 +105,7 @@ function recoverInto(recoverer: Recoverer, locks: AbsPath | undefined): Recovere
     for (const recovery of recoveries) recovery.keepStrays()
     for (const { stage } of left) removeLeft(world, root, stage, locks)
     pruneParts(root, world.clock.wallNs())
-    const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs())
+    const swept = sweepFolder(root, own, place.keeps, world.clock.wallNs(), steadyNs)
     for (const path of swept.dirty) dirty.add(path)
     const { pending, keptBytes } = swept
     return { dirty: [...dirty], pending, keptBytes, unclear }
@@ -169,14 +181,18 @@ class Recovery {
       lines.push(restoredLine(chmod.path))
     }
     const beside = this.besideOf(intent)
+    const holding = new Holding(
+      intent.header.anchor === '' ? this.folders.map((folder) => folder.in) : beside ? [beside.in] : [],
+    )
     try {
       const otherBoot = intent.header.boot !== this.place.boot
-      const places = this.placesOf(intent, beside, otherBoot)
+      const places = this.placesOf(intent, beside, holding, otherBoot)
       // One that is acknowledged was done, though it could not say so, or a power loss took what it said: it is agreed, and what
       // its paths hold now came later. Its slots in `in` may be gone.
       if (!intent.complete && !acknowledged) lines.push(...this.finishSteps(name, intent, places), completeLine())
       else if (otherBoot) lines.push(...this.revoke(name, intent, places))
     } finally {
+      holding.close()
       beside?.close()
     }
     if (lines.length > 0) addToIntent(this.folder.intents, file, lines.join(''), false)
@@ -205,13 +221,18 @@ class Recovery {
     for (const [at, outcome] of intent.outcomes) {
       const step = intent.steps[at]
       if (step === undefined || outcome.kind !== 'done' || step.path === '') continue
-      const staged = step.op === 'write' ? places.inHolding(step.staged) : undefined
-      const rescued = staged === undefined ? undefined : rescue(step, staged, slotName(name, at), places)
+      const rescued = this.rescued(step, slotName(name, at), places)
       for (const path of rescued?.dirty ?? []) this.dirty.add(path)
       if (this.isRolledBack(step, outcome.content, places)) lines.push(outcomeLine(at, undefined))
       this.dirty.add(step.path)
     }
     return lines
+  }
+
+  private rescued(step: Step, slot: string, places: Places): FinishedStep | undefined {
+    if (step.op === 'make') return rescueFolder(step, slot, places)
+    const staged = step.op === 'write' ? places.inHolding(step.staged) : undefined
+    return staged && rescue(step, staged, slot, places)
   }
 
   private isRolledBack(step: Step, content: Content, places: Places): boolean {
@@ -233,8 +254,13 @@ class Recovery {
     return header.anchor === '' ? undefined : openBeside(this.root, header.anchor, header.folder)
   }
 
-  private placesOf(intent: Intent, beside: ReturnType<typeof openBeside>, otherBoot: boolean): Places {
-    const ins = intent.header.anchor === '' ? this.folders.map((folder) => folder.in) : beside ? [beside.in] : []
+  private placesOf(
+    intent: Intent,
+    beside: ReturnType<typeof openBeside>,
+    holding: Holding,
+    otherBoot: boolean,
+  ): Places {
+    let steps: Map<string, Step> | undefined
     const outs = intent.header.anchor === '' ? this.folders.map((folder) => folder.out) : beside ? [beside.out] : []
     return {
       root: this.root,
@@ -243,19 +269,23 @@ class Recovery {
       beganNs: intent.header.beganNs,
       umask: umaskOf(this.world, this.own.in),
       folding: this.place.folding,
-      takeOut: (received, name, slot) => takeOut(received, name, beside?.out ?? this.folder.out, slot),
-      keep: (received, name, path) => this.keep(received, name, path),
-      inHolding: (name) => (name === '' ? undefined : ins.find((directory) => directory.statAt(name) !== undefined)),
+      takeOut: (received, slot) => takeOut(received, beside?.out ?? this.folder.out, slot),
+      keep: (received, path) => this.keep(received, path),
+      inHolding: (staged) => holding.find(staged),
+      stepOf: (staged) => {
+        steps ??= new Map(intent.steps.map((step) => [step.staged, step]))
+        return steps.get(staged)
+      },
       outHolding: (name) => outs.find((directory) => directory.statAt(name) !== undefined),
     }
   }
 
-  private keep(received: Directory, name: string, path: RelPath): void {
-    const stat = received.statAt(name)
+  private keep({ directory, name }: Held, path: RelPath): void {
+    const stat = directory.statAt(name)
     if (stat === undefined) return
     const versions = new Versions(this.root, this.own.in)
     try {
-      versions.take(received, name, path, this.world.clock.wallNs(), stat)
+      versions.take(directory, name, path, this.world.clock.wallNs(), stat)
     } finally {
       versions.close()
     }
@@ -295,9 +325,39 @@ class Recovery {
   }
 }
 
-function takeOut(received: Directory, name: string, out: Directory, slot: string): Directory | undefined {
+/** Finds what is staged; the folder that was looked into last stays open. */
+class Holding {
+  private open: { readonly folder: string; readonly directory: Directory } | undefined
+
+  constructor(private readonly ins: readonly Directory[]) {}
+
+  find(staged: string): Held | undefined {
+    if (staged === '') return undefined
+    const folder = folderOfSlot(staged)
+    const within = folder === undefined ? this.ins : this.folderIn(folder)
+    const name = nameInFolder(staged)
+    const directory = within.find((each) => each.statAt(name) !== undefined)
+    return directory && { directory, name }
+  }
+
+  close(): void {
+    this.open?.directory.close()
+    this.open = undefined
+  }
+
+  private folderIn(folder: string): readonly Directory[] {
+    if (this.open?.folder === folder) return [this.open.directory]
+    this.close()
+    const holder = this.ins.find((each) => each.statAt(folder) !== undefined)
+    if (holder === undefined) return []
+    this.open = { folder, directory: openFolderOf(holder, folder) }
+    return [this.open.directory]
+  }
+}
+
+function takeOut({ directory, name }: Held, out: Directory, slot: string): Directory | undefined {
   try {
-    received.rename(name, out, slot, 'no-replace')
+    directory.rename(name, out, slot, 'no-replace')
     return out
   } catch (error) {
     if (!(error instanceof FileFailure) || error.code !== 'exists') throw error

@@ -43,7 +43,8 @@ export function settleSlot(settling: Settling, slot: string, step: Step, untilNs
   const byClockNs = wallNs - stat.ctimeNs
   const ageNs = steadyNs !== undefined && steadyNs < byClockNs ? steadyNs : byClockNs
   if (ageNs < settleNs) return { kind: 'kept' }
-  const found = known(out, slot, step, depth)
+  // Nothing goes out of the way of a directory: what waits there was put into one that a power loss took back.
+  const found = step.op === 'make' ? theirs : known(out, slot, step, depth)
   if (found === undefined) return { kind: 'kept' }
   const { likeness: like, ours } = found
   if (like.kind === 'other') {
@@ -57,6 +58,8 @@ export function settleSlot(settling: Settling, slot: string, step: Step, untilNs
   else versions.take(out, slot, step.path, untilNs, stat)
   return { kind: 'gone' }
 }
+
+const theirs = { likeness: { kind: 'other' }, ours: false } as const
 
 /** What it is of what may be there: what was expected at the path, or what we had staged. undefined: it cannot be told. */
 function known(

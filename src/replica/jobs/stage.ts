@@ -5,11 +5,12 @@ import type { ProblemCode } from '../../core/report.js'
 import { type Directory, FileFailure, type FileHandle, type Stat } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
 import { fingerprintOf, Malformed } from '../../wire/bytes.js'
-import { type Item, readItems, readWantProps } from '../../wire/pack.js'
+import { type FolderPlace, type Item, type NewFile, readItems, readNewFiles } from '../../wire/pack.js'
 import { ReplicaFailure } from '../replica.js'
 import { digestOf } from './digest.js'
+import { dropSlot, dropSlots, folderName, openFolderOf } from './folder.js'
 import { dropParts, keepParts, partSlotName, pruneParts } from './part.js'
-import { dropFile, dropFiles, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import type { PrefixDigest } from './prefix.js'
 import { problemOf } from './problem.js'
 import { writeSparsely } from './sparse.js'
@@ -20,7 +21,7 @@ export interface StagePack {
   readonly pair: string
   readonly batch: number
   readonly pack: Uint8Array
-  /** See Delivery; in the layout of wire/pack.ts. */
+  /** What is said beside it; in the layout of wire/pack.ts. */
   readonly props: Uint8Array
 }
 
@@ -40,13 +41,15 @@ export const stageJob: Job<StagePack, void> = {
     try {
       const received = batchOf(world, place, pair, batch, root)
       const stage = openStage(root, place)
-      const wanted = readWantProps(props)
+      const files = readNewFiles(props)
+      const folders = new OpenFolders(stage.in, received)
       try {
         for (const item of readItems(pack)) {
-          const isFull = take(world, stage, received, item, wanted.get(item.want))
+          const isFull = take(world, stage, received, folders, item, files.get(item.want))
           if (isFull) dropParts(root)
         }
       } finally {
+        folders.close()
         stage.close()
       }
     } finally {
@@ -67,23 +70,24 @@ export const dropBatchJob: Job<Omit<StagePack, 'pack' | 'props'>, void> = {
     if (received === undefined) return
     forgetReceived(world, place, pair, batch)
     try {
-      dropSlots(world, place, [...received.slots.values()])
+      dropReceived(world, place, received)
     } catch (error) {
       if (!(error instanceof FileFailure) && !(error instanceof ReplicaFailure)) throw error
     }
   },
 }
 
-function dropSlots(world: World, place: RootPlace, slots: readonly Slot[]): void {
+function dropReceived(world: World, place: RootPlace, { slots, folders }: Received): void {
   const root = openRoot(world.files, place.root)
   try {
     const stage = openStage(root, place)
     try {
-      const sound = slots.flatMap(({ name, failure }) => (failure === undefined ? [name] : []))
+      const all = [...slots.values()]
+      const sound = all.flatMap(({ name, failure }) => (failure === undefined ? [name] : []))
       if (keepParts(root, stage.in, sound)) pruneParts(root, world.clock.wallNs())
-      dropFiles(
+      dropSlots(
         stage.in,
-        slots.map(({ name }) => name),
+        [...all, ...folders.values()].map(({ name }) => name),
       )
     } finally {
       stage.close()
@@ -106,13 +110,23 @@ export interface Received {
    */
   readonly mark: string
   readonly slots: Map<number, Slot>
+  /** By number. */
+  readonly folders: Map<number, Folder>
   /** By want: files of which a part is kept when the batch is cut off, and its name. */
   readonly parts: Map<number, string>
 }
 
+/** See folder.ts. */
+export interface Folder {
+  readonly name: string
+  /** Of every file that was made in it, whatever became of it. */
+  readonly names: Set<string>
+}
+
 /** One file on its way into `in/`. */
 export interface Slot {
-  readonly name: string
+  /** Of a file in a folder, once it is made there, with that. */
+  name: string
   sizeBytes: number
   /** While it is not whole. */
   digest: Hash | undefined
@@ -165,7 +179,13 @@ export function batchOf(world: World, place: RootPlace, pair: string, batch: num
   let received = known.get(key)
   if (received === undefined) {
     const mark = Buffer.from(world.random.bytes(8)).toString('hex')
-    received = { filesystem: root.openDirectory(rootPath), mark, slots: new Map(), parts: new Map() }
+    received = {
+      filesystem: root.openDirectory(rootPath),
+      mark,
+      slots: new Map(),
+      folders: new Map(),
+      parts: new Map(),
+    }
     known.set(key, received)
   }
   return received
@@ -190,11 +210,64 @@ export function emptySlot(name: string): Slot {
   }
 }
 
+/** The folders of a batch while one pack is taken: files of one come after another. */
+class OpenFolders {
+  private open: { readonly folder: Folder; readonly directory: Directory } | undefined
+
+  constructor(
+    private readonly received: Directory,
+    private readonly batch: Received,
+  ) {}
+
+  /** Makes a file in its folder. undefined: not there, where it has no other name for it; it is to be a slot of its own. */
+  create({ folder: number, name }: FolderPlace, slot: Slot, mode: number): FileHandle | undefined {
+    try {
+      const { folder, directory } = this.opened(number)
+      const file = directory.createFile(name, mode)
+      folder.names.add(name)
+      slot.name = `${folder.name}/${name}`
+      return file
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      return undefined
+    }
+  }
+
+  close(): void {
+    this.open?.directory.close()
+    this.open = undefined
+  }
+
+  private opened(number: number): { readonly folder: Folder; readonly directory: Directory } {
+    const folder = this.batch.folders.get(number) ?? this.make(number)
+    if (this.open?.folder === folder) return this.open
+    this.close()
+    this.open = { folder, directory: openFolderOf(this.received, folder.name) }
+    return this.open
+  }
+
+  private make(number: number): Folder {
+    const folder = { name: folderName(this.batch.mark, number), names: new Set<string>() }
+    this.received.makeDirectory(folder.name, 0o700)
+    this.batch.folders.set(number, folder)
+    return folder
+  }
+}
+
 /** Answers whether the disk is full. */
-function take(world: World, stage: StageFolder, received: Received, item: Item, props: Props | undefined): boolean {
+function take(
+  world: World,
+  stage: StageFolder,
+  received: Received,
+  folders: OpenFolders,
+  item: Item,
+  told: NewFile | undefined,
+): boolean {
   let slot = received.slots.get(item.want)
   if (slot === undefined && received.slots.size >= slotsMax)
     throw new Malformed(`more than ${slotsMax} files in a batch`)
+  // A file that has a slot of its own already keeps it.
+  const place = slot === undefined && item.fingerprint !== undefined ? told?.place : undefined
   if (slot === undefined || item.position === 0) {
     // The beginning of a file, perhaps once more after the link was cut: what was there is worth nothing.
     slot = emptySlot(slotNameOf(received, item.want))
@@ -203,7 +276,8 @@ function take(world: World, stage: StageFolder, received: Received, item: Item, 
   if (slot.failure !== undefined) return false
   if (slot.offer !== undefined) takeUp(slot, slot.offer, item.position)
   try {
-    const why = write(world, stage, slot, item, props)
+    const create = (mode: number) => place && folders.create(place, slot, mode)
+    const why = write(world, stage, slot, item, told?.props, create)
     if (why === undefined) return false
     slot.failure = { code: 'changing', detail: why, transient: true }
   } catch (error) {
@@ -226,14 +300,23 @@ function takeUp(slot: Slot, { presentBytes, digests }: PartOffer, position: numb
 }
 
 /** Why the slot is worth nothing, or undefined. */
-function write(world: World, stage: StageFolder, slot: Slot, item: Item, props: Props | undefined): string | undefined {
+function write(
+  world: World,
+  stage: StageFolder,
+  slot: Slot,
+  item: Item,
+  props: Props | undefined,
+  createInFolder: (mode: number) => FileHandle | undefined,
+): string | undefined {
   const first = item.position === 0
   if (!first && (item.position !== slot.sizeBytes || slot.digest === undefined))
     return `received from byte ${item.position} on where byte ${slot.sizeBytes} was due`
   const last = item.fingerprint !== undefined
   const mode = last && props !== undefined ? modeGiven(world, stage, props) : undefined
   // A file that comes in pieces is opened once more for each: until it is whole it is ours to write.
-  const file = first ? createAfresh(stage.in, slot.name, mode ?? 0o600) : stage.in.reopenFile(slot.name)
+  // What still has to be given its mode does so by itself.
+  const placed = first && mode !== undefined ? createInFolder(mode) : undefined
+  const file = placed ?? (first ? createAfresh(stage.in, slot.name, mode ?? 0o600) : stage.in.reopenFile(slot.name))
   try {
     // What does not count must not show through where zeros are left out.
     if (item.position < slot.foreignBytes) file.write(item.data, item.position)
@@ -288,7 +371,7 @@ function discard(stage: StageFolder, slot: Slot): void {
   slot.digest = undefined
   slot.fingerprint = undefined
   try {
-    dropFile(stage.in, slot.name)
+    dropSlot(stage.in, slot.name)
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
   }

@@ -2,9 +2,10 @@ import type { RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
 import { dropBeside, openBeside } from './beside.js'
+import { dropSlots, folderOfSlot } from './folder.js'
 import { type Intent, intentOfSlot, isBesideIntent, oldSlotName, type Step, slotName } from './intent.js'
 import { intentFileName, intentNames, readIntent } from './intent-file.js'
-import { dropFile, dropFiles, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
+import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import { type Settling, settleSlot } from './settle-slot.js'
 import { Versions } from './versions.js'
 
@@ -48,7 +49,7 @@ export const sweepJob: Job<Sweep, Swept> = {
       const stage = openStage(root, place)
       try {
         const swept = sweepFolder(root, stage, place.keeps, world.clock.wallNs(), steadyNs)
-        dropFiles(stage.in, strays)
+        dropSlots(stage.in, strays)
         return { ...swept, received: looks ? lookInto(stage) : undefined }
       } finally {
         stage.close()
@@ -84,7 +85,7 @@ function lookInto(stage: StageFolder): Received {
   for (const { name, acknowledged } of intentNames(stage.intents)) {
     if (acknowledged) continue
     const intent = readIntent(stage.intents, name)
-    if (intent?.complete === false) for (const { staged } of intent.steps) needed.add(staged)
+    if (intent?.complete === false) for (const { staged } of intent.steps) needed.add(folderOfSlot(staged) ?? staged)
   }
   const strays = names.filter((name) => !needed.has(name))
   return { strays, isNeeded: strays.length < names.length }
@@ -144,7 +145,17 @@ function sweepSlots(slots: readonly string[], intent: Intent, settling: Settling
   return { pending, dirty }
 }
 
+/** On a file system of its own, which may have become read-only, or fail: it is looked at again, and the root goes on. */
 function sweepBeside(name: string, intent: Intent, settling: Settling): Looked {
+  try {
+    return settleBeside(name, intent, settling)
+  } catch (error) {
+    if (!(error instanceof FileFailure)) throw error
+    return { pending: 1, dirty: [] }
+  }
+}
+
+function settleBeside(name: string, intent: Intent, settling: Settling): Looked {
   const { root } = settling
   const { anchor, folder } = intent.header
   const beside = openBeside(root, anchor, folder)

@@ -1,6 +1,7 @@
 import { nameOf, parentOf, type RelPath } from '../../core/path.js'
 import { type VersionPlace, versionPlace } from '../../core/version-name.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
+import { keepBeside } from './conflict-copy.js'
 import { copyFile } from './copy-file.js'
 import { strayName } from './kept-files.js'
 import { dropFile, ensureDirectory, goneCodes, versionsPath } from './place.js'
@@ -42,16 +43,11 @@ export class Versions {
 
   /**
    * Puts a copy of a version at a path that holds `now`, and keeps what was there as the version of this moment. The copy takes
-   * the place of that version first, so that what comes out is kept by the very call that publishes.
+   * the place of that version first, so that what comes out is kept by the very call that publishes. A directory is no version: one
+   * that its user has put there meanwhile goes back.
    * @throws FileFailure when nothing was changed; 'exists' and 'absent' when the path changed meanwhile
    */
-  restore(
-    copy: string,
-    target: { readonly directory: Directory; readonly name: string },
-    path: RelPath,
-    isThere: boolean,
-    wallNs: bigint,
-  ): void {
+  restore(copy: string, target: Named, path: RelPath, isThere: boolean, wallNs: bigint): void {
     if (!isThere) {
       this.received.rename(copy, target.directory, target.name, 'no-replace')
       return
@@ -64,9 +60,29 @@ export class Versions {
       kept.directory.rename(kept.name, this.received, copy, 'no-replace')
       if (error.code !== 'unsupported') throw error
       // Without exchange there is an instant without the path.
-      this.put(target.directory, target.name, path, wallNs)
+      const old = this.put(target.directory, target.name, path, wallNs)
+      if (isDirectory(old)) this.giveBack(old, target, path, wallNs, 'no-replace')
       this.received.rename(copy, target.directory, target.name, 'no-replace')
+      return
     }
+    if (isDirectory(kept)) this.giveBack(kept, target, path, wallNs, 'exchange')
+  }
+
+  /** What comes out of that, our copy mostly, stays among the versions. @throws FileFailure 'exists' */
+  private giveBack(
+    { directory, name }: Named,
+    target: Named,
+    path: RelPath,
+    wallNs: bigint,
+    how: 'no-replace' | 'exchange',
+  ): never {
+    try {
+      directory.rename(name, target.directory, target.name, how)
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+      keepBeside(this.root, path, directory, name, wallNs)
+    }
+    throw new FileFailure('exists', path, 'restore', 'EISDIR')
   }
 
   close(): void {
@@ -92,7 +108,7 @@ export class Versions {
     out.removeFile(slot)
   }
 
-  private put(from: Directory, slot: string, path: RelPath, untilNs: bigint): { directory: Directory; name: string } {
+  private put(from: Directory, slot: string, path: RelPath, untilNs: bigint): Named {
     for (let count = 1; ; count++) {
       try {
         const place = this.placeOf(path, untilNs, count, slot)
@@ -105,7 +121,7 @@ export class Versions {
   }
 
   /** What cannot have a place of its name (too long, or a version bears the name of its directory) lies at the top. */
-  private placeOf(path: RelPath, untilNs: bigint, count: number, slot: string): { directory: Directory; name: string } {
+  private placeOf(path: RelPath, untilNs: bigint, count: number, slot: string): Named {
     const place: VersionPlace = versionPlace(path, untilNs, count)
     try {
       return { directory: this.open(`${versionsPath}/${place.directory}` as RelPath), name: place.name }
@@ -124,6 +140,13 @@ export class Versions {
     return directory
   }
 }
+
+interface Named {
+  readonly directory: Directory
+  readonly name: string
+}
+
+const isDirectory = ({ directory, name }: Named) => directory.statAt(name)?.kind === 'directory'
 
 /** Versions of one path and one moment. */
 const countMax = 1_000

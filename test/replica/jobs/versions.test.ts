@@ -71,6 +71,15 @@ test('what a clock has leapt over did not go by: what was replaced is looked at 
   expect(kept(root)).toEqual(all)
 })
 
+test('nor in a recovery beside work that goes on', () => {
+  const { root, operations, texts } = prepared()
+  root.apply(operations, texts)
+  root.aheadNs += dayNs
+  const { place, locks } = root
+  expect(recoverJob.run(root.world, { place, locks, steadyNs: 900_000_000n })).toMatchObject({ pending: 3 })
+  expect(kept(root)).toEqual({})
+})
+
 test('what is replaced or removed is kept at its path, and what is new costs nothing', () => {
   const { root, operations, texts } = prepared()
   const before = root.stat('a.txt')
@@ -150,6 +159,27 @@ test('a version on another file system is copied to the root\u2019s own', () => 
   sweep(root)
   expect(kept(root)).toEqual({ 'mount/a': ['old'] })
   expect(root.tree()).toEqual({ mount: '/' })
+})
+
+test('a file system in the root that became read-only is swept when it can be, and holds up nothing', () => {
+  const root = freshRoot()
+  root.write('mount/a', 'old')
+  root.scan(['mount/a'])
+  const within = (path: string) => path.split(' -> ').filter((one) => one.startsWith(root.abs('mount/'))).length
+  const crosses = (call: string, path: string) =>
+    call.startsWith('rename') && within(path) === 1 ? new FileFailure('crosses', 'a', 'rename', 'EXDEV') : undefined
+  root.trap.fail(crosses)
+  root.apply([remove('mount/a', root.content('mount/a'))])
+  root.trap.fail((call, path) =>
+    /^(rename|remove|create)/.test(call) && within(path) > 0
+      ? new FileFailure('read-only', path, call, 'EROFS')
+      : undefined,
+  )
+  root.aheadNs += second
+  expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 1 })
+  root.trap.fail(crosses)
+  expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 0 })
+  expect(kept(root)).toEqual({ 'mount/a': ['old'] })
 })
 
 test('two versions of one moment have two names; a version that bears the name of a directory is kept all the same', () => {
