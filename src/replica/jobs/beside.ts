@@ -1,11 +1,11 @@
-import { join, nameOf, parentOf, privateName, type RelPath, relPath, rootPath } from '../../core/path.js'
+import { join, nameOf, parentOf, privateName, type RelPath, rootPath } from '../../core/path.js'
 import { type Directory, FileFailure, type Stat } from '../../host/files.js'
 import { copyFile } from './copy-file.js'
 import { formOf } from './form.js'
 import { inheritGroup, lackingBetween } from './inherit.js'
 import { headerLine, type IntentHeader, oldSlotName, type Step, slotName, stepLine } from './intent.js'
-import { createIntent, syncIntent } from './intent-file.js'
-import { dropEmptyDirectory, dropFile, ensureDirectory, goneCodes, type StageFolder } from './place.js'
+import { addToIntent, createIntent, syncIntent } from './intent-file.js'
+import { dropEmptyDirectory, dropFile, ensureDirectory, goneCodes, type StageFolder, stagePath } from './place.js'
 import { type Published, publishNew, publishRemoval, publishReplacement, type Target } from './publish.js'
 
 /**
@@ -16,7 +16,7 @@ import { type Published, publishNew, publishRemoval, publishReplacement, type Ta
 export interface BesideStep {
   readonly root: Directory
   readonly stage: StageFolder
-  readonly header: Omit<IntentHeader, 'anchor'>
+  readonly header: Omit<IntentHeader, 'anchor' | 'anchorIs'>
   /** Beginning of the names of its intents: one for each place that is tried. */
   readonly intent: string
   readonly step: Step
@@ -80,9 +80,35 @@ export interface Beside {
   close(): void
 }
 
+/**
+ * Whether what is beside cannot be reached now: the file system that holds it is not mounted, and what stands in its place, if
+ * anything, is another directory. `header`: of an intent whose folder beside is not there.
+ * @throws FileFailure
+ */
+export function isAway(root: Directory, { anchor, anchorIs, beganNs }: IntentHeader, wallNs: bigint): boolean {
+  if (anchorIs === undefined || wallNs - beganNs > awayNsMax) return false
+  try {
+    const directory = root.openDirectory(anchor)
+    try {
+      return identityOf(directory.stat()) !== anchorIs
+    } finally {
+      directory.close()
+    }
+  } catch (error) {
+    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
+    return true
+  }
+}
+
+/** A file system that has been away for a month is not waited for. */
+const awayNsMax = 30n * 86_400_000_000_000n
+
+/** Which directory it is, after its file system was mounted anew, too. */
+const identityOf = ({ inode, birthNs }: Stat) => `${inode}:${birthNs}`
+
 /** Removes the folder of a process beside, with what it stands in, unless something is left in it. */
-export function dropBeside(root: Directory, anchor: RelPath, folder: string, beside: Beside): void {
-  if (beside.in.names().length > 0 || beside.out.names().length > 0) return
+export function dropBeside(root: Directory, anchor: RelPath, folder: string, beside: Beside | undefined): void {
+  if (beside !== undefined && (beside.in.names().length > 0 || beside.out.names().length > 0)) return
   const path = besidePath(anchor, folder)
   for (const inner of [join(path, 'in'), join(path, 'out'), path, parentOf(path), join(anchor, privateName)]) {
     try {
@@ -98,36 +124,40 @@ export function dropBeside(root: Directory, anchor: RelPath, folder: string, bes
   }
 }
 
-const besidePath = (anchor: RelPath, folder: string) => join(anchor, `${privateName}/stage/${folder}`)
+const besidePath = (anchor: RelPath, folder: string) => join(anchor, `${stagePath}/${folder}`)
 
 function attempt(beside: BesideStep, anchor: RelPath, device: bigint): BesideResult | undefined {
   const { root, stage, header, intent, step, target } = beside
-  if (!makeBeside(root, anchor, header.folder, device)) return undefined
-  const folder = openBeside(root, anchor, header.folder)
-  if (folder === undefined) return undefined
+  const anchorIs = anchorOf(root, anchor, device)
+  if (anchorIs === undefined) return undefined
+  // Before anything is made there: whoever recovers has to know where to look.
+  createIntent(stage.intents, intent, headerLine({ ...header, anchor, anchorIs }))
+  let folder: Beside | undefined
   const slot = slotName(intent, 0)
   try {
+    syncIntent(stage.intents, intent)
+    folder = makeBeside(root, anchor, header.folder)
     const staged = beside.staged === undefined ? undefined : copyIn(beside, folder, slot)
     const copied: Step = {
       ...step,
       staged: staged === undefined ? '' : slot,
       goal: staged === undefined ? step.goal : formOf(staged, fingerprintOf(step), targetOf(step)),
     }
-    createIntent(stage.intents, intent, headerLine({ ...header, anchor }) + stepLine(copied))
-    syncIntent(stage.intents, intent)
+    addToIntent(stage.intents, intent, stepLine(copied), true)
     return { intent, published: publish(target, folder, intent, copied), staged }
   } catch (error) {
     if (!(error instanceof FileFailure)) throw error
     // What lies in `out` is told by the intent and settled by the sweep; without anything there nothing was done.
-    const isUndone = folder.out.statAt(slot) === undefined && folder.out.statAt(oldSlotName(intent, 0)) === undefined
+    const lies = (name: string) => folder?.out.statAt(name) !== undefined
+    const isUndone = !lies(slot) && !lies(oldSlotName(intent, 0))
     // The intent first: with it there and the slot gone from `in`, a restart would take the slot for published.
     if (isUndone) dropFile(stage.intents, intent)
-    dropFile(folder.in, slot)
+    if (folder !== undefined) dropFile(folder.in, slot)
     if (isUndone) dropBeside(root, anchor, header.folder, folder)
     if (error.code !== 'crosses') throw error
     return undefined
   } finally {
-    folder.close()
+    folder?.close()
   }
 }
 
@@ -152,30 +182,30 @@ function ancestorsOf(path: RelPath): RelPath[] {
   return ancestors
 }
 
-/** Answers false where the directory lies on another device than the target, or cannot hold the folder. */
-function makeBeside(root: Directory, anchor: RelPath, folder: string, device: bigint): boolean {
+/** Which directory the anchor is; undefined where it lies on another device than the target. */
+function anchorOf(root: Directory, anchor: RelPath, device: bigint): string | undefined {
   const directory = root.openDirectory(anchor)
   try {
-    if (directory.stat().device !== device) return false
-    for (const name of [
-      privateName,
-      `${privateName}/stage`,
-      `${privateName}/stage/${folder}`,
-      `${privateName}/stage/${folder}/in`,
-      `${privateName}/stage/${folder}/out`,
-    ]) {
-      const path = relPath(name)
-      const parent = directory.openDirectory(parentOf(path))
-      try {
-        ensureDirectory(parent, nameOf(path))
-      } finally {
-        parent.close()
-      }
-    }
-    return true
+    const stat = directory.stat()
+    return stat.device === device ? identityOf(stat) : undefined
   } finally {
     directory.close()
   }
+}
+
+/** @throws FileFailure */
+function makeBeside(root: Directory, anchor: RelPath, folder: string): Beside {
+  for (const path of [join(anchor, privateName), join(anchor, stagePath), besidePath(anchor, folder)]) {
+    const parent = root.openDirectory(parentOf(path))
+    try {
+      ensureDirectory(parent, nameOf(path))
+    } finally {
+      parent.close()
+    }
+  }
+  const beside = openBeside(root, anchor, folder)
+  if (beside === undefined) throw new FileFailure('absent', anchor, 'makeBeside', 'ENOENT')
+  return beside
 }
 
 /** Copies what was staged to the other side, with all its properties, and brings it to the disk there. */

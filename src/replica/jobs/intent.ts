@@ -8,7 +8,8 @@ import { quoted } from './quoted.js'
  * What a batch is about to do to a root, and what became of it: JSON, one value a line, in `intents/`, named
  * `pair-batch-random`. It is on disk before the first change; lines are only ever added.
  *
- *     header    { version, pair, batch, supplier, boot, folder, anchor, beganNs, from }    `from` is not in those of before
+ *     header    { version, pair, batch, supplier, boot, folder, anchor, anchorIs, beganNs, from }
+ *               `from` and `anchorIs` are not in those of before
  *     step      ['step', { op, path, staged, expect, goal, racy }]     in the order of the operations; counted from 0;
  *               of a rename with `from`, `inode` and `birthNs` too
  *     chmod     ['chmod', path, mode, temporary]    a directory that is made writable for the batch
@@ -40,6 +41,8 @@ export interface IntentHeader {
   readonly folder: string
   /** Directory whose private folder holds the slots: '' the root, else one on another file system in it. */
   readonly anchor: RelPath
+  /** What that directory is: under another one nothing may be concluded from what is missing in it, either. See `identityOf`. */
+  readonly anchorIs?: string
   readonly beganNs: bigint
   /** Canonical name of the root whose changes these are, for the journal. */
   readonly from?: string
@@ -217,6 +220,7 @@ function headerOf(value: unknown): IntentHeader | undefined {
     boot: textIn(value.boot),
     folder: textIn(value.folder),
     anchor: relPath(textIn(value.anchor)),
+    ...(value.anchorIs === undefined ? {} : { anchorIs: textIn(value.anchorIs) }),
     beganNs: bigintIn(value.beganNs),
     ...(value.from === undefined ? {} : { from: textIn(value.from) }),
   }

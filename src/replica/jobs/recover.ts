@@ -2,7 +2,7 @@ import type { Content } from '../../core/content.js'
 import type { AbsPath, RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job, World } from '../../host/workers.js'
-import { openBeside } from './beside.js'
+import { type Beside, isAway, openBeside } from './beside.js'
 import {
   type FinishedStep,
   finishStep,
@@ -158,8 +158,7 @@ class Recovery {
         dropFile(this.folder.intents, file)
         continue
       }
-      this.finish(name, file, intent, acknowledged)
-      this.adopt(name, file)
+      if (this.finish(name, file, intent, acknowledged)) this.adopt(name, file)
     }
   }
 
@@ -173,14 +172,18 @@ class Recovery {
     }
   }
 
-  /** Tells every outcome in the intent; from then on only its slots are left to settle. */
-  private finish(name: string, file: string, intent: Intent, acknowledged: boolean): void {
+  /**
+   * Tells every outcome in the intent; from then on only its slots are left to settle. Answers false where they lie on a file system
+   * that is not mounted: what is not there tells nothing, and who recovers next asks again.
+   */
+  private finish(name: string, file: string, intent: Intent, acknowledged: boolean): boolean {
+    const beside = this.besideOf(intent)
+    if (beside === 'away') return false
     const lines: string[] = []
     for (const chmod of intent.chmods) {
       restoreMode(this.root, chmod)
       lines.push(restoredLine(chmod.path))
     }
-    const beside = this.besideOf(intent)
     const holding = new Holding(
       intent.header.anchor === '' ? this.folders.map((folder) => folder.in) : beside ? [beside.in] : [],
     )
@@ -196,6 +199,7 @@ class Recovery {
       beside?.close()
     }
     if (lines.length > 0) addToIntent(this.folder.intents, file, lines.join(''), false)
+    return true
   }
 
   private finishSteps(name: string, intent: Intent, places: Places): string[] {
@@ -250,16 +254,13 @@ class Recovery {
     }
   }
 
-  private besideOf({ header }: Intent) {
-    return header.anchor === '' ? undefined : openBeside(this.root, header.anchor, header.folder)
+  private besideOf({ header }: Intent): Beside | 'away' | undefined {
+    if (header.anchor === '') return undefined
+    const beside = openBeside(this.root, header.anchor, header.folder)
+    return beside ?? (isAway(this.root, header, this.world.clock.wallNs()) ? 'away' : undefined)
   }
 
-  private placesOf(
-    intent: Intent,
-    beside: ReturnType<typeof openBeside>,
-    holding: Holding,
-    otherBoot: boolean,
-  ): Places {
+  private placesOf(intent: Intent, beside: Beside | undefined, holding: Holding, otherBoot: boolean): Places {
     let steps: Map<string, Step> | undefined
     const outs = intent.header.anchor === '' ? this.folders.map((folder) => folder.out) : beside ? [beside.out] : []
     return {

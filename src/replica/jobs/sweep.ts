@@ -1,7 +1,7 @@
 import type { RelPath } from '../../core/path.js'
 import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
-import { dropBeside, openBeside } from './beside.js'
+import { dropBeside, isAway, openBeside } from './beside.js'
 import { dropSlots, folderOfSlot } from './folder.js'
 import { type Intent, intentOfSlot, isBesideIntent, oldSlotName, type Step, slotName } from './intent.js'
 import { intentFileName, intentNames, readIntent } from './intent-file.js'
@@ -91,7 +91,10 @@ function lookInto(stage: StageFolder): Received {
   return { strays, isNeeded: strays.length < names.length }
 }
 
-type Looked = Pick<Swept, 'pending' | 'dirty'>
+interface Looked extends Pick<Swept, 'pending' | 'dirty'> {
+  /** It lies on a file system that is not mounted: there is nothing to be settled now, and what is there is not forgotten. */
+  readonly isAway?: boolean
+}
 
 function sweepIntents(stage: StageFolder, settling: Settling): Looked {
   const slots = new Map<string, string[]>()
@@ -108,6 +111,7 @@ function sweepIntents(stage: StageFolder, settling: Settling): Looked {
     const beside = isBesideIntent(name)
     const own = slots.get(name) ?? []
     let left = own.length
+    let isHeld = false
     if (beside || own.length > 0) {
       let intent = readIntent(stage.intents, intentFileName(name, acknowledged))
       if (intent === undefined && !acknowledged) {
@@ -119,10 +123,11 @@ function sweepIntents(stage: StageFolder, settling: Settling): Looked {
       if (intent === undefined || !(intent.complete || acknowledged)) continue
       const swept = beside ? sweepBeside(name, intent, settling) : sweepSlots(own, intent, settling)
       left = swept.pending
+      isHeld = swept.isAway === true
       dirty.push(...swept.dirty)
     }
     pending += left
-    if (acknowledged && left === 0) dropFile(stage.intents, intentFileName(name, true))
+    if (acknowledged && left === 0 && !isHeld) dropFile(stage.intents, intentFileName(name, true))
   }
   return { pending, dirty }
 }
@@ -156,10 +161,15 @@ function sweepBeside(name: string, intent: Intent, settling: Settling): Looked {
 }
 
 function settleBeside(name: string, intent: Intent, settling: Settling): Looked {
-  const { root } = settling
+  const { root, wallNs } = settling
   const { anchor, folder } = intent.header
   const beside = openBeside(root, anchor, folder)
-  if (beside === undefined) return { pending: 0, dirty: [] }
+  if (beside === undefined) {
+    const held = isAway(root, intent.header, wallNs)
+    // Perhaps it was only half made.
+    if (!held) dropBeside(root, anchor, folder, undefined)
+    return { pending: 0, dirty: [], isAway: held }
+  }
   try {
     dropFile(beside.in, slotName(name, 0))
     const slots = [slotName(name, 0), oldSlotName(name, 0)]

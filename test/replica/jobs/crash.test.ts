@@ -19,7 +19,7 @@ import {
   type Told,
   writeFile,
 } from './fixture.js'
-import { Crash } from './stepping.js'
+import { crashes, everyCall } from './stepping.js'
 
 const second = 1_100_000_000n
 
@@ -52,17 +52,6 @@ function prepared(): { root: Fixture; operations: Operation[] } {
     remove('b', root.content('b')),
   ]
   return { root, operations }
-}
-
-/** Runs until the crash. Answers whether there was one. */
-function crashes(body: () => void): boolean {
-  try {
-    body()
-    return false
-  } catch (error) {
-    if (!(error instanceof Crash)) throw error
-    return true
-  }
 }
 
 /** Each path holds its old content or its new one, whole; staging is as empty as it can be. */
@@ -115,11 +104,6 @@ function expectNoted(root: Fixture, tree: Record<string, string>): void {
     expect(from).toBe('//other//root')
     expect(['changed', 'recovered']).toContain(why)
   }
-}
-
-/** Every number of calls after which a crash can come, until one run has none. */
-function* everyCall(): Generator<number> {
-  for (let n = 0; n < 1_000; n++) yield n
 }
 
 test('S1-2, S2-18: a crash at any call of a batch leaves every path whole, and what was done is told', {

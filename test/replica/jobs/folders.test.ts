@@ -9,7 +9,7 @@ import { sweepJob } from '../../../src/replica/jobs/sweep.js'
 import { BytesWriter } from '../../../src/wire/bytes.js'
 import { writeWantPlace, writeWantProps } from '../../../src/wire/pack.js'
 import { type Fixture, freshRoot, makeDirectory, newProps, oldNs, pair, writeFile } from './fixture.js'
-import { Crash } from './stepping.js'
+import { crashes } from './stepping.js'
 
 const second = 1_100_000_000n
 
@@ -358,16 +358,6 @@ describe('its user is at work', () => {
     expect(root.tree()).toMatchObject({ 'his/d/a': 'of a', 'his/d/b': 'of b' })
   })
 })
-
-function crashes(body: () => void): boolean {
-  try {
-    body()
-    return false
-  } catch (error) {
-    if (!(error instanceof Crash)) throw error
-    return true
-  }
-}
 
 const told = (root: Fixture) =>
   root.recover().unacknowledged.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome.path as string))

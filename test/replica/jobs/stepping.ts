@@ -5,6 +5,22 @@ import { type Survey, surveyOf } from '../../../src/host/survey.js'
 /** What ends a process in a test: no code of the house catches it, and after it every call is refused. */
 export class Crash extends Error {}
 
+/** Runs until the crash. Answers whether there was one. */
+export function crashes(body: () => void): boolean {
+  try {
+    body()
+    return false
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error
+    return true
+  }
+}
+
+/** Every number of calls after which a crash can come, until one run has none. */
+export function* everyCall(): Generator<number> {
+  for (let n = 0; n < 1_000; n++) yield n
+}
+
 /** Where a call is seen: 'rename' tells its manner as 'rename:exchange'. */
 export type Call = string
 
