@@ -1,5 +1,5 @@
 import type { Job } from '../../host/workers.js'
-import { intentOfSlot, isBesideIntent } from './intent.js'
+import { intentOfSlot, isBesideIntent, isModeIntent } from './intent.js'
 import { intentFileName, intentNames } from './intent-file.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 
@@ -33,7 +33,9 @@ export const acknowledgeJob: Job<Acknowledge, void> = {
 
 /** Nobody need hear any more what these tell. */
 export function acknowledgeIntents(stage: StageFolder, isTold: (name: string) => boolean): void {
-  const told = intentNames(stage.intents).filter(({ name, acknowledged }) => !acknowledged && isTold(name))
+  const told = intentNames(stage.intents).filter(
+    ({ name, acknowledged }) => !acknowledged && !isModeIntent(name) && isTold(name),
+  )
   if (told.length === 0) return
   const unsettled = new Set(stage.out.names().map(intentOfSlot))
   for (const { name } of told) {

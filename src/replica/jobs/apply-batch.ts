@@ -16,6 +16,7 @@ import { contentOf, type Form, formOf } from './form.js'
 import { Inheritance } from './inherit.js'
 import {
   besideIntentName,
+  type Chmod,
   chmodLine,
   completeLine,
   headerLine,
@@ -26,7 +27,7 @@ import {
   slotName,
   stepLine,
 } from './intent.js'
-import { addToIntent } from './intent-file.js'
+import { addToIntent, keepMode } from './intent-file.js'
 import { entryLine, noteBatch } from './journal.js'
 import { makeDirectory } from './make.js'
 import { makeDurable } from './make-durable.js'
@@ -84,7 +85,8 @@ export class ApplyBatch {
     this.recordings = operations.map(() => undefined)
     this.parents = new Parents(root, {
       chmod: (chmod) => addToIntent(stage.intents, this.intent, chmodLine(chmod), true),
-      restored: (path) => addToIntent(stage.intents, this.intent, restoredLine(path), false),
+      restored: (path) => this.tell(this.intent, restoredLine(path)),
+      unrestored: (chmod) => this.leaveMode(chmod),
       moved: (path) => this.moved(path),
       unseen: (path) => this.dirty.add(path),
       isBoundary: (path) => this.index.find(path)?.record.boundary ?? false,
@@ -551,6 +553,19 @@ export class ApplyBatch {
       this.settle(at, { kind: 'superseded', path: done.path, detail: 'its directory was moved or replaced meanwhile' })
     }
     this.dirty.add(path)
+  }
+
+  /** Its intent goes with the batch. If this fails, too, it tells of it still, until then. */
+  private leaveMode(chmod: Chmod): void {
+    const { world, stage, intent, input } = this
+    const header = { ...this.header(), supplier: input.supplier, boot: input.place.boot, anchor: rootPath }
+    try {
+      keepMode(stage.intents, { intent, header, chmod, random: world.random.bytes(4) })
+      addToIntent(stage.intents, intent, restoredLine(chmod.path), false)
+      this.isLeft = true
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error
+    }
   }
 
   private header() {

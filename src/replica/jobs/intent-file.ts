@@ -1,5 +1,15 @@
 import { type Directory, FileFailure } from '../../host/files.js'
-import { acknowledgedEnding, type Intent, parseIntent } from './intent.js'
+import {
+  acknowledgedEnding,
+  type Chmod,
+  chmodLine,
+  completeLine,
+  headerLine,
+  type Intent,
+  type IntentHeader,
+  modeIntentName,
+  parseIntent,
+} from './intent.js'
 import { readWhole } from './place.js'
 
 /** Bytes of one intent file at most: a batch of very many operations. */
@@ -13,6 +23,16 @@ export function createIntent(intents: Directory, name: string, text: string): vo
   } finally {
     file.close()
   }
+}
+
+/** Makes an intent of its own of what `intent` tells of this directory, which then need not be told there. @throws FileFailure */
+export function keepMode(
+  intents: Directory,
+  { intent, header, chmod, random }: { intent: string; header: IntentHeader; chmod: Chmod; random: Uint8Array },
+): void {
+  const name = modeIntentName(intent, random)
+  createIntent(intents, name, headerLine(header) + chmodLine(chmod) + completeLine())
+  syncIntent(intents, name)
 }
 
 /** Adds whole lines. A torn line left by a crash is ended first, so that it spoils none but itself. */

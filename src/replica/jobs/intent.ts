@@ -86,6 +86,10 @@ export function intentOfSlot(slot: string): string {
 export const besideIntentName = (intent: string, count: number) => `${intent}b${count}x`
 export const isBesideIntent = (name: string) => /b\d+x\d+$/.test(name)
 
+/** Intents of one directory whose temporary mode could not be put back: it is tried again by every sweep, whatever becomes of the batch. */
+export const modeIntentName = (intent: string, random: Uint8Array) => `${intent}m${Buffer.from(random).toString('hex')}`
+export const isModeIntent = (name: string) => /m[0-9a-f]+$/.test(name)
+
 /** Ending of the name of an intent whose outcomes the lead has taken in. */
 export const acknowledgedEnding = '.acknowledged'
 

@@ -22,6 +22,8 @@ export class Parents {
       /** Makes the intent know of a temporary mode, durably, before it is set. */
       chmod(chmod: Chmod): void
       restored(path: RelPath): void
+      /** The mode is still the temporary one. */
+      unrestored(chmod: Chmod): void
       /** The directory that was changed under `path` is not there any more. */
       moved(path: RelPath): void
       /** Whether it still is cannot be said. */
@@ -108,13 +110,8 @@ export class Parents {
   }
 
   private restore(chmod: Chmod): void {
-    try {
-      restoreMode(this.root, chmod)
-      this.on.restored(chmod.path)
-    } catch (error) {
-      // The intent still tells of it: the next start of the agent tries again.
-      if (!(error instanceof FileFailure)) throw error
-    }
+    if (restoreMode(this.root, chmod)) this.on.restored(chmod.path)
+    else this.on.unrestored(chmod)
   }
 
   private lookAgain(path: RelPath, directory: Directory): void {
@@ -144,8 +141,11 @@ export class Parents {
   }
 }
 
-/** Puts the mode back, unless the user has given the directory another one meanwhile, or it is gone. @throws FileFailure */
-export function restoreMode(root: Directory, chmod: Chmod): void {
+/**
+ * Puts the mode back, unless the user has given the directory another one meanwhile, or it is gone. Answers false when that
+ * cannot be done now.
+ */
+export function restoreMode(root: Directory, chmod: Chmod): boolean {
   try {
     const directory = root.openDirectory(parentOf(chmod.path))
     try {
@@ -154,7 +154,9 @@ export function restoreMode(root: Directory, chmod: Chmod): void {
     } finally {
       directory.close()
     }
+    return true
   } catch (error) {
-    if (!(error instanceof FileFailure) || !goneCodes.has(error.code)) throw error
+    if (!(error instanceof FileFailure)) throw error
+    return goneCodes.has(error.code)
   }
 }

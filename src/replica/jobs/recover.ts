@@ -15,16 +15,18 @@ import {
 } from './finish-step.js'
 import { folderOfSlot, nameInFolder, openFolderOf } from './folder.js'
 import {
+  type Chmod,
   completeLine,
   type Intent,
   intentOfSlot,
+  isModeIntent,
   oldSlotName,
   outcomeLine,
   restoredLine,
   type Step,
   slotName,
 } from './intent.js'
-import { addToIntent, intentFileName, intentNames, readIntent } from './intent-file.js'
+import { addToIntent, intentFileName, intentNames, keepMode, readIntent } from './intent-file.js'
 import { noteBatch, recoveredLine } from './journal.js'
 import { strayName } from './kept-files.js'
 import { leftFolders, releaseLeft, removeLeft, type UnclearFolder } from './left-folders.js'
@@ -179,11 +181,8 @@ class Recovery {
   private finish(name: string, file: string, intent: Intent, acknowledged: boolean): boolean {
     const beside = this.besideOf(intent)
     if (beside === 'away') return false
-    const lines: string[] = []
-    for (const chmod of intent.chmods) {
-      restoreMode(this.root, chmod)
-      lines.push(restoredLine(chmod.path))
-    }
+    if (isModeIntent(name)) return true
+    const lines = intent.chmods.map((chmod) => this.restore(name, intent, chmod))
     const holding = new Holding(
       intent.header.anchor === '' ? this.folders.map((folder) => folder.in) : beside ? [beside.in] : [],
     )
@@ -200,6 +199,12 @@ class Recovery {
     }
     if (lines.length > 0) addToIntent(this.folder.intents, file, lines.join(''), false)
     return true
+  }
+
+  private restore(intent: string, { header }: Intent, chmod: Chmod): string {
+    if (!restoreMode(this.root, chmod))
+      keepMode(this.own.intents, { intent, header, chmod, random: this.world.random.bytes(4) })
+    return restoredLine(chmod.path)
   }
 
   private finishSteps(name: string, intent: Intent, places: Places): string[] {

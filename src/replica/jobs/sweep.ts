@@ -3,8 +3,9 @@ import { type Directory, FileFailure } from '../../host/files.js'
 import type { Job } from '../../host/workers.js'
 import { dropBeside, isAway, openBeside } from './beside.js'
 import { dropSlots, folderOfSlot } from './folder.js'
-import { type Intent, intentOfSlot, isBesideIntent, oldSlotName, type Step, slotName } from './intent.js'
+import { type Intent, intentOfSlot, isBesideIntent, isModeIntent, oldSlotName, type Step, slotName } from './intent.js'
 import { intentFileName, intentNames, readIntent } from './intent-file.js'
+import { restoreMode } from './parents.js'
 import { dropFile, openRoot, openStage, type RootPlace, type StageFolder } from './place.js'
 import { type Settling, settleSlot } from './settle-slot.js'
 import { Versions } from './versions.js'
@@ -107,6 +108,10 @@ function sweepIntents(stage: StageFolder, settling: Settling): Looked {
   let pending = 0
   const dirty: RelPath[] = []
   for (const { name, acknowledged: wasAcknowledged } of intentNames(stage.intents)) {
+    if (isModeIntent(name)) {
+      pending += sweepMode(stage, intentFileName(name, wasAcknowledged), settling.root)
+      continue
+    }
     let acknowledged = wasAcknowledged
     const beside = isBesideIntent(name)
     const own = slots.get(name) ?? []
@@ -130,6 +135,16 @@ function sweepIntents(stage: StageFolder, settling: Settling): Looked {
     if (acknowledged && left === 0 && !isHeld) dropFile(stage.intents, intentFileName(name, true))
   }
   return { pending, dirty }
+}
+
+/** How many directories it still has to tell of. */
+function sweepMode(stage: StageFolder, file: string, root: Directory): number {
+  const intent = readIntent(stage.intents, file)
+  // It is being written.
+  if (intent?.complete !== true) return 0
+  const left = intent.chmods.filter((chmod) => !restoreMode(root, chmod)).length
+  if (left === 0) dropFile(stage.intents, file)
+  return left
 }
 
 function sweepSlots(slots: readonly string[], intent: Intent, settling: Settling): Looked {

@@ -4,8 +4,10 @@ import { absent, type Content } from '../../../src/core/content.js'
 import type { Operation } from '../../../src/core/operation.js'
 import { relPath } from '../../../src/core/path.js'
 import { type FileCode, FileFailure } from '../../../src/host/files.js'
+import { acknowledgeJob } from '../../../src/replica/jobs/acknowledge.js'
 import { sweepJob } from '../../../src/replica/jobs/sweep.js'
-import { type Fixture, fileOf, freshRoot, makeDirectory, oldNs, remove, writeFile } from './fixture.js'
+import { type Fixture, fileOf, freshRoot, makeDirectory, oldNs, pair, remove, writeFile } from './fixture.js'
+import { crashes } from './stepping.js'
 
 const second = 1_100_000_000n
 
@@ -394,6 +396,51 @@ test('S2-24: a directory that its owner may not write is opened for the batch an
   expect(kinds(applied)).toEqual(['done', 'done'])
   expect(root.stat('d').mode).toBe(0o555)
   expect(root.tree()).toEqual({ d: '/', 'd/a': 'new', 'd/b': 'b' })
+})
+
+test.each([
+  ['after the batch was acknowledged', false],
+  ['and by another process', true],
+])('S2-24: a mode that could not be put back is put back later: %s', (_, restarts) => {
+  const root = withFiles({ 'd/a': 'old' })
+  fs.chmodSync(root.abs('d'), 0o555)
+  root.scan(['d'])
+  const denied = () => (fs.statSync(root.abs('d')).mode & 0o200) === 0
+  root.trap.fail((call, path) => {
+    if (call === 'setMode' && !denied()) return new FileFailure('io', path, 'chmod', 'EIO')
+    return failure(call.startsWith('rename') && path.includes('/root/d/') && denied(), 'denied')
+  })
+  const applied = root.apply([writeFile('d/a', root.content('d/a'), 0, 'new')], ['new'])
+  expect(kinds(applied)).toEqual(['done'])
+  acknowledgeJob.run(root.world, { place: root.place, pair, batches: [root.batch] })
+  root.aheadNs += 2_000_000_000n
+  expect(sweepJob.run(root.world, { place: root.place })).toMatchObject({ pending: 1 })
+  expect(root.stat('d').mode).toBe(0o755)
+  root.trap.release()
+  if (restarts) {
+    root.restart()
+    root.recover()
+  } else sweepJob.run(root.world, { place: root.place })
+  expect(root.stat('d').mode).toBe(0o555)
+  expect(root.slots('intents')).toEqual([])
+})
+
+test('S2-24: a recovery that cannot put a mode back goes on, and it is put back later', () => {
+  const root = withFiles({ 'd/a': 'old' })
+  fs.chmodSync(root.abs('d'), 0o555)
+  root.scan(['d'])
+  const denied = () => (fs.statSync(root.abs('d')).mode & 0o200) === 0
+  root.trap.fail((call, path) => failure(call.startsWith('rename') && path.includes('/root/d/') && denied(), 'denied'))
+  root.trap.after('setMode', 1, () => root.trap.crash(0))
+  expect(crashes(() => root.apply([remove('d/a', root.content('d/a'))]))).toBe(true)
+  root.restart()
+  root.trap.fail((call, path) => (call === 'setMode' ? new FileFailure('io', path, 'chmod', 'EIO') : undefined))
+  expect(root.recover()).toMatchObject({ pending: 1 })
+  expect(root.stat('d').mode).toBe(0o755)
+  root.trap.release()
+  root.restart()
+  root.recover()
+  expect(root.stat('d').mode).toBe(0o555)
 })
 
 test('S2-24: where rename crosses, staging stands beside the target and leaves nothing behind', () => {
