@@ -67,7 +67,7 @@ export interface SteeredPair {
   /** Removals that are held, by the pair or by a root of this machine, may be made. @throws NotReady */
   letGo(): Promise<void>
   /** Looks at both roots as a whole. @throws NotReady */
-  rescan(): Promise<void>
+  rescan(signal: AbortSignal): Promise<void>
   /** A step of taking what stands at a path for what is there: see engine/accept.ts. Answers the id of the pair. @throws NotReady */
   accept(accepted: AcceptedPath): Promise<string>
   /**

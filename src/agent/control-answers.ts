@@ -200,9 +200,9 @@ async function resume(asked: Asked, { agent }: ControlOptions): Promise<DoneAnsw
   return served === undefined ? answer : { ...answer, pairs: [served] }
 }
 
-async function rescan(asked: Asked): Promise<DoneAnswer> {
+async function rescan(asked: Asked, _: ControlOptions, gone: AbortSignal): Promise<DoneAnswer> {
   if (asked.accept !== undefined) return await accepted(asked, asked.accept)
-  await allOf(asked.pairs, (pair) => pair.rescan())
+  await allOf(asked.pairs, (pair) => pair.rescan(gone))
   return done(asked, () => {})
 }
 

@@ -131,8 +131,9 @@ export class KeptPair implements SteeredPair {
     this.steered().standing.letGo()
   }
 
-  async rescan(): Promise<void> {
-    await this.steered().standing.rescan()
+  async rescan(signal: AbortSignal): Promise<void> {
+    await this.started(signal)
+    await this.steered().standing.rescan(signal)
   }
 
   async accept(accepted: AcceptedPath): Promise<string> {
@@ -140,10 +141,14 @@ export class KeptPair implements SteeredPair {
   }
 
   async flush(signal: AbortSignal): Promise<readonly OpenItem[]> {
-    // The agent is only just starting.
+    await this.started(signal)
+    return this.steered().standing.flush(signal)
+  }
+
+  /** The agent may be only just starting. */
+  private async started(signal: AbortSignal): Promise<void> {
     while (this.loop === undefined && this.trouble === undefined && !signal.aborted && !this.finish.signal.aborted)
       await this.host.clock.sleep(startingMs, signal).catch(() => undefined)
-    return this.steered().standing.flush(signal)
   }
 
   private steered(): PairLoop {

@@ -162,10 +162,12 @@ export class Standing {
     life.letGo()
   }
 
-  /** @throws NotReady when it cannot be looked at now */
-  async rescan(): Promise<void> {
+  /** Roots that are only just being opened are waited for. @throws NotReady when it cannot be looked at now */
+  async rescan(signal: AbortSignal): Promise<void> {
+    while (this.life === undefined && this.trouble === undefined && !this.paused && !this.over && !signal.aborted)
+      await this.nextChange(signal)
     const { life } = this
-    if (life === undefined) throw this.notReady('its roots are not open yet')
+    if (life === undefined) throw this.notReady('its roots are not open')
     await life.rescan()
   }
 
