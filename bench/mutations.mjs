@@ -109,8 +109,8 @@ const mutations = [
     edits: [
       [
         `${jobs}/recover.ts`,
-        '      this.finish(name, file, intent, acknowledged)\n',
-        '      for (const slot of this.folder.out.names())\n        if (intentOfSlot(slot) === name) this.folder.out.removeFile(slot)\n',
+        '      if (this.finish(name, file, intent, acknowledged)) this.adopt(name, file)\n',
+        '      for (const slot of this.folder.out.names())\n        if (intentOfSlot(slot) === name) this.folder.out.removeFile(slot)\n      this.adopt(name, file)\n',
       ],
     ],
     tests: ['test/replica/jobs/crash.test.ts'],
